@@ -1,0 +1,1 @@
+"""The click commands and the exit codes: words in, words out; nothing is decided here."""

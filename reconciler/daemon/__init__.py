@@ -1,0 +1,1 @@
+"""The loop that wakes, reconciles and sleeps until the next deadline."""

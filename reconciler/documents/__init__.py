@@ -1,0 +1,1 @@
+"""Reads YAML documents strictly, keeping file, line and column, and generates their schemas."""

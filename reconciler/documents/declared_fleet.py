@@ -1,0 +1,105 @@
+"""From merged settings to a ``Fleet``: the built-in defaults are filled in here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from reconciler.documents.fleet_blocks import FleetSettings, OffersBlock
+from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
+from reconciler.model.fleet import (
+    DEFAULT_DISK_BYTES,
+    DEFAULT_GRACE,
+    DEFAULT_TTL,
+    Fleet,
+    GpuRequirement,
+    NodeCount,
+    OfferRules,
+    Resources,
+    Where,
+)
+from reconciler.model.quantity import ANYTHING
+
+_ONE_NODE = NodeCount(1, 1, 1)
+_EVERYWHERE = Where()
+_ANY_HOST = OfferRules()
+
+
+def fleet_of(name: str, settings: FleetSettings) -> Fleet:
+    """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
+    return Fleet(
+        name=name,
+        nodes=_node_count(settings.nodes),
+        resources=_resources(settings.resources or ResourcesBlock()),
+        where=_where(settings),
+        offers=_offer_rules(settings.offers),
+        spot=settings.spot_policy == "spot",
+        max_gpu_hour_usd=settings.max_gpu_hour_usd,
+        max_node_hour_usd=settings.max_node_hour_usd,
+        ttl=lease_length(settings),
+        expires_at=settings.expires_at,
+        grace=DEFAULT_GRACE if settings.grace is None else settings.grace,
+        image=settings.image,
+        env=settings.env or {},
+        prevent_destroy=bool(settings.lifecycle and settings.lifecycle.prevent_destroy),
+        team=settings.team,
+        owner=settings.owner,
+        labels=settings.labels or {},
+    )
+
+
+def asks_for_gpu(settings: FleetSettings) -> bool:
+    wanted = settings.resources
+    return wanted is not None and bool(wanted.gpu or wanted.any_of or wanted.ordered)
+
+
+def lease_length(settings: FleetSettings) -> timedelta:
+    """``ttl``, or the built-in one."""
+    return DEFAULT_TTL if settings.ttl is None else settings.ttl
+
+
+def _node_count(nodes: NodesBlock | None) -> NodeCount:
+    if nodes is None:
+        return _ONE_NODE
+    return NodeCount(nodes.min, nodes.min if nodes.target is None else nodes.target, nodes.max)
+
+
+def _resources(written: ResourcesBlock) -> Resources:
+    return Resources(
+        gpu=_alternatives(written),
+        ordered=written.ordered is not None,
+        cpu=written.cpu or ANYTHING,
+        memory=written.memory or ANYTHING,
+        disk_bytes=DEFAULT_DISK_BYTES if written.disk is None else written.disk,
+        cuda=written.cuda or ANYTHING,
+    )
+
+
+def _alternatives(written: ResourcesBlock) -> tuple[GpuRequirement, ...]:
+    if written.gpu is not None:
+        return (written.gpu.requirement(),)
+    return tuple(choice.requirement() for choice in written.any_of or written.ordered or ())
+
+
+def _where(settings: FleetSettings) -> Where:
+    lists = (
+        settings.providers,
+        settings.exclude_providers,
+        settings.regions,
+        settings.countries,
+        settings.exclude_countries,
+    )
+    if not any(lists):
+        return _EVERYWHERE
+    return Where(*(frozenset(entries or ()) for entries in lists))
+
+
+def _offer_rules(written: OffersBlock | None) -> OfferRules:
+    if written is None:
+        return _ANY_HOST
+    return OfferRules(
+        min_reliability=written.min_reliability,
+        verified=written.verified,
+        hosting=written.hosting or "any",
+        exclude_hosts=frozenset(written.exclude_hosts or ()),
+        allow_hosts=frozenset(written.allow_hosts or ()),
+    )

@@ -1,0 +1,106 @@
+"""What is written about a fleet, in `fleets`, `profiles` and `defaults`.
+
+A field is None when its key was not written: defaults are filled in after merging, in
+``declared_fleet``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
+from reconciler.documents.written_keys import Written
+from reconciler.documents.written_references import EnvValue
+from reconciler.documents.written_text import Country, EnvKey, Image, LabelKey, Name, Text
+from reconciler.documents.written_values import Duration, Moment, Share, Usd
+
+
+class OffersBlock(Block):
+    min_reliability: Written[Share] = Field(
+        None, description="Least reliability of a host, 0 to 1, as its provider measures it."
+    )
+    verified: Written[bool] = Field(None, description="Only hosts that the provider has verified.")
+    hosting: Written[Literal["datacenter", "community", "any"]] = Field(
+        None, description="Who runs the host; default any."
+    )
+    exclude_hosts: Written[list[Text]] = Field(None, description="Hosts that are never used.")
+    allow_hosts: Written[list[Text]] = Field(
+        None, description="Only these hosts are used; empty: all."
+    )
+
+
+class LifecycleBlock(Block):
+    prevent_destroy: Written[bool] = Field(
+        None,
+        description="Refuse to destroy these machines for anything but expiry; kept in the state.",
+    )
+
+
+class FleetSettings(Block):
+    """What `defaults` may set, and every fleet and profile too."""
+
+    nodes: Written[Nodes] = Field(
+        None, description="How many machines: `3`, `2..6` or `{min, target, max}`; default 1."
+    )
+    resources: Written[ResourcesBlock] = Field(None, description="What each node must have.")
+    providers: Written[list[Name]] = Field(
+        None, description="Only these providers; empty: all configured ones."
+    )
+    exclude_providers: Written[list[Name]] = Field(None, description="Never these providers.")
+    regions: Written[list[Text]] = Field(
+        None, description="Only these regions, by the providers' names; empty: all."
+    )
+    countries: Written[list[Country]] = Field(
+        None, description="Only these countries (ISO 3166, two letters); empty: all."
+    )
+    exclude_countries: Written[list[Country]] = Field(None, description="Never these countries.")
+    spot_policy: Written[Literal["on-demand", "spot"]] = Field(
+        None, description="`on-demand` (default) or `spot`: cheaper, and may be taken away."
+    )
+    offers: Written[OffersBlock] = Field(None, description="Which hosts are acceptable.")
+    max_gpu_hour_usd: Written[Usd] = Field(
+        None, description="Most dollars for one GPU for one hour, disk included."
+    )
+    max_node_hour_usd: Written[Usd] = Field(
+        None, description="Most dollars for one node for one hour, disk included."
+    )
+    ttl: Written[Duration] = Field(
+        None,
+        description="How long the fleet may live, from its first machine on; default 12h.",
+    )
+    expires_at: Written[Moment] = Field(
+        None, description="When the fleet ends at the latest; RFC 3339 with an offset."
+    )
+    grace: Written[Duration] = Field(
+        None, description="Warning time before the loop destroys what is undeclared; default 10m."
+    )
+    image: Written[Image] = Field(None, description="The container image to boot.")
+    env: Written[dict[EnvKey, EnvValue]] = Field(
+        None, description="Environment of the machines: text, `${env:NAME}` or `${file:PATH}`."
+    )
+    lifecycle: Written[LifecycleBlock] = Field(None, description="Protection of the machines.")
+    team: Written[Text] = Field(None, description="Who pays; costs are grouped by it.")
+    owner: Written[Text] = Field(None, description="Whom to ask about this fleet.")
+    labels: Written[dict[LabelKey, Text]] = Field(
+        None, max_length=64, description="Your own words; costs are grouped by them."
+    )
+
+
+def _read_extends(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+_Profiles = Annotated[list[Name], Field(min_length=1, max_length=20)]
+Extends = Annotated[
+    _Profiles, BeforeValidator(_read_extends, json_schema_input_type=Name | _Profiles)
+]
+
+
+class FleetBlock(FleetSettings):
+    """One entry of `fleets` or `profiles`."""
+
+    extends: Written[Extends] = Field(
+        None, description="A profile to start from, or several: later ones win."
+    )

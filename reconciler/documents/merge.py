@@ -1,0 +1,121 @@
+"""One fleet's settings out of `defaults`, its profiles and its own block; the last word wins.
+
+Scalars and lists replace. `resources`, `offers` and `lifecycle` merge key by key, and so do
+`labels` and `env`; `gpu`, `any_of` and `ordered` are one choice, so that setting one of them
+replaces whichever stood before (SPEC.md section 2, "Merge order").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from reconciler.documents.configuration import Configuration, Declared
+from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
+from reconciler.documents.resource_blocks import ResourcesBlock
+from reconciler.model.problem import Problem
+
+_GPU_CHOICES = ("gpu", "any_of", "ordered")
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+class ProfileChains:
+    """Which profiles stand behind a block. Names of profiles that do not exist are left out.
+
+    ``circles`` has a problem for each place where profiles extend one another in a circle.
+    """
+
+    def __init__(self, profiles: Mapping[str, Declared[FleetBlock]]) -> None:
+        self.circles: list[Problem] = []
+        self._profiles = profiles
+        self._chains: dict[str, tuple[str, ...]] = {}
+        for name in profiles:
+            self._chain(name, ())
+
+    def behind(self, block: FleetBlock) -> tuple[str, ...]:
+        """The profiles that ``block`` starts from, weakest first, each where it comes first."""
+        chain: dict[str, None] = {}
+        for name in block.extends or ():
+            chain.update(dict.fromkeys(self._chains.get(name, ())))
+        return tuple(chain)
+
+    def _chain(self, name: str, below: tuple[str, ...]) -> tuple[str, ...]:
+        if name in self._chains:
+            return self._chains[name]
+        declared = self._profiles[name]
+        path = (*below, name)
+        chain: dict[str, None] = {}
+        for index, parent in enumerate(declared.block.extends or ()):
+            if parent in path:
+                circle = " -> ".join([*path[path.index(parent) :], parent])
+                message = f"profiles extend one another in a circle: {circle}"
+                self.circles.append(declared.problem(message, "remove one", "extends", index))
+            elif parent in self._profiles:
+                chain.update(dict.fromkeys(self._chain(parent, path)))
+        self._chains[name] = (*chain, name)
+        return self._chains[name]
+
+
+class FleetMerger:
+    """Merges fleets of one configuration; what many of them share is merged once."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.chains = ProfileChains(configuration.profiles)
+        self._configuration = configuration
+        self._bases: dict[tuple[str, ...], FleetSettings] = {}
+
+    def merged(self, fleet: FleetBlock) -> FleetSettings:
+        """Everything that is written for ``fleet``; built-in defaults are not in it yet."""
+        return overlaid(self._base(self.chains.behind(fleet) if fleet.extends else ()), fleet)
+
+    def origins(self, fleet: Declared[FleetBlock]) -> Iterator[Declared[Any]]:
+        """Where a setting of ``fleet`` may come from, strongest first."""
+        yield fleet
+        for name in reversed(self.chains.behind(fleet.block)):
+            yield self._configuration.profiles[name]
+        if self._configuration.defaults is not None:
+            yield self._configuration.defaults
+
+    def _base(self, chain: tuple[str, ...]) -> FleetSettings:
+        if chain not in self._bases:
+            defaults = self._configuration.defaults
+            base = defaults.block if defaults else FleetSettings()
+            for name in chain:
+                base = overlaid(base, self._configuration.profiles[name].block)
+            self._bases[chain] = base
+        return self._bases[chain]
+
+
+def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
+    """``base`` with everything that ``over`` says; both stay as they are."""
+    changes = _written(over)
+    changes.pop("extends", None)
+    if base.resources is not None and over.resources is not None:
+        changes["resources"] = _overlaid_resources(base.resources, over.resources)
+    if base.offers is not None and over.offers is not None:
+        changes["offers"] = _updated(base.offers, _written(over.offers))
+    if base.lifecycle is not None and over.lifecycle is not None:
+        changes["lifecycle"] = _updated(base.lifecycle, _written(over.lifecycle))
+    if base.labels is not None and over.labels is not None:
+        changes["labels"] = {**base.labels, **over.labels}
+    if base.env is not None and over.env is not None:
+        changes["env"] = {**base.env, **over.env}
+    return _updated(base, changes)
+
+
+def _overlaid_resources(base: ResourcesBlock, over: ResourcesBlock) -> ResourcesBlock:
+    changes = _written(over)
+    if any(choice in changes for choice in _GPU_CHOICES):
+        changes = {**dict.fromkeys(_GPU_CHOICES), **changes}
+    return _updated(base, changes)
+
+
+def _written(block: BaseModel) -> dict[str, Any]:
+    values = block.__dict__
+    return {name: values[name] for name in block.model_fields_set}
+
+
+def _updated(base: _Model, changes: dict[str, Any]) -> _Model:
+    return base.model_copy(update=changes)

@@ -1,0 +1,1 @@
+"""Performs a plan, one action at a time, and records each step before and after it happens."""

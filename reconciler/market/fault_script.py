@@ -1,0 +1,72 @@
+"""Calls and scripted faults in the market's database, so that other processes meet them too."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from reconciler.market.faults import Call, Fault, Operation
+from reconciler.market.units import microseconds, moment
+
+CALLS_KEPT = 10_000
+
+
+def record_call(
+    connection: sqlite3.Connection,
+    operation: Operation,
+    now: datetime,
+    instance_id: str | None,
+    offer_id: str | None,
+    label: str | None,
+) -> Call:
+    """Give the call its number and write it down; only the newest 10 000 are kept."""
+    (newest,) = connection.execute("SELECT coalesce(max(number), 0) FROM calls").fetchone()
+    number = newest + 1
+    connection.execute(
+        "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?)",
+        (number, operation, instance_id, offer_id, label, microseconds(now)),
+    )
+    connection.execute("DELETE FROM calls WHERE number <= ?", (number - CALLS_KEPT,))
+    return Call(operation, instance_id, offer_id, number, now, label)
+
+
+def recorded_calls(connection: sqlite3.Connection) -> tuple[Call, ...]:
+    rows = connection.execute(
+        "SELECT operation, instance_id, offer_id, number, at, label FROM calls ORDER BY number"
+    )
+    return tuple(
+        Call(operation, instance_id, offer_id, number, moment(at), label)
+        for operation, instance_id, offer_id, number, at, label in rows
+    )
+
+
+def add_script(
+    connection: sqlite3.Connection,
+    fault: Fault,
+    operation: Operation,
+    times: int | None,
+    until: datetime | None,
+    instance_id: str | None,
+) -> None:
+    connection.execute(
+        "INSERT INTO fault_scripts (operation, instance_id, fault, times_left, until)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (operation, instance_id, fault.to_json(), times, until and microseconds(until)),
+    )
+
+
+def take_fault(connection: sqlite3.Connection, call: Call) -> Fault | None:
+    """The oldest script that fits the call; one of its times is then used up."""
+    row = connection.execute(
+        "SELECT number, fault FROM fault_scripts WHERE operation = ?"
+        " AND (instance_id IS NULL OR instance_id = ?)"
+        " AND (times_left IS NULL OR times_left > 0) AND (until IS NULL OR until > ?)"
+        " ORDER BY number LIMIT 1",
+        (call.operation, call.instance_id, microseconds(call.at)),
+    ).fetchone()
+    if row is None:
+        return None
+    connection.execute(
+        "UPDATE fault_scripts SET times_left = times_left - 1 WHERE number = ?", (row[0],)
+    )
+    return Fault.from_json(row[1])

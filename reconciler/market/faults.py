@@ -1,0 +1,133 @@
+"""What can go wrong with one call (RELIABILITY.md, C1 to C8), and the hook that decides it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Literal, TypeVar, get_args
+
+Operation = Literal[
+    "list_offers", "list_instances", "get_instance", "create_instance", "destroy_instance"
+]
+OPERATIONS: tuple[Operation, ...] = get_args(Operation)
+
+ErrorWord = Literal[
+    "unavailable",  # a server error, or no answer worth the name
+    "rate-limited",
+    "auth-refused",
+    "unreadable",  # an answer in a shape nobody knows
+    "not-found",
+    "offer-gone",
+    "no-capacity",
+    "refused",
+]
+ListingShape = Literal[
+    "partial",  # rows are missing and the answer says so
+    "cut",  # rows are missing and the answer looks whole
+    "empty",
+    "duplicated",
+    "reversed",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as it reaches the market; ``number`` counts all calls of the world from 1."""
+
+    operation: Operation
+    instance_id: str | None
+    offer_id: str | None
+    number: int
+    at: datetime
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """How one call misbehaves. What stays at its default goes as it should.
+
+    For every call: ``error`` is what is answered, None = what a good answer looks like; ``done``
+    is whether the call has its effect all the same, None = it has where no error is answered.
+    ``hang`` is how long the answer takes, after the effect; the caller gives up at its deadline
+    unless ``ignores_deadline``. ``delay`` is the wait that a rate limit names. ``carries_id``: the
+    error names the machine that was made.
+
+    For a create: ``appears_after`` hides the machine from listings and reads at first,
+    ``stops_after`` stops it by itself, ``billed_percent`` is the billed rate in percent of the
+    true price (the answer then names no rate), ``loses_label`` forgets the label, ``without_id``
+    answers success without an id.
+
+    For listings and reads of machines: ``shape``, ``keep`` (how many rows are left in a partial or
+    cut one), ``stale`` (that much older than usual), ``drop_labels``, ``status`` (an overriding
+    word). For offers: ``quoted_percent`` (prices shown, in percent of the true ones), ``price``
+    (text shown instead of every price).
+    """
+
+    error: ErrorWord | None = None
+    done: bool | None = None
+    hang: timedelta | None = None
+    ignores_deadline: bool = False
+    delay: timedelta | None = None
+    carries_id: bool = False
+    without_id: bool = False
+    appears_after: timedelta | None = None
+    stops_after: timedelta | None = None
+    billed_percent: int = 100
+    loses_label: bool = False
+    shape: ListingShape | None = None
+    keep: int = 0
+    stale: timedelta | None = None
+    drop_labels: bool = False
+    status: str | None = None
+    quoted_percent: int = 100
+    price: str | None = None
+
+    @property
+    def has_effect(self) -> bool:
+        return self.error is None if self.done is None else self.done
+
+    def to_json(self) -> str:
+        """One line with what is not at its default; ``from_json`` reads it back."""
+        values = {
+            entry.name: getattr(self, entry.name)
+            for entry in fields(self)
+            if getattr(self, entry.name) != entry.default
+        }
+        return json.dumps({name: _plain(value) for name, value in values.items()}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fault:
+        return cls(**{name: _rich(name, value) for name, value in json.loads(text).items()})
+
+
+FaultHook = Callable[[Call], Fault | None]
+"""Asked once for each call, before it has any effect; None = the call goes as it should."""
+
+HEALTHY = Fault()
+Row = TypeVar("Row")
+_DURATIONS = frozenset({"hang", "delay", "appears_after", "stops_after", "stale"})
+
+
+def distort(rows: Sequence[Row], shape: ListingShape | None, keep: int) -> list[Row]:
+    """The rows of a listing as a fault of this shape leaves them."""
+    match shape:
+        case "empty":
+            return []
+        case "partial" | "cut":
+            return list(rows[:keep])
+        case "duplicated":
+            return [row for row in rows for _ in range(2)]
+        case "reversed":
+            return list(reversed(rows))
+        case None:
+            return list(rows)
+
+
+def _plain(value: Any) -> Any:
+    return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value
+
+
+def _rich(name: str, value: Any) -> Any:
+    return timedelta(microseconds=value) if name in _DURATIONS else value

@@ -1,0 +1,201 @@
+"""A rented machine and what becomes of it: a pure function of its row and of the moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.market.chance import draw, happens
+from reconciler.market.units import microseconds, moment
+
+if TYPE_CHECKING:
+    from reconciler.market.faults import Fault
+    from reconciler.market.offer import MarketOffer
+    from reconciler.market.settings import MarketSettings
+
+GIB = 2**30
+DEFAULT_DISK_BYTES = 50 * GIB
+# Addresses that the standards keep free for documentation: nothing ever answers there.
+_NETWORKS = ("192.0.2", "198.51.100")
+SSH_USER = "root"
+_FIRST_SSH_PORT = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a create call asks for. The label is kept as it is; two machines may have the same."""
+
+    offer_id: str
+    label: str | None
+    disk_bytes: int = DEFAULT_DISK_BYTES
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One row. Its rates never change: they were fixed when it was rented.
+
+    Everything that will happen by itself is already written down as a moment: the boot stages,
+    a failure, the end of a spot machine's place. ``listed_from`` lies after ``created_at`` only
+    where a fault hides the machine at first.
+    """
+
+    id: str
+    label: str | None
+    offer_id: str
+    capacity_key: str
+    gpu: str
+    gpu_count: int
+    region: str
+    image: str | None
+    disk_bytes: int
+    gpu_microusd: int
+    disk_microusd: int
+    ssh_host: str
+    ssh_port: int
+    created_at: datetime
+    listed_from: datetime
+    prepared_at: datetime
+    booting_at: datetime
+    running_at: datetime
+    failed_at: datetime | None
+    stopped_at: datetime | None
+    destroy_asked_at: datetime | None
+    gone_at: datetime | None
+
+    @property
+    def microusd_per_hour(self) -> int:
+        """The all-in rate that was agreed; a stopped machine costs only its disk."""
+        return self.gpu_microusd + self.disk_microusd
+
+    def billed_microusd_at(self, when: datetime) -> int:
+        """The rate at ``when``, as long as it exists."""
+        return self.disk_microusd if _past(self.stopped_at, when) else self.microusd_per_hour
+
+    def exists_at(self, when: datetime) -> bool:
+        return self.gone_at is None or when < self.gone_at
+
+    def status_at(self, when: datetime) -> str:
+        """The market's word for it, as long as it exists."""
+        if _past(self.destroy_asked_at, when):
+            return "destroying"
+        if _past(self.stopped_at, when):
+            return "stopped"
+        if _past(self.failed_at, when):
+            return "failed"
+        for since, word in ((self.running_at, "running"), (self.booting_at, "booting")):
+            if when >= since:
+                return word
+        return "created" if when >= self.prepared_at else "placed"
+
+
+def _past(since: datetime | None, when: datetime) -> bool:
+    return since is not None and when >= since
+
+
+COLUMNS = tuple(entry.name for entry in fields(Machine))
+
+
+def to_row(machine: Machine) -> tuple[str | int | None, ...]:
+    """In the order of ``COLUMNS``."""
+    values = (getattr(machine, name) for name in COLUMNS)
+    return tuple(microseconds(v) if isinstance(v, datetime) else v for v in values)
+
+
+def from_row(row: tuple[str | int | None, ...]) -> Machine:
+    named = zip(COLUMNS, row, strict=True)
+    return Machine(**{name: _read(name, value) for name, value in named})  # type: ignore[arg-type]
+
+
+def _read(name: str, value: str | int | None) -> str | int | datetime | None:
+    is_moment = name.endswith("_at") or name == "listed_from"
+    return moment(value) if is_moment and isinstance(value, int) else value
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What will happen to a machine by itself."""
+
+    prepared_at: datetime
+    booting_at: datetime
+    running_at: datetime
+    failed_at: datetime | None
+    preempted_at: datetime | None
+    ssh_host: str
+    ssh_port: int
+
+
+def fate_of(
+    seed: int, settings: MarketSettings, machine_id: str, spot: bool, now: datetime
+) -> Fate:
+    """Drawn once, when it is rented."""
+    stretch = 65 + draw(seed, "boot", machine_id, below=91)
+    prepared_at = now + settings.placed_stage * stretch / 100
+    booting_at = prepared_at + settings.created_stage * stretch / 100
+    running_at = booting_at + settings.booting_stage * stretch / 100
+    fails = happens(seed, "failure", machine_id, percent=settings.boot_failure_percent)
+    network = _NETWORKS[draw(seed, "network", machine_id, below=len(_NETWORKS))]
+    return Fate(
+        prepared_at=prepared_at,
+        booting_at=booting_at,
+        running_at=running_at,
+        failed_at=running_at if fails else None,
+        preempted_at=_preemption(seed, settings, machine_id, now) if spot else None,
+        ssh_host=f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
+        ssh_port=_FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000),
+    )
+
+
+def _preemption(
+    seed: int, settings: MarketSettings, machine_id: str, now: datetime
+) -> datetime | None:
+    """Anywhere in the last nine tenths of the longest spot life."""
+    if settings.spot_life is None:
+        return None
+    thousandths = 100 + draw(seed, "preemption", machine_id, below=901)
+    return now + settings.spot_life * thousandths / 1000
+
+
+def gone_after(seed: int, settings: MarketSettings, machine_id: str) -> timedelta:
+    """How long destroying takes: from half of the setting to all of it."""
+    thousandths = 500 + draw(seed, "destroy", machine_id, below=501)
+    return settings.destroy_time * thousandths / 1000
+
+
+def new_machine(
+    machine_id: str,
+    offer: MarketOffer,
+    order: Order,
+    price_microusd: int,
+    fate: Fate,
+    now: datetime,
+    fault: Fault,
+) -> Machine:
+    """The row of a machine rented at this price; a fault may spoil it."""
+    stops = now + fault.stops_after if fault.stops_after is not None else fate.preempted_at
+    return Machine(
+        id=machine_id,
+        label=None if fault.loses_label else order.label,
+        offer_id=offer.id,
+        capacity_key=offer.capacity_key,
+        gpu=offer.gpu,
+        gpu_count=offer.gpu_count,
+        region=offer.region,
+        image=order.image,
+        disk_bytes=order.disk_bytes,
+        gpu_microusd=price_microusd * fault.billed_percent // 100,
+        # rounded down, so that the bill never exceeds the quoted rate by a fraction
+        disk_microusd=offer.disk_microusd_per_gib * order.disk_bytes // GIB,
+        ssh_host=fate.ssh_host,
+        ssh_port=fate.ssh_port,
+        created_at=now,
+        listed_from=now + (fault.appears_after or timedelta(0)),
+        prepared_at=fate.prepared_at,
+        booting_at=fate.booting_at,
+        running_at=fate.running_at,
+        failed_at=fate.failed_at,
+        stopped_at=stops,
+        destroy_asked_at=None,
+        gone_at=None,
+    )

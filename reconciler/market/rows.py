@@ -1,0 +1,86 @@
+"""Questions to the market's tables, asked inside a transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from reconciler.market.errors import NoSuchMachine
+from reconciler.market.machine import Machine, from_row, to_row
+from reconciler.market.offer import MarketOffer
+from reconciler.market.units import microseconds
+
+_INSERT_OFFER = (
+    "INSERT INTO offers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_MACHINE = (
+    "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def read_facts(connection: sqlite3.Connection) -> dict[str, str]:
+    """What was decided about the world when it was made, and its pace."""
+    return dict(connection.execute("SELECT name, value FROM world").fetchall())
+
+
+def fill(
+    connection: sqlite3.Connection, facts: Mapping[str, str], offers: Iterable[MarketOffer]
+) -> None:
+    """The first rows of a new world."""
+    connection.executemany("INSERT INTO world VALUES (?, ?)", facts.items())
+    connection.executemany(_INSERT_OFFER, offers)
+
+
+def offers_of(connection: sqlite3.Connection, models: frozenset[str]) -> list[MarketOffer]:
+    """Offers of these GPU models, of all if none is named, in the order of ids."""
+    if not models:
+        rows = connection.execute("SELECT * FROM offers ORDER BY id")
+    else:
+        rows = connection.execute(
+            "SELECT * FROM offers WHERE gpu IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(sorted(models)),),
+        )
+    return list(map(MarketOffer._make, rows))
+
+
+def offer_by_id(connection: sqlite3.Connection, offer_id: str) -> MarketOffer | None:
+    row = connection.execute("SELECT * FROM offers WHERE id = ?", (offer_id,)).fetchone()
+    return None if row is None else MarketOffer._make(row)
+
+
+def nodes_taken(connection: sqlite3.Connection, now: datetime) -> dict[str, int]:
+    """How many nodes of each capacity key stand under a machine of this account."""
+    query = (
+        "SELECT capacity_key, count(*) FROM machines"
+        " WHERE gone_at IS NULL OR gone_at > ? GROUP BY capacity_key"
+    )
+    return dict(connection.execute(query, (microseconds(now),)).fetchall())
+
+
+def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime) -> Machine:
+    row = connection.execute("SELECT * FROM machines WHERE id = ?", (machine_id,)).fetchone()
+    machine = None if row is None else from_row(row)
+    hidden = machine is not None and machine.created_at <= now < machine.listed_from
+    if machine is None or hidden or not machine.exists_at(now):
+        raise NoSuchMachine(f"machine {machine_id} does not exist")
+    return machine
+
+
+def add_machine(connection: sqlite3.Connection, machine: Machine) -> None:
+    connection.execute(_INSERT_MACHINE, to_row(machine))
+
+
+def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine]:
+    """What a listing of that moment shows, in the order of ids."""
+    query = (
+        "SELECT * FROM machines"
+        " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
+    )
+    return [from_row(row) for row in connection.execute(query, (microseconds(as_of),))]
+
+
+def all_machines(connection: sqlite3.Connection) -> list[Machine]:
+    """Every machine that ever was, in the order of ids."""
+    return [from_row(row) for row in connection.execute("SELECT * FROM machines ORDER BY id")]

@@ -1,0 +1,335 @@
+"""The simulated GPU market: what can be rented, what is rented, and what time it is there.
+
+Nothing runs in the background. Prices, vacancies, boot stages and preemptions are functions of the
+stored rows, the seed and the moment that the caller passes in. Each public call is one transaction,
+so separate processes on one file live in one world. What machines cost is not told here but in
+``reconciler.market.ledger``.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from reconciler.market import fault_script
+from reconciler.market.errors import MarketError, OfferTaken, OrderRefused
+from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
+from reconciler.market.founding import first_facts_of, or_default
+from reconciler.market.machine import (
+    DEFAULT_DISK_BYTES,
+    Machine,
+    Order,
+    fate_of,
+    gone_after,
+    new_machine,
+)
+from reconciler.market.market_clock import MarketClock, Pace
+from reconciler.market.offer import MarketOffer, Quote
+from reconciler.market.prices import PriceBoard
+from reconciler.market.rows import (
+    add_machine,
+    all_machines,
+    fill,
+    machine_by_id,
+    machines_at,
+    nodes_taken,
+    offer_by_id,
+    offers_of,
+    read_facts,
+)
+from reconciler.market.settings import LIVELY, MarketSettings
+from reconciler.market.storage import Storage
+from reconciler.market.units import microseconds
+
+LABEL_LENGTH_MAX = 64
+_FIRST_MACHINE_ID = 1_000_001
+
+
+class World:
+    """An open market. Use it as a context manager or call ``close``.
+
+    Raises ``MarketError`` from any method when its file cannot be read or written.
+    """
+
+    def __init__(self, storage: Storage, facts: Mapping[str, str]) -> None:
+        """Use ``create``, ``open`` or ``open_or_create``."""
+        self._storage = storage
+        self.seed = int(facts["seed"])
+        self.account = facts["account"]
+        self.settings = MarketSettings.from_json(facts["settings"])
+
+    @classmethod
+    def create(
+        cls,
+        path: Path | None,
+        *,
+        seed: int,
+        started_at: datetime,
+        wall_origin: datetime,
+        speed: float = 1.0,
+        offers: Iterable[MarketOffer] | None = None,
+        settings: MarketSettings = LIVELY,
+    ) -> World:
+        """A new world, in memory for None. Raises ``MarketError`` if the file holds one already.
+
+        Equal arguments make equal worlds, byte for byte. Its clock shows ``started_at`` when the
+        wall clock shows ``wall_origin`` and runs ``speed`` times as fast. ``offers`` defaults to
+        about 300 that depend on the seed alone.
+        """
+        facts = first_facts_of(seed, started_at, settings, Pace(started_at, wall_origin, speed))
+        return cls._opened(path, facts, offers, may_exist=False)
+
+    @classmethod
+    def open(cls, path: Path) -> World:
+        """The world in ``path``. Raises ``MarketError`` if there is none."""
+        if not path.exists():
+            raise MarketError(f"there is no simulated market in {path}")
+        return cls._opened(path, None, None, may_exist=True)
+
+    @classmethod
+    def open_or_create(
+        cls,
+        path: Path,
+        *,
+        seed: int,
+        started_at: datetime,
+        wall_origin: datetime,
+        speed: float = 1.0,
+        offers: Iterable[MarketOffer] | None = None,
+        settings: MarketSettings = LIVELY,
+    ) -> World:
+        """The world in ``path`` as it is, or a new one; of two processes only one makes it."""
+        facts = first_facts_of(seed, started_at, settings, Pace(started_at, wall_origin, speed))
+        return cls._opened(path, facts, offers, may_exist=True)
+
+    @classmethod
+    def _opened(
+        cls,
+        path: Path | None,
+        first_facts: Mapping[str, str] | None,
+        offers: Iterable[MarketOffer] | None,
+        *,
+        may_exist: bool,
+    ) -> World:
+        storage = Storage(path)
+        try:
+            with storage.transaction() as connection:
+                if storage.is_empty(connection):
+                    if first_facts is None:
+                        raise MarketError(f"there is no simulated market in {path}")
+                    storage.make_tables(connection)
+                    fill(connection, first_facts, or_default(offers, first_facts))
+                elif not may_exist:
+                    raise MarketError(f"a simulated market already exists in {path}")
+                return cls(storage, read_facts(connection))
+        except BaseException:
+            storage.close()
+            raise
+
+    def close(self) -> None:
+        """May be called twice. Nothing else works afterwards, the world's clock included."""
+        self._storage.close()
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- time -------------------------------------------------------------------------------
+
+    def clock(self) -> MarketClock:
+        """The market's clock. It follows ``advance``, also when another process calls it."""
+        return MarketClock(self.pace)
+
+    def pace(self) -> Pace:
+        """How market time follows wall time at present."""
+        with self._storage.transaction() as connection:
+            return Pace.from_facts(read_facts(connection))
+
+    def advance(self, by: timedelta) -> None:
+        """Move the market's clock forward. Raises ValueError for a negative duration."""
+        with self._storage.transaction() as connection:
+            pace = Pace.from_facts(read_facts(connection)).advanced(by)
+            for name, value in pace.to_facts().items():
+                connection.execute("UPDATE world SET value = ? WHERE name = ?", (value, name))
+
+    # --- offers -----------------------------------------------------------------------------
+
+    def list_offers(self, now: datetime, models: frozenset[str] = frozenset()) -> list[Quote]:
+        """What can be rented at ``now``, in the order of ids; no ``models`` = all of them."""
+        board = PriceBoard(self.seed, self.settings, now)
+        with self._storage.transaction() as connection:
+            taken = nodes_taken(connection, now)
+            offers = offers_of(connection, models)
+        quotes = []
+        for offer in offers:
+            available = offer.stock - taken.get(offer.capacity_key, 0)
+            available -= board.rented_by_others(offer.capacity_key, offer.stock)
+            if available > 0:
+                price = board.price(offer.id, offer.base_microusd)
+                quotes.append(Quote(offer, price, available))
+        return quotes
+
+    # --- machines ---------------------------------------------------------------------------
+
+    def rent(self, order: Order, now: datetime, fault: Fault = HEALTHY) -> Machine:
+        """Rent one node at its present price. Raises ``OfferTaken`` or ``OrderRefused``.
+
+        Of several callers who want the last node exactly one gets it.
+        """
+        if order.label is not None and len(order.label) > LABEL_LENGTH_MAX:
+            raise OrderRefused(f"a label has at most {LABEL_LENGTH_MAX} characters")
+        with self._storage.transaction() as connection:
+            offer = offer_by_id(connection, order.offer_id)
+            if offer is None or self._free_nodes(connection, offer, now) < 1:
+                raise OfferTaken(f"offer {order.offer_id} is not available")
+            limit = offer.disk_bytes_max
+            if order.disk_bytes < 0 or (limit is not None and order.disk_bytes > limit):
+                raise OrderRefused(f"offer {offer.id} has no disk of {order.disk_bytes} bytes")
+            return self._place(connection, offer, order, now, fault)
+
+    def place_foreign(
+        self,
+        now: datetime,
+        label: str | None = None,
+        *,
+        offer_id: str | None = None,
+        disk_bytes: int = DEFAULT_DISK_BYTES,
+    ) -> Machine:
+        """A machine that somebody else made in this account, with any label or none.
+
+        Takes the first offer that is not sold out. Raises ``OfferTaken`` if there is none.
+        """
+        if offer_id is None:
+            quotes = self.list_offers(now)
+            if not quotes:
+                raise OfferTaken("nothing is left to rent")
+            offer_id = quotes[0].offer.id
+        with self._storage.transaction() as connection:
+            offer = offer_by_id(connection, offer_id)
+            if offer is None:
+                raise OfferTaken(f"offer {offer_id} does not exist")
+            order = Order(offer.id, label, disk_bytes)
+            return self._place(connection, offer, order, now, HEALTHY)
+
+    def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
+        """Every machine as listings show it: as of ``listing_moment``, in the order of ids."""
+        with self._storage.transaction() as connection:
+            return machines_at(connection, self.listing_moment(now) - older_by)
+
+    def listing_moment(self, now: datetime) -> datetime:
+        """Which moment a listing read at ``now`` shows."""
+        return now - self.settings.list_lag
+
+    def read_machine(self, machine_id: str, now: datetime) -> Machine:
+        """One machine, without any lag. Raises ``NoSuchMachine``."""
+        with self._storage.transaction() as connection:
+            return machine_by_id(connection, machine_id, now)
+
+    def destroy(self, machine_id: str, now: datetime) -> None:
+        """Ask for its end; it is gone some seconds later. Asking again changes nothing.
+
+        Raises ``NoSuchMachine``, also when it is gone already.
+        """
+        with self._storage.transaction() as connection:
+            if machine_by_id(connection, machine_id, now).destroy_asked_at is not None:
+                return
+            gone_at = now + gone_after(self.seed, self.settings, machine_id)
+            connection.execute(
+                "UPDATE machines SET destroy_asked_at = ?, gone_at = ? WHERE id = ?",
+                (microseconds(now), microseconds(gone_at), machine_id),
+            )
+
+    def stop(self, machine_id: str, at: datetime) -> None:
+        """Preempt it at ``at``: its disk is billed on. Raises ``NoSuchMachine``."""
+        with self._storage.transaction() as connection:
+            machine_by_id(connection, machine_id, at)
+            connection.execute(
+                "UPDATE machines SET stopped_at = ? WHERE id = ?", (microseconds(at), machine_id)
+            )
+
+    def relabel(self, machine_id: str, label: str | None) -> None:
+        """As a person would, in the provider's console (C2.11, C9.3)."""
+        with self._storage.transaction() as connection:
+            connection.execute("UPDATE machines SET label = ? WHERE id = ?", (label, machine_id))
+
+    def all_machines(self) -> list[Machine]:
+        """Every machine that ever was, gone ones included, in the order of ids."""
+        with self._storage.transaction() as connection:
+            return all_machines(connection)
+
+    # --- calls and faults -------------------------------------------------------------------
+
+    def begin_call(
+        self,
+        operation: Operation,
+        now: datetime,
+        *,
+        instance_id: str | None = None,
+        offer_id: str | None = None,
+        label: str | None = None,
+    ) -> tuple[Call, Fault | None]:
+        """Number and record a provider's call; the scripted fault that it meets, if any."""
+        with self._storage.transaction() as connection:
+            call = fault_script.record_call(
+                connection, operation, now, instance_id, offer_id, label
+            )
+            return call, fault_script.take_fault(connection, call)
+
+    def calls(self) -> tuple[Call, ...]:
+        """The newest 10 000 calls, oldest first."""
+        with self._storage.transaction() as connection:
+            return fault_script.recorded_calls(connection)
+
+    def script_fault(
+        self,
+        fault: Fault,
+        operation: Operation,
+        *,
+        times: int | None = None,
+        until: datetime | None = None,
+        instance_id: str | None = None,
+    ) -> None:
+        """Let calls go wrong: the next ``times``, or those before ``until`` (market time), or all.
+
+        Scripts are used in the order in which they were made; every process meets them.
+        """
+        if operation not in OPERATIONS:
+            raise ValueError(f"{operation!r} is not an operation of a provider")
+        with self._storage.transaction() as connection:
+            fault_script.add_script(connection, fault, operation, times, until, instance_id)
+
+    def clear_faults(self) -> None:
+        """From now on every call goes as it should, unless a hook says otherwise."""
+        with self._storage.transaction() as connection:
+            connection.execute("DELETE FROM fault_scripts")
+
+    def dump(self) -> str:
+        """The whole world as text; equal for equal worlds."""
+        return self._storage.dump()
+
+    # --- inside a transaction ---------------------------------------------------------------
+
+    def _free_nodes(self, connection: sqlite3.Connection, offer: MarketOffer, now: datetime) -> int:
+        board = PriceBoard(self.seed, self.settings, now)
+        taken = nodes_taken(connection, now).get(offer.capacity_key, 0)
+        return offer.stock - taken - board.rented_by_others(offer.capacity_key, offer.stock)
+
+    def _place(
+        self,
+        connection: sqlite3.Connection,
+        offer: MarketOffer,
+        order: Order,
+        now: datetime,
+        fault: Fault,
+    ) -> Machine:
+        (count,) = connection.execute("SELECT count(*) FROM machines").fetchone()
+        machine_id = str(_FIRST_MACHINE_ID + count)
+        price = PriceBoard(self.seed, self.settings, now).price(offer.id, offer.base_microusd)
+        fate = fate_of(self.seed, self.settings, machine_id, bool(offer.spot), now)
+        machine = new_machine(machine_id, offer, order, price, fate, now, fault)
+        add_machine(connection, machine)
+        return machine

@@ -1,0 +1,1 @@
+"""Frozen values (fleets, offers, instances, money, plans, events) and the error tree."""

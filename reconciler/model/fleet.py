@@ -1,0 +1,167 @@
+"""What the user declared: fleets and the settings around them, merged and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.model.quantity import ANYTHING, GIB, Range
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+DEFAULT_TTL = timedelta(hours=12)
+DEFAULT_GRACE = timedelta(minutes=10)
+DEFAULT_DISK_BYTES = 50 * GIB
+DEFAULT_TICK = timedelta(seconds=60)
+DEFAULT_MAX_TTL = timedelta(days=30)
+DEFAULT_MAX_DESTROY_COUNT = 1
+DEFAULT_MAX_DESTROY_PERCENT = 30
+
+Hosting = Literal["datacenter", "community", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCount:
+    """``target`` nodes are bought; below ``minimum`` is exit 7; slots from ``maximum`` up are
+    scaled down. ``3`` in the documents means all three are 3.
+    """
+
+    minimum: int
+    target: int
+    maximum: int
+
+
+@dataclass(frozen=True, slots=True)
+class GpuRequirement:
+    """One alternative. ``models`` holds canonical names, empty = any model of that memory."""
+
+    text: str
+    models: tuple[str, ...]
+    memory_bytes: Range
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Per node. With ``ordered`` the first alternative that can be rented wins, else the
+    cheapest. ``memory`` and ``disk`` are bytes; ``disk.minimum`` is what is ordered.
+    """
+
+    gpu: tuple[GpuRequirement, ...]
+    ordered: bool = False
+    cpu: Range = ANYTHING
+    memory: Range = ANYTHING
+    disk_bytes: int = DEFAULT_DISK_BYTES
+    cuda: Range = ANYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Empty means everywhere configured; an exclusion always wins. Countries are ISO 3166."""
+
+    providers: frozenset[str] = frozenset()
+    exclude_providers: frozenset[str] = frozenset()
+    regions: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+    exclude_countries: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class OfferRules:
+    """Which hosts are acceptable."""
+
+    min_reliability: Decimal | None = None
+    verified: bool | None = None
+    hosting: Hosting = "any"
+    exclude_hosts: frozenset[str] = frozenset()
+    allow_hosts: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """A named group of like nodes, with every default filled in."""
+
+    name: str
+    nodes: NodeCount
+    resources: Resources
+    where: Where = field(default_factory=Where)
+    offers: OfferRules = field(default_factory=OfferRules)
+    spot: bool = False
+    max_gpu_hour_usd: Decimal | None = None
+    max_node_hour_usd: Decimal | None = None
+    ttl: timedelta = DEFAULT_TTL
+    expires_at: datetime | None = None
+    grace: timedelta = DEFAULT_GRACE
+    image: str | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
+    prevent_destroy: bool = False
+    team: str | None = None
+    owner: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"fleet.{self.name}"
+
+    def lease_end(self, started_at: datetime) -> datetime:
+        """The earlier of start + ``ttl`` and ``expires_at`` (SPEC.md section 1)."""
+        end = started_at + self.ttl
+        return end if self.expires_at is None else min(end, self.expires_at)
+
+    def node_cap_usd(self, gpu_count: int) -> Decimal | None:
+        """The tighter of the two price caps for a node of ``gpu_count`` GPUs, or None."""
+        caps = [self.max_node_hour_usd] if self.max_node_hour_usd is not None else []
+        if self.max_gpu_hour_usd is not None:
+            caps.append(self.max_gpu_hour_usd * gpu_count)
+        return min(caps, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """Rules of the workspace against slips (SPEC.md sections 2 and 5).
+
+    ``undeclared="report"``: the loop only reports undeclared machines. At most
+    ``max(max_destroy_count, max_destroy_percent %)`` machines go in any rolling hour for reasons
+    that may be a slip. ``tick`` is how often a loop is expected to pass.
+    """
+
+    undeclared: Literal["destroy", "report"] = "destroy"
+    max_destroy_count: int = DEFAULT_MAX_DESTROY_COUNT
+    max_destroy_percent: int = DEFAULT_MAX_DESTROY_PERCENT
+    allow_empty: bool = False
+    max_ttl: timedelta = DEFAULT_MAX_TTL
+    tick: timedelta = DEFAULT_TICK
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSettings:
+    """One entry of ``providers:``; ``market`` is the simulated market's file."""
+
+    name: str
+    type: str
+    market: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """One entry of ``notifiers:``: a webhook; ``url`` may be a reference, resolved when used."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredState:
+    """All documents of one directory as one value. ``digest`` changes with their meaning."""
+
+    workspace: str
+    fleets: Mapping[str, Fleet]
+    providers: Mapping[str, ProviderSettings]
+    safety: Safety = field(default_factory=Safety)
+    notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
+    state_path: str | None = None
+    digest: str = ""

@@ -1,0 +1,60 @@
+"""A machine at a provider, as the provider describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+
+class InstanceStatus(StrEnum):
+    """Every one of them counts as billed (I13)."""
+
+    PLACED = "placed"
+    CREATED = "created"
+    BOOTING = "booting"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DESTROYING = "destroying"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SshEndpoint:
+    """Where a person logs in. Host and port come from the provider, checked by its adapter."""
+
+    host: str
+    port: int
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One row of a listing or the answer of a direct read.
+
+    ``label`` is what stands where our mark should be, untouched: parse it with ``parse_mark``.
+    ``status_text`` is the provider's own word, for UNKNOWN. ``usd_per_hour`` is the billed rate,
+    disk included; None when the provider does not say.
+    """
+
+    provider: str
+    id: str
+    label: str | None
+    status: InstanceStatus
+    status_text: str
+    usd_per_hour: Decimal | None
+    gpu: str | None
+    gpu_count: int | None
+    region: str | None
+    ssh: SshEndpoint | None = None
+    created_at: datetime | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Running and reachable by SSH, as far as the provider's word goes."""
+        return self.status is InstanceStatus.RUNNING and self.ssh is not None

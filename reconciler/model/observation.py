@@ -1,0 +1,85 @@
+"""What the providers were seen to run. A listing that may miss something has its own type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from reconciler.model.instance import Instance
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Every machine of the account, as of some moment after ``started_at``.
+
+    Only this kind is evidence that a machine is absent (I5), and even it may lag by the
+    provider's visibility window.
+    """
+
+    provider: str
+    account: str
+    started_at: datetime
+    instances: tuple[Instance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """Some machines; more may exist. Good for sightings, never for absence."""
+
+    provider: str
+    account: str
+    started_at: datetime
+    instances: tuple[Instance, ...]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No listing could be read; ``why`` is one escaped line."""
+
+    provider: str
+    started_at: datetime
+    why: str
+    credentials_refused: bool = False
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        return ()
+
+
+ProviderInventory = Complete | Partial | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class DirectRead:
+    """The answer to "does this id exist?": ``instance`` when found; ``not_found`` when denied.
+
+    Neither set means the read failed and says nothing; ``why`` then tells.
+    """
+
+    instance: Instance | None = None
+    not_found: bool = False
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedState:
+    """Inventories by provider, direct reads by (provider, instance id), and each provider's
+    visibility window: how long a listing may lag behind a create or a destroy.
+    """
+
+    inventories: Mapping[str, ProviderInventory]
+    reads: Mapping[tuple[str, str], DirectRead] = field(default_factory=dict)
+    visibility: Mapping[str, timedelta] = field(default_factory=dict)
+
+    def visibility_window(self, provider: str) -> timedelta:
+        """The provider's V_p; 120 s where none was declared (RELIABILITY.md, limits)."""
+        return self.visibility.get(provider, timedelta(seconds=120))
+
+
+NOTHING_OBSERVED = ObservedState(inventories={})

@@ -1,0 +1,300 @@
+"""The plan: a decision as a value. Every action has one sign, one slot and one reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.model.address import Slot
+from reconciler.model.cost import ZERO
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime, timedelta
+    from decimal import Decimal
+
+    from reconciler.model.address import Address
+    from reconciler.model.exit_code import ExitCode
+    from reconciler.model.instance import Instance
+    from reconciler.model.offer import Offer
+    from reconciler.model.reason import CreateReason, DestroyReason
+    from reconciler.model.record import (
+        AbsenceEvidence,
+        InstanceRecord,
+        LeaseRecord,
+        Specification,
+    )
+
+
+class Mode(StrEnum):
+    """Who is asking. APPLY: documents approved by a person or a pipeline, so soft destroys have
+    no grace. LOOP: hard only on what was recorded at the last apply. DESTROY: everything targeted.
+    """
+
+    APPLY = "apply"
+    LOOP = "loop"
+    DESTROY = "destroy"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What was asked for, beside the documents.
+
+    ``targets`` empty means everything. ``renew`` names fleets whose ended lease reopens.
+    ``heal``: the loop may refill lost slots. ``max_destroy`` replaces the fuse by a number.
+    ``fused``: False when a person approves the shown plan.
+    """
+
+    mode: Mode
+    targets: tuple[Address, ...] = ()
+    renew: frozenset[str] = frozenset()
+    heal: bool = False
+    max_destroy: int | None = None
+    fused: bool = True
+
+    def covers(self, fleet: str, index: int) -> bool:
+        """True when a slot is among the targets."""
+        return not self.targets or any(target.covers(fleet, index) for target in self.targets)
+
+    def covers_fleet(self, fleet: str) -> bool:
+        """True when a fleet, or any slot of it, is among the targets."""
+        return not self.targets or any(target.fleet == fleet for target in self.targets)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """``+`` buy one machine. ``ranked`` are the offers that satisfy the same requirement within
+    ``ceiling``, cheapest first, the chosen one first: a vanished offer is replaced from there.
+    """
+
+    slot: Slot
+    reason: CreateReason
+    offer: Offer
+    specification: Specification
+    usd_per_hour: Decimal
+    ceiling_usd_per_hour: Decimal
+    ranked: tuple[Offer, ...] = ()
+    replaces: str | None = None
+    """Mark of the machine that must be gone first (a replacement)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destroy:
+    """``-`` give back one machine; also the next attempt at a doomed one (``again``)."""
+
+    record: InstanceRecord
+    reason: DestroyReason
+    detail: str = ""
+    soft: bool = False
+    again: bool = False
+    replaced_by_slot: bool = False
+    """True when a Create of this plan fills its slot: shown as ``-/+``."""
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def slot(self) -> Slot:
+        return self.record.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One attribute of a machine that the documents no longer allow."""
+
+    attribute: str
+    actual: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """``<=`` a machine found under the mark of an intent becomes a record."""
+
+    record: InstanceRecord
+    instance: Instance
+
+    @property
+    def slot(self) -> Slot:
+        return self.record.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """``x`` something is dropped from the state, on proof or because its watch is over (I12).
+
+    ``record``: the machine is proven gone. ``intent``: the unknown create is proven absent, its
+    slot is free and its mark watched from now on. ``watch``: nothing appeared within the watch.
+    """
+
+    slot: Slot
+    mark: str
+    provider: str
+    what: Literal["record", "intent", "watch"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """``?`` unknown: the slot is blocked and billed until it is known. ``evidence`` is what this
+    observation added; None when it adds nothing.
+    """
+
+    slot: Slot
+    mark: str
+    provider: str
+    detail: str
+    usd_per_hour: Decimal
+    evidence: AbsenceEvidence | None = None
+    worrying: bool = True
+    """False while it is only waiting its turn (a listing lags by design)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """``.`` nothing to do. ``instance`` is None where it was not read this time."""
+
+    record: InstanceRecord
+    instance: Instance | None
+    detail: str = ""
+
+    @property
+    def slot(self) -> Slot:
+        return self.record.slot
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """``!`` a soft destroy is announced now and carried out by a later pass."""
+
+    record: InstanceRecord
+    reason: DestroyReason
+    due_at: datetime
+    detail: str = ""
+
+    @property
+    def slot(self) -> Slot:
+        return self.record.slot
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseChange:
+    """``~`` what the state holds about a fleet changes; no machine is touched."""
+
+    fleet: str
+    before: LeaseRecord | None
+    after: LeaseRecord | None
+    what: tuple[str, ...]
+    """One line for each thing that changes, for the reader; empty when not worth a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """A machine in the account that no record of ours covers."""
+
+    kind: str
+    """``orphaned``, ``other-lineage``, ``duplicate``, ``neighbour`` or ``foreign``."""
+    instance: Instance
+    end: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class FleetSummary:
+    """One line per fleet. Counts are nodes; ``note`` says what stands in the way, if anything."""
+
+    fleet: str
+    target: int
+    live: int
+    creates: int
+    destroys: int
+    unfilled: int
+    rate_before: Decimal
+    rate_after: Decimal
+    worst_case_usd: Decimal
+    ends_at: datetime | None
+    note: str = ""
+    command: str = ""
+    """The command that would change what ``note`` says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something the reader must know. ``code`` is the exit code it asks for, if any.
+
+    ``blocks`` means that nothing of the plan may be carried out.
+    """
+
+    message: str
+    code: ExitCode | None = None
+    blocks: bool = False
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that would be done, and what it costs. Same inputs, same plan (I21).
+
+    ``worst_case_usd`` is what the whole workspace can still cost after this plan if nobody ever
+    looks again, up to ``worst_case_until``; None when a lease has no end.
+    """
+
+    workspace: str
+    now: datetime
+    request: PlanRequest
+    creates: tuple[Create, ...] = ()
+    destroys: tuple[Destroy, ...] = ()
+    adopts: tuple[Adopt, ...] = ()
+    forgets: tuple[Forget, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    announces: tuple[Announce, ...] = ()
+    keeps: tuple[Keep, ...] = ()
+    sighted: tuple[str, ...] = ()
+    """Marks whose absence evidence or notice no longer holds: they were seen, or are wanted."""
+    lease_changes: tuple[LeaseChange, ...] = ()
+    strangers: tuple[Stranger, ...] = ()
+    fleets: tuple[FleetSummary, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    rate_before: Decimal = ZERO
+    rate_after: Decimal = ZERO
+    worst_case_usd: Decimal | None = None
+    worst_case_until: datetime | None = None
+    enforced_by: str = ""
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """Account by provider, as observed."""
+
+    @property
+    def changes_machines(self) -> bool:
+        return bool(self.creates or self.destroys)
+
+    @property
+    def has_changes(self) -> bool:
+        """True when carrying it out would do or record anything a reader would call a change."""
+        return bool(
+            self.changes_machines
+            or self.adopts
+            or self.forgets
+            or self.announces
+            or any(change.what for change in self.lease_changes)
+        )
+
+    @property
+    def blocked(self) -> bool:
+        return any(finding.blocks for finding in self.findings)
+
+    def next_deadline(self) -> datetime | None:
+        """The earliest moment at which a later pass has something to do."""
+        moments = [entry.ends_at for entry in self.fleets if entry.ends_at is not None]
+        moments += [entry.due_at for entry in self.announces]
+        later = [moment for moment in moments if moment > self.now]
+        return min(later, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOutcome:
+    """What became of one action."""
+
+    slot: Slot
+    action: str
+    done: bool
+    detail: str
+    code: ExitCode | None = None
+    took: timedelta | None = None

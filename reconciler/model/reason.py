@@ -1,0 +1,52 @@
+"""The closed list of reasons (SPEC.md section 3). The same word stands in plan, notice, state."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class CreateReason(StrEnum):
+    """Why a machine is bought."""
+
+    NEW = "new"
+    SCALED_UP = "scaled-up"
+    REPLACED = "replaced"
+    HEALED = "healed"
+
+
+class DestroyReason(StrEnum):
+    """Why a machine is destroyed."""
+
+    EXPIRED = "expired"
+    UNDECLARED = "undeclared"
+    SCALED_DOWN = "scaled-down"
+    FAILED_READY = "failed-ready"
+    DRIFTED = "drifted"
+    OVERPRICED = "overpriced"
+    ORPHANED = "orphaned"
+    REQUESTED = "requested"
+
+    @property
+    def may_be_a_slip(self) -> bool:
+        """True for the reasons that the fuse counts (SPEC.md section 5)."""
+        return self not in _PROMISES
+
+    @property
+    def sentence(self) -> str:
+        """Why, in words, for a notice or an explanation."""
+        return _SENTENCES[self]
+
+
+_PROMISES = frozenset(
+    {DestroyReason.EXPIRED, DestroyReason.REQUESTED, DestroyReason.FAILED_READY}
+)
+_SENTENCES = {
+    DestroyReason.EXPIRED: "its lease has ended",
+    DestroyReason.UNDECLARED: "its fleet is no longer in the documents",
+    DestroyReason.SCALED_DOWN: "its slot is no longer in the documents",
+    DestroyReason.FAILED_READY: "the provider says that it failed",
+    DestroyReason.DRIFTED: "it does not match the documents any more",
+    DestroyReason.OVERPRICED: "it is billed above the approved ceiling",
+    DestroyReason.ORPHANED: "it carries our mark and no record knows it",
+    DestroyReason.REQUESTED: "it was asked for",
+}

@@ -1,0 +1,211 @@
+"""What we recorded: the state of one workspace (SPEC.md sections 4 and 7).
+
+Stored as JSON by ``reconciler.statefile``; frozen, unknown fields refused. Records are keyed by
+mark, because a mark exists before the provider's id does.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from reconciler.model.address import Slot
+from reconciler.model.reason import DestroyReason
+
+
+def _seconds(value: object) -> object:
+    return timedelta(seconds=value) if isinstance(value, (int, float)) else value
+
+
+Seconds = Annotated[
+    timedelta,
+    BeforeValidator(_seconds),
+    PlainSerializer(lambda value: int(value.total_seconds()), return_type=int),
+]
+"""A duration stored as whole seconds."""
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def with_(self, **changes: Any) -> Self:
+        """A copy with some fields changed (not validated again: values come from our code)."""
+        return self.model_copy(update=changes)
+
+
+class Specification(_Stored):
+    """What was asked of the provider, and what drift is measured against."""
+
+    offer_id: str
+    capacity_key: str
+    host: str | None
+    gpu: str
+    gpu_count: int
+    gpu_memory_bytes: int
+    vcpus: int | None
+    memory_bytes: int | None
+    disk_bytes: int
+    cuda: Decimal | None
+    region: str
+    country: str | None
+    spot: bool
+    image: str | None
+    env: dict[str, str]
+    """Environment as declared: references, never resolved values."""
+
+
+class AbsenceEvidence(_Stored):
+    """Progress towards proof that a machine is gone (I12).
+
+    ``last_seen_at``: the last positive sighting (for an unknown create: its deadline).
+    ``first_absent_at``: start of the first complete listing, at least V_p later, that lacked it.
+    """
+
+    last_seen_at: AwareDatetime
+    first_absent_at: AwareDatetime | None = None
+
+
+class Doom(_Stored):
+    """A destroy that is decided and not yet proven. Attempts never end."""
+
+    reason: DestroyReason
+    since: AwareDatetime
+    attempts: int = 0
+    failures: int = 0
+    last_attempt_at: AwareDatetime | None = None
+    accepted_at: AwareDatetime | None = None
+    last_error: str = ""
+
+
+class InstanceRecord(_Stored):
+    """A machine that is ours: live, or doomed when ``doom`` is set. Dropped only on proof."""
+
+    fleet: str
+    index: int
+    provider: str
+    instance_id: str
+    mark: str
+    specification: Specification | None
+    """None for a machine that was found by its mark and never bought by this state."""
+    ceiling_usd_per_hour: Decimal | None
+    usd_per_hour: Decimal
+    created_at: AwareDatetime
+    ready_at: AwareDatetime | None = None
+    doom: Doom | None = None
+    absence: AbsenceEvidence | None = None
+
+    @property
+    def slot(self) -> Slot:
+        return Slot(self.fleet, self.index)
+
+
+class PendingCreate(_Stored):
+    """The intent: durable before the create call, kept until the outcome is known (I2, I11).
+
+    ``watched_until`` is set once absence was proven: the slot is free again, and should the mark
+    still appear before that time, the machine is doomed at once (SPEC.md section 12, 6).
+    """
+
+    fleet: str
+    index: int
+    provider: str
+    mark: str
+    specification: Specification
+    ceiling_usd_per_hour: Decimal
+    usd_per_hour: Decimal
+    begun_at: AwareDatetime
+    deadline_at: AwareDatetime
+    absence: AbsenceEvidence | None = None
+    watched_until: AwareDatetime | None = None
+
+    @property
+    def slot(self) -> Slot:
+        return Slot(self.fleet, self.index)
+
+    @property
+    def blocks_slot(self) -> bool:
+        return self.watched_until is None
+
+
+class LeaseEnding(StrEnum):
+    """Why a lease ended before its time, where it did."""
+
+    RELEASED = "released"
+    DESTROYED = "destroyed"
+
+
+class LeaseRecord(_Stored):
+    """The lease of a fleet as last applied; the loop is hard only on this (section 12, 1).
+
+    ``started_at`` is None until the first machine's id is durable. ``extended_to`` is an absolute
+    end set by ``extend``. ``ended_by`` is set when a person ended it before its time.
+    """
+
+    fleet: str
+    ttl: Seconds
+    expires_at: AwareDatetime | None
+    grace: Seconds
+    target: int
+    maximum: int
+    prevent_destroy: bool = False
+    team: str | None = None
+    owner: str | None = None
+    labels: dict[str, str] = {}
+    started_at: AwareDatetime | None = None
+    extended_to: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
+    ended_by: LeaseEnding | None = None
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the lease ends or ended; None while it has not started."""
+        if self.ended_at is not None:
+            return self.ended_at
+        if self.extended_to is not None:
+            return self.extended_to
+        if self.started_at is None:
+            return None
+        end = self.started_at + self.ttl
+        return end if self.expires_at is None else min(end, self.expires_at)
+
+
+class SoftNotice(_Stored):
+    """A soft destroy that was announced: it is carried out no earlier than ``due_at``."""
+
+    reason: DestroyReason
+    noticed_at: AwareDatetime
+    due_at: AwareDatetime
+
+
+class ProviderPin(_Stored):
+    """A provider as last applied: its type, its settings and the account it belongs to."""
+
+    type: str
+    account: str | None = None
+    market: str | None = None
+
+
+class RecordedState(_Stored):
+    """Everything we know about one workspace, as of ``serial``."""
+
+    workspace: str
+    lineage: str
+    serial: int = 0
+    saved_at: AwareDatetime | None = None
+    leases: dict[str, LeaseRecord] = {}
+    instances: dict[str, InstanceRecord] = {}
+    intents: dict[str, PendingCreate] = {}
+    notices: dict[str, SoftNotice] = {}
+    soft_destroys: list[AwareDatetime] = []
+    """When machines were doomed for reasons that may be a slip, within the last hour."""
+    providers: dict[str, ProviderPin] = {}
+    loop_last_seen: AwareDatetime | None = None
+
+    def records_of(self, fleet: str) -> list[InstanceRecord]:
+        """In slot order, newest last within a slot."""
+        mine = [record for record in self.instances.values() if record.fleet == fleet]
+        return sorted(mine, key=lambda record: (record.index, record.created_at, record.mark))

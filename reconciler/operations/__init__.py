@@ -1,0 +1,1 @@
+"""One module per verb (plan, apply, reconcile, destroy, status): the stops of a run, in order."""

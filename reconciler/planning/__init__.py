@@ -1,0 +1,1 @@
+"""Pure decisions: what to create, keep, replace and destroy, and why."""

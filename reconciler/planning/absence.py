@@ -1,0 +1,82 @@
+"""Proof that a machine is gone (RELIABILITY.md I12; SPEC.md section 12, 6).
+
+Two complete listings, one visibility window apart and both at least one window after the last
+sighting, and a direct read that denies it. Anything less is "billed, unknown".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from reconciler.model.observation import Complete
+from reconciler.model.record import AbsenceEvidence
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from reconciler.model.observation import DirectRead, ProviderInventory
+
+
+class Presence(Enum):
+    """What one observation says about one machine."""
+
+    SEEN = "seen"
+    SILENT = "silent"
+    """Nothing was learnt: no complete listing, or no answer to the direct read."""
+    MISSING = "missing"
+    """Absent this time, not yet proven."""
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """The verdict, and the evidence to remember when it is MISSING."""
+
+    presence: Presence
+    evidence: AbsenceEvidence | None = None
+
+
+def weigh_absence(
+    previous: AbsenceEvidence | None,
+    inventory: ProviderInventory | None,
+    read: DirectRead | None,
+    *,
+    listed: bool,
+    window: timedelta,
+    needs_read: bool,
+) -> Weighed:
+    """Add one observation to ``previous``.
+
+    ``needs_read``: the machine has an id, so a direct read has to deny it too. A sighting resets
+    everything. Repeating the same observation adds nothing.
+    """
+    if listed or (read is not None and read.instance is not None):
+        return Weighed(Presence.SEEN)
+    if not isinstance(inventory, Complete):
+        return Weighed(Presence.SILENT, previous)
+    if needs_read and (read is None or not read.not_found):
+        return Weighed(Presence.SILENT, previous)
+    return _one_more_absence(previous, inventory.started_at, window)
+
+
+def _one_more_absence(
+    previous: AbsenceEvidence | None, started_at: datetime, window: timedelta
+) -> Weighed:
+    # Without a recorded sighting the machine may have been there a moment ago.
+    evidence = previous or AbsenceEvidence(last_seen_at=started_at)
+    if started_at < evidence.last_seen_at + window:
+        return Weighed(Presence.MISSING, evidence)
+    if evidence.first_absent_at is None:
+        return Weighed(Presence.MISSING, evidence.with_(first_absent_at=started_at))
+    if started_at >= evidence.first_absent_at + window:
+        return Weighed(Presence.GONE, evidence)
+    return Weighed(Presence.MISSING, evidence)
+
+
+def earliest_proof(evidence: AbsenceEvidence, window: timedelta) -> datetime:
+    """When the listing that completes the proof may start."""
+    if evidence.first_absent_at is not None:
+        return evidence.first_absent_at + window
+    return evidence.last_seen_at + 2 * window

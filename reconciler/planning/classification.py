@@ -1,0 +1,172 @@
+"""Pairs what we recorded with what was seen: whose machine is each one?
+
+The table of SPEC.md section 4: known intent = ours; our lineage without intent = orphaned; our
+name with another lineage = other-lineage; two machines under one mark = duplicate; another
+workspace's mark = neighbour; no mark = foreign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.model.mark import parse_mark, same_workspace_name, workspace_part
+from reconciler.model.plan import Stranger
+from reconciler.planning.absence import Presence, Weighed, weigh_absence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reconciler.model.instance import Instance
+    from reconciler.model.mark import Mark
+    from reconciler.model.observation import ObservedState
+    from reconciler.model.record import InstanceRecord, PendingCreate, RecordedState
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One record and what was seen of it. ``instance`` is None unless it was seen."""
+
+    record: InstanceRecord
+    instance: Instance | None
+    weighed: Weighed
+    identity_doubt: str = ""
+    """Why the machine under this id may not be ours any more, if so (I4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntentSighting:
+    """One unresolved or watched create, and the machine found under its mark, if any."""
+
+    intent: PendingCreate
+    instance: Instance | None
+    weighed: Weighed
+
+
+@dataclass(slots=True)
+class Classified:
+    """Every machine in exactly one place."""
+
+    records: list[Sighting] = field(default_factory=list)
+    intents: list[IntentSighting] = field(default_factory=list)
+    strangers: list[Stranger] = field(default_factory=list)
+
+
+def classify_instances(recorded: RecordedState, observed: ObservedState) -> Classified:
+    """Deterministic: the order of listings and records does not matter (I21)."""
+    seen = {(found.provider, found.id): found for found in _instances(observed)}
+    result = Classified()
+    taken: set[tuple[str, str]] = set()
+    for _, record in sorted(recorded.instances.items()):
+        key = (record.provider, record.instance_id)
+        taken.add(key)
+        result.records.append(_sight_record(record, seen.get(key), observed))
+    by_mark = _by_identity(seen, taken)
+    for _, intent in sorted(recorded.intents.items()):
+        sighting = _sight_intent(intent, by_mark, observed)
+        if sighting.instance is not None:
+            taken.add((sighting.instance.provider, sighting.instance.id))
+        result.intents.append(sighting)
+    known = {_identity(mark) for mark in (*recorded.instances, *recorded.intents)}
+    for key, found in sorted(seen.items()):
+        if key not in taken:
+            result.strangers.append(_stranger(found, recorded, known))
+    return result
+
+
+def _instances(observed: ObservedState) -> Iterator[Instance]:
+    for _, inventory in sorted(observed.inventories.items()):
+        yield from inventory.instances
+
+
+def _sight_record(
+    record: InstanceRecord, listed: Instance | None, observed: ObservedState
+) -> Sighting:
+    read = observed.reads.get((record.provider, record.instance_id))
+    weighed = weigh_absence(
+        record.absence,
+        observed.inventories.get(record.provider),
+        read,
+        listed=listed is not None,
+        window=observed.visibility_window(record.provider),
+        needs_read=True,
+    )
+    instance = listed or (read.instance if read else None)
+    doubt = _identity_doubt(record, instance) if instance else ""
+    return Sighting(record, instance, weighed, doubt)
+
+
+def _identity_doubt(record: InstanceRecord, instance: Instance) -> str:
+    mark = parse_mark(instance.label)
+    if mark is None:
+        return "its mark is missing or was changed at the provider"
+    if mark.identity != _identity(record.mark):
+        return "the provider shows another machine's mark under its id"
+    return ""
+
+
+def carries_another_mark(record: InstanceRecord, instance: Instance | None) -> bool:
+    """True when the id was plainly recycled: a whole mark of another machine stands there."""
+    mark = parse_mark(instance.label) if instance else None
+    return mark is not None and mark.identity != _identity(record.mark)
+
+
+def _by_identity(
+    seen: dict[tuple[str, str], Instance], taken: set[tuple[str, str]]
+) -> dict[tuple[str, str], Instance]:
+    """(provider, identity) to the machine; with two under one mark the smaller id comes first."""
+    found: dict[tuple[str, str], Instance] = {}
+    for key, instance in sorted(seen.items()):
+        mark = parse_mark(instance.label)
+        if mark is not None and key not in taken:
+            found.setdefault((instance.provider, mark.identity), instance)
+    return found
+
+
+def _sight_intent(
+    intent: PendingCreate,
+    by_mark: dict[tuple[str, str], Instance],
+    observed: ObservedState,
+) -> IntentSighting:
+    instance = by_mark.get((intent.provider, _identity(intent.mark)))
+    weighed = weigh_absence(
+        intent.absence,
+        observed.inventories.get(intent.provider),
+        None,
+        listed=instance is not None,
+        window=observed.visibility_window(intent.provider),
+        needs_read=False,
+    )
+    return IntentSighting(intent, instance, weighed)
+
+
+def _stranger(found: Instance, recorded: RecordedState, known: set[str]) -> Stranger:
+    mark = parse_mark(found.label)
+    if mark is None:
+        return Stranger("foreign", found, None)
+    return Stranger(_kind(mark, recorded, known), found, mark.end)
+
+
+def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:
+    if mark.identity in known:
+        return "duplicate"
+    if mark.workspace_part == workspace_part(recorded.workspace, recorded.lineage):
+        return "orphaned"
+    if same_workspace_name(mark, recorded.workspace):
+        return "other-lineage"
+    return "neighbour"
+
+
+def _identity(mark_text: str) -> str:
+    mark = parse_mark(mark_text)
+    return mark.identity if mark else mark_text
+
+
+__all__ = [
+    "Classified",
+    "IntentSighting",
+    "Presence",
+    "Sighting",
+    "carries_another_mark",
+    "classify_instances",
+]

@@ -1,0 +1,102 @@
+"""Slots that lack a machine, and machines that no longer satisfy their fleet."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from reconciler.model.plan import Difference
+from reconciler.model.quantity import format_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reconciler.model.fleet import Fleet, GpuRequirement, Where
+    from reconciler.model.quantity import Range
+    from reconciler.model.record import InstanceRecord, Specification
+
+
+def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
+    """The lowest free slot numbers that bring a fleet to ``wanted`` machines.
+
+    Slots from ``maximum`` up are never filled, and an occupied one, known or in doubt, never
+    gets a second machine.
+    """
+    taken = set(occupied)
+    missing = wanted - sum(1 for index in taken if index < maximum)
+    free = (index for index in range(maximum) if index not in taken)
+    return [index for index, _ in zip(free, range(max(0, missing)), strict=False)]
+
+
+def machine_differences(fleet: Fleet, record: InstanceRecord) -> tuple[Difference, ...]:
+    """How the machine that was bought fails what the documents now ask for.
+
+    A machine that was found by its mark and never bought by this state has nothing to compare.
+    """
+    if record.specification is None:
+        return ()
+    return tuple(_differences(fleet, record.provider, record.specification))
+
+
+def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator[Difference]:
+    if not any(requirement_fits(wanted, bought) for wanted in fleet.resources.gpu):
+        wanted = " or ".join(wanted.text for wanted in fleet.resources.gpu)
+        yield Difference("gpu", f"{bought.gpu}:{bought.gpu_count}", wanted)
+    yield from _place_differences(fleet.where, provider, bought)
+    resources = fleet.resources
+    yield from _range_difference("cpu", bought.vcpus, resources.cpu)
+    yield from _range_difference("memory", bought.memory_bytes, resources.memory, sizes=True)
+    yield from _range_difference("cuda", bought.cuda, resources.cuda)
+    if bought.disk_bytes < resources.disk_bytes:
+        yield Difference("disk", format_size(bought.disk_bytes), format_size(resources.disk_bytes))
+    if bought.spot != fleet.spot:
+        kinds = ("on-demand", "spot")
+        yield Difference("spot_policy", kinds[bought.spot], kinds[fleet.spot])
+    if bought.image != fleet.image:
+        yield Difference("image", bought.image or "(none)", fleet.image or "(none)")
+    if bought.env != dict(fleet.env):
+        yield Difference("env", ", ".join(sorted(bought.env)), ", ".join(sorted(fleet.env)))
+
+
+def requirement_fits(wanted: GpuRequirement, bought: Specification) -> bool:
+    """True when the bought GPU is one of the models, in memory and in number."""
+    return (
+        (not wanted.models or bought.gpu in wanted.models)
+        and bought.gpu_count == wanted.count
+        and memory_fits(wanted.memory_bytes, bought.gpu_memory_bytes)
+    )
+
+
+def memory_fits(wanted: Range, sold_bytes: int) -> bool:
+    """Sold VRAM may fall 7 % short and still match (SPEC.md section 2, units)."""
+    if wanted.minimum is not None and sold_bytes < wanted.minimum * Decimal("0.93"):
+        return False
+    return wanted.maximum is None or sold_bytes <= wanted.maximum
+
+
+def _place_differences(
+    where: Where, provider: str, bought: Specification
+) -> Iterator[Difference]:
+    for attribute, actual, allowed, refused in (
+        ("providers", provider, where.providers, where.exclude_providers),
+        ("regions", bought.region, where.regions, frozenset[str]()),
+        ("countries", bought.country, where.countries, where.exclude_countries),
+    ):
+        if allowed and actual not in allowed:
+            yield Difference(attribute, actual or "(unknown)", ", ".join(sorted(allowed)))
+        elif actual is not None and actual in refused:
+            yield Difference(attribute, actual, f"not {actual}")
+
+
+def _range_difference(
+    attribute: str, actual: Decimal | int | None, wanted: Range, *, sizes: bool = False
+) -> Iterator[Difference]:
+    if actual is None or wanted.contains(actual):
+        return
+
+    def text(value: Decimal | int | None) -> str:
+        if value is None:
+            return ""
+        return format_size(int(value)) if sizes else str(value)
+
+    yield Difference(attribute, text(actual), f"{text(wanted.minimum)}..{text(wanted.maximum)}")

@@ -1,0 +1,91 @@
+"""What applying the documents does to the leases (SPEC.md section 12, 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.plan import LeaseChange
+from reconciler.model.quantity import format_duration
+from reconciler.model.record import LeaseEnding, LeaseRecord
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.model.fleet import Fleet
+
+
+def has_ended(lease: LeaseRecord | None, now: datetime) -> bool:
+    """True when no machine may live under this lease any more."""
+    return lease is not None and lease.ends_at is not None and lease.ends_at <= now
+
+
+def lease_after_apply(
+    fleet: Fleet, recorded: LeaseRecord | None, now: datetime, *, renew: bool, occupied: bool
+) -> LeaseRecord:
+    """The lease as it stands once ``fleet`` is applied.
+
+    ``occupied``: machines of the fleet exist. An ended lease stays ended unless ``renew``, except
+    after ``destroy``, where the next apply opens a new one. Applying unchanged documents changes
+    nothing, an extension included.
+    """
+    if recorded is None:
+        return _new_lease(fleet, None)
+    if has_ended(recorded, now):
+        destroyed = recorded.ended_by is LeaseEnding.DESTROYED
+        if renew or destroyed:
+            return _new_lease(fleet, now if renew and occupied else None)
+        return recorded
+    moved = (recorded.ttl, recorded.expires_at) != (fleet.ttl, fleet.expires_at)
+    return _new_lease(fleet, recorded.started_at).with_(
+        extended_to=None if moved else recorded.extended_to
+    )
+
+
+def _new_lease(fleet: Fleet, started_at: datetime | None) -> LeaseRecord:
+    return LeaseRecord.model_construct(
+        fleet=fleet.name,
+        ttl=fleet.ttl,
+        expires_at=fleet.expires_at,
+        grace=fleet.grace,
+        target=fleet.nodes.target,
+        maximum=fleet.nodes.maximum,
+        prevent_destroy=fleet.prevent_destroy,
+        team=fleet.team,
+        owner=fleet.owner,
+        labels=dict(fleet.labels),
+        started_at=started_at,
+    )
+
+
+def planned_end(lease: LeaseRecord, now: datetime) -> datetime:
+    """When the lease ends, or would end if its first machine existed now."""
+    if lease.ends_at is not None:
+        return lease.ends_at
+    end = now + lease.ttl
+    return end if lease.expires_at is None else min(end, lease.expires_at)
+
+
+def describe_change(before: LeaseRecord | None, after: LeaseRecord | None) -> LeaseChange | None:
+    """What a reader should know about the change, or None when nothing changes."""
+    if before == after:
+        return None
+    named = before or after
+    assert named is not None
+    lines = _lines(before, after) if before and after else ()
+    return LeaseChange(named.fleet, before, after, lines)
+
+
+def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
+    lines = []
+    if before.ends_at is not None and before.ends_at != after.ends_at:
+        end = after.ends_at.isoformat(timespec="seconds") if after.ends_at else "with a new lease"
+        lines.append(f"lease end {before.ends_at.isoformat(timespec='seconds')} -> {end}")
+    elif before.ttl != after.ttl:
+        lines.append(f"ttl {format_duration(before.ttl)} -> {format_duration(after.ttl)}")
+    if before.grace != after.grace:
+        lines.append(f"grace {format_duration(before.grace)} -> {format_duration(after.grace)}")
+    for attribute in ("target", "maximum", "prevent_destroy", "team", "owner", "labels"):
+        old, new = getattr(before, attribute), getattr(after, attribute)
+        if old != new:
+            lines.append(f"{attribute} {old} -> {new}")
+    return tuple(lines)

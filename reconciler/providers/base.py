@@ -1,0 +1,112 @@
+"""What every provider adapter offers, and what it declares about itself (SPEC.md section 8)."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from reconciler.model.instance import Instance
+    from reconciler.model.observation import Complete, Partial
+    from reconciler.model.offer import Offer, OfferListing
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCapabilities:
+    """The adapter's truth table; planner and executor obey it.
+
+    ``visibility_window`` (V_p): how long a listing may lag behind a create or a destroy.
+    ``create_deadline`` and ``call_deadline`` bound one create, and one other call, in the
+    provider's own time. ``create_interval`` is the least time between two creates.
+    ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
+    be told to destroy a machine at its lease end without us.
+    """
+
+    visibility_window: timedelta = timedelta(seconds=120)
+    create_deadline: timedelta = timedelta(seconds=120)
+    call_deadline: timedelta = timedelta(seconds=30)
+    destroy_time: timedelta = timedelta(seconds=60)
+    create_interval: timedelta = timedelta(0)
+    parallel_calls: int = 8
+    stopped_bills: bool = True
+    ends_itself: bool = False
+    has_spot: bool = True
+    runs_images: bool = True
+    ssh_answers: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OfferQuery:
+    """What the planner may use; an adapter may answer with more, never with less.
+
+    ``models`` are canonical GPU names, empty = all.
+    """
+
+    models: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRequest:
+    """One create call. ``mark`` is sent inside it; ``env`` holds resolved values: never log it."""
+
+    mark: str
+    offer: Offer
+    disk_bytes: int
+    image: str | None
+    env: Mapping[str, str]
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """The provider's word that a machine exists. ``usd_per_hour`` is what it says it will bill."""
+
+    instance_id: str
+    usd_per_hour: Decimal | None
+
+
+class Provider(ABC):
+    """One account at one provider.
+
+    Every method may raise ``ProviderError`` or a subclass. Reads never report "empty" or "gone"
+    on doubt. Methods are called concurrently, at most ``capabilities.parallel_calls`` at once.
+    """
+
+    name: str
+    capabilities: ProviderCapabilities
+
+    @abstractmethod
+    async def list_offers(self, query: OfferQuery) -> OfferListing:
+        """What can be rented now. Rows that cannot be used are counted, never guessed at."""
+
+    @abstractmethod
+    async def list_instances(self) -> Complete | Partial:
+        """Every machine of the account. Raises ``ProviderError`` when nothing can be said."""
+
+    @abstractmethod
+    async def get_instance(self, instance_id: str) -> Instance:
+        """One machine. Raises ``InstanceNotFound`` when the provider denies that it exists."""
+
+    @abstractmethod
+    async def create_instance(self, request: CreateRequest) -> Created:
+        """Rent it. Sent at most once.
+
+        Raises ``OfferGone``, ``InsufficientCapacity`` or ``CreateRefused`` when surely nothing was
+        created, ``CreateOutcomeUnknown`` or any other ``ProviderError`` when that is not sure.
+        """
+
+    @abstractmethod
+    async def destroy_instance(self, instance_id: str) -> None:
+        """Ask for the end of a machine. Returning means accepted, not gone; may be repeated.
+
+        Raises ``InstanceNotFound`` when the provider denies that it exists.
+        """
+
+    async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
+        """Release what the adapter holds. It cannot be used afterwards."""

@@ -1,0 +1,1 @@
+"""The provider `simulated`: a GPU market that needs no account."""

@@ -1,0 +1,107 @@
+"""The market's rows as the model's values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, cast
+
+from reconciler.market.machine import SSH_USER
+from reconciler.market.units import usd
+from reconciler.model.cost import exact_usd
+from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
+from reconciler.model.offer import Offer, OfferListing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from reconciler.market.faults import Fault
+    from reconciler.market.machine import Machine
+    from reconciler.market.offer import Quote
+
+# An offer's figures come from short lists: made once, not for each of 100 000 offers.
+_decimal = lru_cache(maxsize=4096)(Decimal)
+_usd = lru_cache(maxsize=4096)(usd)
+_STATUSES = {
+    "placed": InstanceStatus.PLACED,
+    "created": InstanceStatus.CREATED,
+    "booting": InstanceStatus.BOOTING,
+    "running": InstanceStatus.RUNNING,
+    "stopped": InstanceStatus.STOPPED,
+    "exited": InstanceStatus.STOPPED,
+    "failed": InstanceStatus.FAILED,
+    "destroying": InstanceStatus.DESTROYING,
+}
+
+
+def as_listing(
+    provider: str, quotes: Iterable[Quote], read_at: datetime, fault: Fault
+) -> OfferListing:
+    """Quotes with an unusable price are counted by reason, never guessed at (bad input 49)."""
+    offers: list[Offer] = []
+    unusable: Counter[str] = Counter()
+    for quote in quotes:
+        try:
+            price = _shown_price(quote, fault)
+        except ValueError as error:
+            unusable[str(error)] += 1
+        else:
+            offers.append(_as_offer(provider, quote, price))
+    return OfferListing(provider, tuple(offers), dict(unusable), read_at)
+
+
+def _shown_price(quote: Quote, fault: Fault) -> Decimal:
+    if fault.price is None:
+        return usd(quote.microusd_per_hour * fault.quoted_percent // 100)
+    try:
+        return exact_usd(Decimal(fault.price))
+    except InvalidOperation:
+        return exact_usd(fault.price)
+
+
+def _as_offer(provider: str, quote: Quote, usd_per_hour: Decimal) -> Offer:
+    offer = quote.offer
+    return Offer(
+        provider=provider,
+        id=offer.id,
+        gpu=offer.gpu,
+        gpu_count=offer.gpu_count,
+        gpu_memory_bytes=offer.gpu_memory_bytes,
+        usd_per_hour=usd_per_hour,
+        disk_usd_per_gib_hour=_usd(offer.disk_microusd_per_gib),
+        vcpus=offer.vcpus,
+        memory_bytes=offer.memory_bytes,
+        disk_bytes_max=offer.disk_bytes_max,
+        cuda=None if offer.cuda is None else _decimal(offer.cuda),
+        region=offer.region,
+        country=offer.country,
+        host=offer.host,
+        spot=bool(offer.spot),
+        reliability=None if offer.reliability is None else _decimal(offer.reliability),
+        verified=None if offer.verified is None else bool(offer.verified),
+        hosting=cast("Literal['datacenter', 'community'] | None", offer.hosting),
+        stock=quote.available,
+        capacity_key=offer.capacity_key,
+    )
+
+
+def as_instance(provider: str, machine: Machine, shown_at: datetime, fault: Fault) -> Instance:
+    """The machine as it was at ``shown_at``; an unknown status word is kept and means UNKNOWN."""
+    word = machine.status_at(shown_at) if fault.status is None else fault.status
+    status = _STATUSES.get(word, InstanceStatus.UNKNOWN)
+    reachable = status is InstanceStatus.RUNNING
+    return Instance(
+        provider=provider,
+        id=machine.id,
+        label=None if fault.drop_labels else machine.label,
+        status=status,
+        status_text=word,
+        usd_per_hour=usd(machine.billed_microusd_at(shown_at)),
+        gpu=machine.gpu,
+        gpu_count=machine.gpu_count,
+        region=machine.region,
+        ssh=SshEndpoint(machine.ssh_host, machine.ssh_port, SSH_USER) if reachable else None,
+        created_at=machine.created_at,
+    )

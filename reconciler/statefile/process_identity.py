@@ -1,0 +1,96 @@
+"""Which process this is, and whether another one is surely dead.
+
+A pid alone says little: it is used again. The boot and the start time tell two processes with
+one pid apart (RELIABILITY.md, bad input 60).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_START_FIELD = 19  # of /proc/PID/stat, counted after the name, which may hold spaces
+_ZOMBIE = b"Z"  # killed, and only its parent has not noticed
+
+
+class Life(Enum):
+    """What can be said of a process from here."""
+
+    DEAD = "dead"
+    ALIVE = "alive"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """``boot_id`` and ``started`` are empty where the system does not tell."""
+
+    host: str
+    pid: int
+    boot_id: str
+    started: str
+
+
+def this_process() -> ProcessIdentity:
+    """The process that asks."""
+    pid = os.getpid()
+    return ProcessIdentity(socket.gethostname(), pid, _boot_id(), _started(pid))
+
+
+def user_name() -> str:
+    """The name of the user, or the number where there is no name (a bare container)."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
+
+
+def life_of(other: ProcessIdentity) -> Life:
+    """DEAD only on proof: this host, and another boot, no such pid, or another start time."""
+    here = this_process()
+    if other.host != here.host or other.pid <= 0:
+        return Life.UNKNOWN
+    if other.boot_id != here.boot_id:
+        return Life.DEAD if other.boot_id and here.boot_id else Life.UNKNOWN
+    if not _exists(other.pid):
+        return Life.DEAD
+    started = _started(other.pid)
+    if not started or not other.started:
+        return Life.UNKNOWN
+    return Life.ALIVE if started == other.started else Life.DEAD
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return _process_fields(pid)[:1] != [_ZOMBIE]
+
+
+def _boot_id() -> str:
+    try:
+        return _BOOT_ID.read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Clock ticks from boot to the start of ``pid``."""
+    fields = _process_fields(pid)
+    return fields[_START_FIELD].decode("ascii") if len(fields) > _START_FIELD else ""
+
+
+def _process_fields(pid: int) -> list[bytes]:
+    """What the kernel tells of ``pid`` after its name; empty where it tells nothing."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return []

@@ -1,0 +1,1 @@
+"""The audit trail, the logs and the notifications that a run leaves behind."""

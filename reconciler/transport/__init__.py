@@ -1,0 +1,1 @@
+"""The one door to the network: HTTP requests, their limits, their retries and their errors."""
