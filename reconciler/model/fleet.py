@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from reconciler.model.gpu import memory_matches
 from reconciler.model.quantity import ANYTHING, GIB, Range
 
 if TYPE_CHECKING:
@@ -43,6 +44,16 @@ class GpuRequirement:
     models: tuple[str, ...]
     memory_bytes: Range
     count: int
+
+    def accepts(self, gpu: str, gpu_count: int, gpu_memory_bytes: int) -> bool:
+        """True when such a node is what this alternative asks for."""
+        return (
+            gpu_count == self.count
+            and (not self.models or gpu in self.models)
+            and memory_matches(
+                gpu_memory_bytes, self.memory_bytes.minimum, self.memory_bytes.maximum
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)

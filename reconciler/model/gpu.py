@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from reconciler.model import gpu_catalog
 from reconciler.model.gpu_spelling import (
@@ -25,6 +26,9 @@ from reconciler.model.gpu_spelling import (
     squeezed,
     without_count,
 )
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 NEAREST_MAX = 3
 # Percent of the marketing size. Drivers report up to 7 % less (SPEC.md section 2); above it, a
@@ -129,7 +133,9 @@ def resolve_offered(provider: str, raw_name: str, memory_bytes: int | None) -> G
     return None
 
 
-def memory_matches(sold_bytes: int, wanted_min: int | None, wanted_max: int | None) -> bool:
+def memory_matches(
+    sold_bytes: int, wanted_min: Decimal | int | None, wanted_max: Decimal | int | None
+) -> bool:
     """Whether a GPU sold with `sold_bytes` satisfies the range, both ends included, None = open.
 
     Sold memory may fall 7 % short of the minimum and still match (SPEC.md section 2), because

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -10,8 +10,7 @@ from reconciler.model.address import Slot
 from reconciler.model.cost import ZERO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from decimal import Decimal
 
     from reconciler.model.address import Address
@@ -258,8 +257,6 @@ class Plan:
     worst_case_usd: Decimal | None = None
     worst_case_until: datetime | None = None
     enforced_by: str = ""
-    providers: Mapping[str, str] = field(default_factory=dict)
-    """Account by provider, as observed."""
 
     @property
     def changes_machines(self) -> bool:
@@ -280,13 +277,6 @@ class Plan:
     def blocked(self) -> bool:
         return any(finding.blocks for finding in self.findings)
 
-    def next_deadline(self) -> datetime | None:
-        """The earliest moment at which a later pass has something to do."""
-        moments = [entry.ends_at for entry in self.fleets if entry.ends_at is not None]
-        moments += [entry.due_at for entry in self.announces]
-        later = [moment for moment in moments if moment > self.now]
-        return min(later, default=None)
-
 
 @dataclass(frozen=True, slots=True)
 class SlotOutcome:
@@ -297,4 +287,4 @@ class SlotOutcome:
     done: bool
     detail: str
     code: ExitCode | None = None
-    took: timedelta | None = None
+    mark: str = ""

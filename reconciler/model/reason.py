@@ -37,9 +37,7 @@ class DestroyReason(StrEnum):
         return _SENTENCES[self]
 
 
-_PROMISES = frozenset(
-    {DestroyReason.EXPIRED, DestroyReason.REQUESTED, DestroyReason.FAILED_READY}
-)
+_PROMISES = frozenset({DestroyReason.EXPIRED, DestroyReason.REQUESTED, DestroyReason.FAILED_READY})
 _SENTENCES = {
     DestroyReason.EXPIRED: "its lease has ended",
     DestroyReason.UNDECLARED: "its fleet is no longer in the documents",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Difference
@@ -10,8 +9,9 @@ from reconciler.model.quantity import format_size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from decimal import Decimal
 
-    from reconciler.model.fleet import Fleet, GpuRequirement, Where
+    from reconciler.model.fleet import Fleet, Where
     from reconciler.model.quantity import Range
     from reconciler.model.record import InstanceRecord, Specification
 
@@ -39,7 +39,8 @@ def machine_differences(fleet: Fleet, record: InstanceRecord) -> tuple[Differenc
 
 
 def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator[Difference]:
-    if not any(requirement_fits(wanted, bought) for wanted in fleet.resources.gpu):
+    gpu = (bought.gpu, bought.gpu_count, bought.gpu_memory_bytes)
+    if not any(wanted.accepts(*gpu) for wanted in fleet.resources.gpu):
         wanted = " or ".join(wanted.text for wanted in fleet.resources.gpu)
         yield Difference("gpu", f"{bought.gpu}:{bought.gpu_count}", wanted)
     yield from _place_differences(fleet.where, provider, bought)
@@ -58,25 +59,7 @@ def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator
         yield Difference("env", ", ".join(sorted(bought.env)), ", ".join(sorted(fleet.env)))
 
 
-def requirement_fits(wanted: GpuRequirement, bought: Specification) -> bool:
-    """True when the bought GPU is one of the models, in memory and in number."""
-    return (
-        (not wanted.models or bought.gpu in wanted.models)
-        and bought.gpu_count == wanted.count
-        and memory_fits(wanted.memory_bytes, bought.gpu_memory_bytes)
-    )
-
-
-def memory_fits(wanted: Range, sold_bytes: int) -> bool:
-    """Sold VRAM may fall 7 % short and still match (SPEC.md section 2, units)."""
-    if wanted.minimum is not None and sold_bytes < wanted.minimum * Decimal("0.93"):
-        return False
-    return wanted.maximum is None or sold_bytes <= wanted.maximum
-
-
-def _place_differences(
-    where: Where, provider: str, bought: Specification
-) -> Iterator[Difference]:
+def _place_differences(where: Where, provider: str, bought: Specification) -> Iterator[Difference]:
     for attribute, actual, allowed, refused in (
         ("providers", provider, where.providers, where.exclude_providers),
         ("regions", bought.region, where.regions, frozenset[str]()),

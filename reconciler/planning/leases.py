@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.fleet import Fleet
+    from reconciler.model.record import RecordedState
 
 
 def has_ended(lease: LeaseRecord | None, now: datetime) -> bool:
@@ -89,3 +90,12 @@ def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
         if old != new:
             lines.append(f"{attribute} {old} -> {new}")
     return tuple(lines)
+
+
+def next_deadline(state: RecordedState, now: datetime) -> datetime | None:
+    """The earliest moment after ``now`` at which a lease ends or an announced destroy is due."""
+    living = {record.fleet for record in state.instances.values() if record.doom is None}
+    ends = [lease.ends_at for name, lease in state.leases.items() if name in living]
+    moments = [end for end in ends if end is not None]
+    moments += [notice.due_at for notice in state.notices.values()]
+    return min((moment for moment in moments if moment > now), default=None)

@@ -17,14 +17,14 @@ from reconciler.model.plan import (
     Finding,
     Forget,
     Keep,
-    LeaseChange,
     Mode,
+    PlanRequest,
     Stranger,
 )
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import Doom, InstanceRecord
 from reconciler.planning.absence import Presence
-from reconciler.planning.classification import carries_another_mark
+from reconciler.planning.classification import carries_another_mark, classify_instances
 from reconciler.planning.enforcement import (
     EnforcementRule,
     Situation,
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.instance import Instance
     from reconciler.model.observation import ObservedState
-    from reconciler.model.plan import PlanRequest
     from reconciler.model.record import LeaseRecord, PendingCreate, RecordedState
     from reconciler.planning.classification import Classified, IntentSighting, Sighting
 
@@ -79,7 +78,11 @@ class Decisions:
     reported: list[tuple[InstanceRecord, Verdict]] = field(default_factory=list)
     sighted: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    lease_changes: list[LeaseChange] = field(default_factory=list)
+
+    @property
+    def staying(self) -> list[InstanceRecord]:
+        """Machines that this plan leaves alone."""
+        return [entry.record for entry in self.keeps] + [entry.record for entry in self.announces]
 
 
 def decide_machines(classified: Classified, scene: Scene) -> Decisions:
@@ -98,9 +101,17 @@ def decide_machines(classified: Classified, scene: Scene) -> Decisions:
     return decisions
 
 
-def _decide_doomed(
-    sighting: Sighting, doom: Doom, scene: Scene, decisions: Decisions
-) -> None:
+def decide_doomed(recorded: RecordedState, observed: ObservedState, now: datetime) -> Decisions:
+    """The doomed machines of ``recorded`` alone: proven gone, to be asked again, or in doubt."""
+    scene = Scene(None, recorded, observed, recorded.leases, now, PlanRequest(Mode.LOOP))
+    decisions = Decisions()
+    for sighting in classify_instances(recorded, observed).records:
+        if sighting.record.doom is not None:
+            _decide_doomed(sighting, sighting.record.doom, scene, decisions)
+    return decisions
+
+
+def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Decisions) -> None:
     record, weighed = sighting.record, sighting.weighed
     if not scene.request.covers(record.fleet, record.index):
         decisions.keeps.append(Keep(record, sighting.instance, "destroy under way"))
@@ -169,7 +180,7 @@ def _carry_out(
     scene: Scene,
     decisions: Decisions,
 ) -> None:
-    """A destroy that needs the machine re-identified in this pass, and may be held back (I4, I5)."""
+    """A destroy that needs the machine re-identified in this pass; may be held back (I4, I5)."""
     rule, verdict = found
     record = sighting.record
     if sighting.instance is None:
@@ -354,6 +365,4 @@ def _forget(record: InstanceRecord, detail: str) -> Forget:
 
 def _doubt(record: InstanceRecord, detail: str, sighting: Sighting | None = None) -> Doubt:
     evidence = sighting.weighed.evidence if sighting else None
-    return Doubt(
-        record.slot, record.mark, record.provider, detail, record.usd_per_hour, evidence
-    )
+    return Doubt(record.slot, record.mark, record.provider, detail, record.usd_per_hour, evidence)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from reconciler.planning.fleet_diff import memory_fits
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -73,11 +71,7 @@ def match_offers(fleet: Fleet, offers: Iterable[Offer]) -> OfferMatch:
 
 def _alternative(wanted: Sequence[GpuRequirement], offer: Offer) -> int | None:
     for position, requirement in enumerate(wanted):
-        if (
-            offer.gpu_count == requirement.count
-            and (not requirement.models or offer.gpu in requirement.models)
-            and memory_fits(requirement.memory_bytes, offer.gpu_memory_bytes)
-        ):
+        if requirement.accepts(offer.gpu, offer.gpu_count, offer.gpu_memory_bytes):
             return position
     return None
 
@@ -105,8 +99,9 @@ def _tests(fleet: Fleet) -> list[tuple[str, Callable[[Offer], bool]]]:
         tests.append(
             (
                 "excluded country",
-                lambda offer: offer.country is not None
-                and offer.country not in where.exclude_countries,
+                lambda offer: (
+                    offer.country is not None and offer.country not in where.exclude_countries
+                ),
             )
         )
     for reason, span, value in (
@@ -120,12 +115,18 @@ def _tests(fleet: Fleet) -> list[tuple[str, Callable[[Offer], bool]]]:
     if rules.min_reliability is not None:
         wanted = rules.min_reliability
         tests.append(
-            ("less reliable", lambda offer: offer.reliability is not None
-             and offer.reliability >= wanted)
+            (
+                "less reliable",
+                lambda offer: offer.reliability is not None and offer.reliability >= wanted,
+            )
         )
     if rules.verified is not None:
-        tests.append(("not verified" if rules.verified else "verified",
-                      lambda offer: offer.verified is rules.verified))
+        tests.append(
+            (
+                "not verified" if rules.verified else "verified",
+                lambda offer: offer.verified is rules.verified,
+            )
+        )
     if rules.hosting != "any":
         tests.append(("other hosting", lambda offer: offer.hosting == rules.hosting))
     if rules.exclude_hosts:

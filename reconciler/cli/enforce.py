@@ -1,0 +1,135 @@
+"""``reconcile``: one pass, the daemon, and the entry for cron or systemd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.lazy_group import TerraformCommand
+from reconciler.cli.parameters import DurationType, lock_timeout_option, max_destroy_option
+from reconciler.cli.running import on_workspace, show_plan, show_result
+from reconciler.cli.terminal import PlainProgress, say
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.plan import Mode, PlanRequest
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from reconciler.execution.interruption import Interruption
+    from reconciler.model.plan import Plan
+    from reconciler.operations.run import RunOptions, RunResult
+    from reconciler.operations.workspace import Workspace
+
+
+@click.command(cls=TerraformCommand)
+@click.option("--once", is_flag=True, help="One pass, then exit: for cron and CI.")
+@click.option(
+    "--interval", type=DurationType(), metavar="DURATION", help="Pass after pass, until stopped."
+)
+@click.option("--heal", is_flag=True, help="Refill slots that were lost, within running leases.")
+@click.option("--dry-run", is_flag=True, help="Show what a pass would do, and do nothing.")
+@click.option(
+    "--install",
+    type=click.Choice(["cron", "systemd"]),
+    help="Show the entry that runs a pass every minute, and write it.",
+)
+@click.option("--yes", is_flag=True, help="With --install: write without asking.")
+@max_destroy_option
+@lock_timeout_option
+@click.pass_obj
+def reconcile_command(
+    directory: Path,
+    once: bool,
+    interval: timedelta | None,
+    heal: bool,
+    dry_run: bool,
+    install: str | None,
+    yes: bool,
+    max_destroy: int | None,
+    lock_timeout: timedelta,
+) -> int:
+    """Destroy whatever has expired or is not declared. Buys nothing, unless --heal."""
+    chosen = [once, interval is not None, install is not None]
+    if sum(chosen) + (dry_run and not any(chosen)) != 1:
+        raise click.UsageError("choose one of --once, --interval, --install (or --dry-run)")
+    if install is not None:
+        from reconciler.cli.loop_entry import install_loop
+
+        return install_loop(directory, install, assume_yes=yes)
+    if max_destroy is not None and interval is not None:
+        raise click.UsageError("--max-destroy names a number for one pass: use it with --once")
+    request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy)
+    seconds = lock_timeout.total_seconds()
+    if interval is not None and not dry_run:
+        return _daemon(directory, request, interval)
+    return _one_pass(directory, request, seconds, dry_run=dry_run)
+
+
+def _options(interruption: Interruption, seconds: float, *, quiet: bool = False) -> RunOptions:
+    from reconciler.operations.run import RunOptions
+
+    def show(plan: Plan) -> None:
+        if not quiet or plan.has_changes or plan.findings:
+            show_plan(plan)
+
+    return RunOptions(
+        progress=PlainProgress().show,
+        show=show,
+        interruption=interruption,
+        wait=False,
+        lock_timeout_seconds=seconds,
+    )
+
+
+def _one_pass(directory: Path, request: PlanRequest, seconds: float, *, dry_run: bool) -> int:
+    from reconciler.operations.reconcile import preview_pass, reconcile_once
+
+    async def verb(workspace: Workspace, interruption: Interruption) -> RunResult:
+        _warn_of_documents(workspace)
+        do = preview_pass if dry_run else reconcile_once
+        result = await do(workspace, request, _options(interruption, seconds))
+        if workspace.documents_error is not None:
+            result.document_code = workspace.documents_error.exit_code
+        return result
+
+    return show_result(on_workspace(directory, verb, tolerate_bad_documents=True))
+
+
+def _warn_of_documents(workspace: Workspace) -> None:
+    if workspace.documents_error is None:
+        return
+    say("The documents cannot be used; only lease ends recorded in the state are enforced:")
+    for line in workspace.documents_error.lines()[:10]:
+        say(f"  {line}")
+
+
+def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
+    """Each pass opens the workspace anew: documents may change while it runs."""
+    from reconciler.daemon.loop import run_forever
+    from reconciler.model.errors import GpuShopperError
+    from reconciler.operations.reconcile import reconcile_once
+    from reconciler.operations.workspace import open_workspace
+
+    last = [ExitCode.DONE]
+
+    async def verb(outer: Workspace, interruption: Interruption) -> int:
+        async def one_pass() -> datetime | None:
+            try:
+                async with open_workspace(directory, tolerate_bad_documents=True) as workspace:
+                    _warn_of_documents(workspace)
+                    options = _options(interruption, interval.total_seconds(), quiet=True)
+                    result = await reconcile_once(workspace, request, options)
+            except GpuShopperError as error:
+                say("\n".join(error.lines()))
+                last[0] = error.exit_code
+                return None
+            last[0] = ExitCode(show_result(result))
+            return result.next_deadline
+
+        say(f"Reconciling {outer.name} every {interval.total_seconds():.0f} s. Stop: Ctrl-C.")
+        await run_forever(one_pass, interval, outer.clock, interruption)
+        return int(interruption.code or last[0])
+
+    return on_workspace(directory, verb, tolerate_bad_documents=True)

@@ -1,0 +1,29 @@
+"""The command ``gpu-shopper``: which commands there are, and how every error becomes an exit code.
+
+Commands are imported when they are called: ``--help`` loads click alone and ``--version`` not
+even that (guarded by ``tests/cli/test_startup.py``).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from reconciler import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERSION_LINE = f"gpu-shopper {__version__}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave the process with its exit code (SPEC.md section 10)."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given in (["--version"], ["-version"]):
+        print(VERSION_LINE)
+        sys.exit(0)
+    from reconciler.cli.exits import run_command
+    from reconciler.cli.root import root
+
+    sys.exit(run_command(root, given))

@@ -1,0 +1,87 @@
+"""Runs one verb: event loop, signals, workspace, and how its progress and outcome are shown."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+import click
+
+from reconciler.cli.terminal import palette_for, say
+from reconciler.execution.interruption import Interruption
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.text import printable
+from reconciler.operations.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from reconciler.model.plan import Plan
+    from reconciler.operations.run import RunResult
+    from reconciler.operations.workspace import Workspace
+
+Result = TypeVar("Result")
+_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+
+def on_workspace(
+    directory: Path,
+    verb: Callable[[Workspace, Interruption], Awaitable[Result]],
+    *,
+    tolerate_bad_documents: bool = False,
+) -> Result:
+    """Open the workspace of ``directory``, run ``verb`` on it, close it.
+
+    The first SIGINT or SIGTERM asks the verb to stop, a second one cancels it.
+    """
+
+    async def run() -> Result:
+        if not directory.is_dir():
+            raise click.UsageError(f"there is no directory {printable(str(directory))}")
+        async with (
+            open_workspace(directory, tolerate_bad_documents=tolerate_bad_documents) as workspace,
+            anyio.create_task_group() as tasks,
+        ):
+            interruption = Interruption()
+            tasks.start_soon(_listen, interruption, tasks.cancel_scope)
+            result = await verb(workspace, interruption)
+            tasks.cancel_scope.cancel()
+            return result
+        raise SystemExit(int(interruption.code or ExitCode.INTERRUPTED))
+
+    return anyio.run(run)
+
+
+async def _listen(interruption: Interruption, scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(*_CODES) as signals:
+        async for received in signals:
+            if interruption.requested:
+                scope.cancel()
+                return
+            interruption.request(_CODES[received])
+            say("Stopping: finishing what is in flight and saving. Once more: leave at once.")
+
+
+def show_plan(plan: Plan) -> None:
+    """The plan on standard output."""
+    from reconciler.reporting.plan_text import plan_text
+
+    click.echo(plan_text(plan, palette_for(sys.stdout)))
+
+
+def show_result(result: RunResult) -> int:
+    """Outcomes worth a line on standard error; the exit code."""
+    proven = {one.mark for one in result.outcomes if one.action == "prove" and one.done}
+    for warning in result.warnings:
+        say(f"Warning: {warning}")
+    for outcome in result.outcomes:
+        if not outcome.done and outcome.mark not in proven:
+            say(f"{outcome.slot}: {outcome.action}: {printable(outcome.detail, 300)}")
+    for failure in result.notice_failures:
+        say(f"Warning: {failure}")
+    if result.declined:
+        say("Nothing was done.")
+    return int(result.code)

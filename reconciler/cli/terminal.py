@@ -1,0 +1,123 @@
+"""What the terminal can do, and how a person is asked."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+import anyio
+import click
+
+if TYPE_CHECKING:
+    from reconciler.execution.interruption import Interruption
+    from reconciler.model.progress import SlotProgress
+    from reconciler.reporting.palette import Palette
+
+ASK_AT_MOST_SECONDS = 600
+"""How long a person may think (SPEC.md section 4, 1)."""
+
+
+def say(line: str) -> None:
+    """One line on standard error."""
+    click.echo(line, err=True)
+
+
+def palette_for(stream: TextIO) -> Palette:
+    """Colours on a terminal only; NO_COLOR, CI and TERM=dumb switch them off."""
+    from reconciler.reporting.palette import ANSI, PLAIN
+
+    off = any(os.environ.get(name) for name in ("NO_COLOR", "CI"))
+    plain = off or os.environ.get("TERM") == "dumb" or not stream.isatty()
+    return PLAIN if plain else ANSI
+
+
+def is_interactive() -> bool:
+    """Whether a person can be asked."""
+    return sys.stdin.isatty()
+
+
+async def ask_yes(question: str, interruption: Interruption) -> bool:
+    """True only for the word "yes", within ten minutes. A signal or the end of input means no."""
+    click.echo(question, nl=False, err=True)
+    answer = ""
+    with anyio.move_on_after(ASK_AT_MOST_SECONDS):
+        async with anyio.create_task_group() as tasks:
+
+            async def stop() -> None:
+                await interruption.wait()
+                tasks.cancel_scope.cancel()
+
+            tasks.start_soon(stop)
+            await anyio.wait_readable(sys.stdin)
+            answer = sys.stdin.readline()
+            tasks.cancel_scope.cancel()
+    return answer.strip().lower() == "yes"
+
+
+class ProgressView(Protocol):
+    """Where progress is shown; a context manager around the run."""
+
+    def __enter__(self) -> ProgressView: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, progress: SlotProgress) -> None:
+        """Must not raise."""
+
+
+def progress_view() -> ProgressView:
+    """Live lines on a terminal, plain lines elsewhere; both on standard error."""
+    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI"):
+        return LiveProgress()
+    return PlainProgress()
+
+
+class PlainProgress:
+    """One line whenever a slot reaches another stage."""
+
+    def __init__(self) -> None:
+        self._stages: dict[object, str] = {}
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, progress: SlotProgress) -> None:
+        from reconciler.reporting.progress_text import progress_line
+
+        if self._stages.get(progress.slot) != progress.stage:
+            self._stages[progress.slot] = progress.stage
+            say(progress_line(progress))
+
+
+class LiveProgress:
+    """One line per slot, redrawn in place; the newest twenty where there are more."""
+
+    _LINES_MAX = 20
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+
+        self._lines: dict[object, str] = {}
+        self._live = Live(console=Console(stderr=True), auto_refresh=False)
+
+    def __enter__(self) -> LiveProgress:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def show(self, progress: SlotProgress) -> None:
+        from rich.text import Text
+
+        from reconciler.reporting.progress_text import progress_line
+
+        self._lines.pop(progress.slot, None)
+        self._lines[progress.slot] = progress_line(progress)
+        newest = sorted(list(self._lines.items())[-self._LINES_MAX :], key=lambda item: item[0])
+        self._live.update(Text("\n".join(line for _, line in newest)), refresh=True)

@@ -1,0 +1,227 @@
+"""One create, from intent to id (SPEC.md section 4, 2). One call at most per intent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from reconciler.execution.replacement import wait_until_gone
+from reconciler.model.cost import format_rate
+from reconciler.model.errors import (
+    CreateOutcomeUnknown,
+    CreateRefused,
+    InsufficientCapacity,
+    OfferGone,
+    ProviderError,
+)
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.mark import Mark, workspace_part
+from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.reason import DestroyReason
+from reconciler.model.record import PendingCreate
+from reconciler.planning import transitions
+from reconciler.planning.leases import planned_end
+from reconciler.providers.base import Created, CreateRequest
+
+if TYPE_CHECKING:
+    from reconciler.execution.context import ExecutionContext
+    from reconciler.model.instance import Instance
+    from reconciler.model.offer import Offer
+    from reconciler.model.plan import Create
+    from reconciler.model.record import InstanceRecord
+    from reconciler.providers.base import Provider
+
+_OFFERS_TRIED_MAX = 10
+_READ_BACK_TRIES = 3
+_READ_BACK_PAUSE_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """What became of one create. ``too_dear``: billed above its ceiling, to be destroyed at once.
+
+    ``record`` is None when nothing was bought, or when that is not known yet.
+    """
+
+    outcome: SlotOutcome
+    record: InstanceRecord | None = None
+    too_dear: Destroy | None = None
+
+
+async def buy_machine(create: Create, context: ExecutionContext) -> Bought:
+    """Rent one machine, falling back on like offers under the approved ceiling."""
+    started = context.clock.now()
+    if create.replaces is not None and not await wait_until_gone(create.replaces, context):
+        detail = "the machine it replaces is not gone yet; nothing was bought"
+        return _failed(create, detail, ExitCode.PARTIAL)
+    tried = 0
+    for offer in create.ranked:
+        if context.interruption.requested:
+            return _failed(create, "not started: interrupted", None)
+        if tried == _OFFERS_TRIED_MAX:
+            break
+        if not _claim(offer, context):
+            continue
+        tried += 1
+        context.show(create.slot, "placed", started, detail=f"{offer.provider} {offer.id}")
+        bought = await _try_offer(create, offer, context)
+        if bought is not None:
+            return bought
+    return _failed(create, f"{tried} offer(s) were taken by others", ExitCode.NO_OFFER)
+
+
+def _failed(create: Create, detail: str, code: ExitCode | None) -> Bought:
+    return Bought(SlotOutcome(create.slot, "create", False, detail, code))
+
+
+def _claim(offer: Offer, context: ExecutionContext) -> bool:
+    """No two tasks of this run go for one capacity."""
+    key = (offer.provider, offer.capacity_key)
+    if context.claimed.get(key, 0) >= offer.stock:
+        return False
+    context.claimed[key] = context.claimed.get(key, 0) + 1
+    return True
+
+
+async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) -> Bought | None:
+    """None: surely nothing was created, try the next offer."""
+    provider = context.providers[offer.provider]
+    intent = _intent(create, offer, provider, context)
+    env = context.resolve_env(intent.specification.env)
+    await context.journal.commit(transitions.begin_create(intent))
+    lease = context.journal.state.leases[create.slot.fleet]
+    request = CreateRequest(
+        mark=intent.mark,
+        offer=offer,
+        disk_bytes=intent.specification.disk_bytes,
+        image=intent.specification.image,
+        env=env,
+        ends_at=planned_end(lease, context.clock.now()),
+    )
+    try:
+        answer = await _send(provider, request, context)
+    except (OfferGone, InsufficientCapacity):
+        await context.journal.commit(transitions.create_refused(intent.mark))
+        return None
+    except CreateRefused as error:
+        await context.journal.commit(transitions.create_refused(intent.mark))
+        return _failed(create, error.what, ExitCode.PARTIAL)
+    except CreateOutcomeUnknown as error:
+        if error.instance_id is None:
+            return _unknown(create, error)
+        answer = Created(error.instance_id, None)
+    except ProviderError as error:
+        return _unknown(create, error)
+    return await _take_over(create, intent, answer, provider, context)
+
+
+def _unknown(create: Create, error: ProviderError) -> Bought:
+    detail = f"outcome unknown ({error.what}); the slot is blocked until it is found or ruled out"
+    return _failed(create, detail, ExitCode.PROVIDER_FAILURE)
+
+
+def _intent(
+    create: Create, offer: Offer, provider: Provider, context: ExecutionContext
+) -> PendingCreate:
+    state, now = context.journal.state, context.clock.now()
+    mark = Mark(
+        workspace_part=workspace_part(state.workspace, state.lineage),
+        fleet=create.slot.fleet,
+        index=create.slot.index,
+        end=planned_end(state.leases[create.slot.fleet], now),
+        nonce=context.new_nonce(),
+    )
+    specification = create.specification.with_(
+        offer_id=offer.id,
+        capacity_key=offer.capacity_key,
+        host=offer.host,
+        gpu=offer.gpu,
+        gpu_memory_bytes=offer.gpu_memory_bytes,
+        vcpus=offer.vcpus,
+        memory_bytes=offer.memory_bytes,
+        cuda=offer.cuda,
+        region=offer.region,
+        country=offer.country,
+    )
+    return PendingCreate.model_construct(
+        fleet=create.slot.fleet,
+        index=create.slot.index,
+        provider=offer.provider,
+        mark=str(mark),
+        specification=specification,
+        ceiling_usd_per_hour=create.ceiling_usd_per_hour,
+        usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
+        begun_at=now,
+        deadline_at=now + provider.capabilities.create_deadline,
+    )
+
+
+async def _send(provider: Provider, request: CreateRequest, context: ExecutionContext) -> Created:
+    """The call itself, shielded: once sent, its answer is waited for up to the deadline."""
+    seconds = provider.capabilities.create_deadline.total_seconds()
+    async with context.limit(provider, "create"):
+        with anyio.CancelScope(shield=True):
+            try:
+                with anyio.fail_after(seconds):
+                    return await provider.create_instance(request)
+            except TimeoutError:
+                pass
+    raise CreateOutcomeUnknown(provider.name, "no answer within the deadline")
+
+
+async def _take_over(
+    create: Create,
+    intent: PendingCreate,
+    answer: Created,
+    provider: Provider,
+    context: ExecutionContext,
+) -> Bought:
+    """Id durable, mark read back, billed rate checked against the ceiling."""
+    now = context.clock.now()
+    await context.journal.commit(
+        transitions.created(intent.mark, answer.instance_id, answer.usd_per_hour, now)
+    )
+    instance = await _read_back(provider, answer.instance_id, context)
+    billed = instance.usd_per_hour if instance else answer.usd_per_hour
+    if billed is not None and billed != context.journal.state.instances[intent.mark].usd_per_hour:
+        await context.journal.commit(transitions.billed_at(intent.mark, billed))
+    record = context.journal.state.instances[intent.mark]
+    detail = f"{provider.name} {answer.instance_id} at {format_rate(record.usd_per_hour)}"
+    if intent.specification.offer_id != create.offer.id:
+        detail += f" (offer {intent.specification.offer_id}: the planned one was taken)"
+    if instance is None:
+        detail += "; not read back yet"
+    elif instance.label != intent.mark:
+        detail += "; WARNING: the provider did not keep its mark"
+    context.show(create.slot, "created", now, detail=detail, usd_per_hour=record.usd_per_hour)
+    if record.usd_per_hour > intent.ceiling_usd_per_hour:
+        return _too_dear(create, record, intent)
+    outcome = SlotOutcome(create.slot, "create", True, detail, mark=intent.mark)
+    return Bought(outcome, record)
+
+
+def _too_dear(create: Create, record: InstanceRecord, intent: PendingCreate) -> Bought:
+    detail = (
+        f"billed {format_rate(record.usd_per_hour)}, "
+        f"above the approved {format_rate(intent.ceiling_usd_per_hour)}: destroyed at once"
+    )
+    outcome = SlotOutcome(create.slot, "create", False, detail, ExitCode.PARTIAL)
+    return Bought(outcome, record, Destroy(record, DestroyReason.OVERPRICED, detail))
+
+
+async def _read_back(
+    provider: Provider, instance_id: str, context: ExecutionContext
+) -> Instance | None:
+    """The new machine as the provider shows it; None when it does not show it yet."""
+    seconds = provider.capabilities.call_deadline.total_seconds()
+    for attempt in range(_READ_BACK_TRIES):
+        if attempt:
+            await context.interruption.sleep(context.clock, _READ_BACK_PAUSE_SECONDS)
+        try:
+            with anyio.fail_after(seconds):
+                return await provider.get_instance(instance_id)
+        except (ProviderError, TimeoutError):
+            continue
+    return None

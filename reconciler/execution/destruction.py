@@ -1,0 +1,185 @@
+"""Destroys: doomed durable, then the call, then proof (SPEC.md section 4, 3)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from reconciler.inventory.observe import list_everything, observe_instances
+from reconciler.model.errors import GpuShopperError, InstanceNotFound, ProviderError, StateError
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.notice import Notice, NoticeKind
+from reconciler.model.plan import SlotOutcome
+from reconciler.planning import transitions
+from reconciler.planning.absence import earliest_proof
+from reconciler.planning.machines import decide_doomed
+from reconciler.planning.spending import accrued_cost
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.execution.context import ExecutionContext
+    from reconciler.model.plan import Destroy
+    from reconciler.model.record import InstanceRecord
+    from reconciler.planning.machines import Decisions
+    from reconciler.providers.base import Provider
+
+_TRIES = 3
+_FIRST_PAUSE_SECONDS = 2.0
+_POLL_SECONDS = 5.0
+
+
+async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOutcome:
+    """Doom it, ask for its end, a few times if need be. Never says "gone": proof comes later."""
+    started = context.clock.now()
+    record = destroy.record
+    unsaved = "" if destroy.again else await _doom(destroy, context)
+    provider = context.providers.get(record.provider)
+    if provider is None:
+        return _not_sent(destroy, f"no provider {record.provider} is configured")
+    context.show(destroy.slot, "destroying", started, detail=str(destroy.reason))
+    if not destroy.again:
+        await context.notify(_destroyed_notice(destroy, context))
+    error = ""
+    for attempt in range(_TRIES):
+        if attempt:
+            await context.clock.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+        error = await _send(provider, record.instance_id, context)
+        await _note_attempt(record, error, context)
+        if not error:
+            detail = f"{destroy.reason}: accepted by {record.provider}, proof pending{unsaved}"
+            return SlotOutcome(destroy.slot, "destroy", True, detail, mark=record.mark)
+    return _not_sent(destroy, error + unsaved)
+
+
+def _not_sent(destroy: Destroy, error: str) -> SlotOutcome:
+    detail = f"{destroy.reason}: NOT accepted ({error}); it is billed until it is"
+    code = ExitCode.DESTROY_UNVERIFIED
+    return SlotOutcome(destroy.slot, "destroy", False, detail, code, mark=destroy.record.mark)
+
+
+async def _doom(destroy: Destroy, context: ExecutionContext) -> str:
+    """Durable before the call. A disk that cannot be written never keeps a machine alive."""
+    try:
+        await context.journal.commit(transitions.doomed(destroy, context.clock.now()))
+    except StateError:
+        raise
+    except GpuShopperError as error:
+        return f" (the state could not be saved: {error.what})"
+    return ""
+
+
+async def _note_attempt(record: InstanceRecord, error: str, context: ExecutionContext) -> None:
+    try:
+        await context.journal.commit(
+            transitions.destroy_attempted(record.mark, context.clock.now(), error=error)
+        )
+    except StateError:
+        raise
+    except GpuShopperError:
+        return  # said already when it was doomed; the next write carries it
+
+
+async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str:
+    """One call; the error, or "" when accepted. "Not found" is a hint that proof will weigh."""
+    seconds = provider.capabilities.call_deadline.total_seconds()
+    async with context.limit(provider, "destroy"):
+        with anyio.CancelScope(shield=True):
+            try:
+                with anyio.fail_after(seconds):
+                    await provider.destroy_instance(instance_id)
+            except InstanceNotFound:
+                return ""
+            except ProviderError as error:
+                return error.what
+            except TimeoutError:
+                return "no answer within the deadline"
+    return ""
+
+
+def _destroyed_notice(destroy: Destroy, context: ExecutionContext) -> Notice:
+    return Notice(
+        kind=NoticeKind.DESTROYED,
+        workspace=context.workspace,
+        message=f"{destroy.slot} is being destroyed: {destroy.reason.sentence}",
+        slot=destroy.slot,
+        reason=destroy.reason,
+        usd_so_far=accrued_cost(destroy.record, context.clock.now()),
+    )
+
+
+async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[SlotOutcome]:
+    """Wait until every doomed machine is proven gone; the destroy is repeated for those seen.
+
+    Listings are shared by all of them. Returns one outcome for each: done, or exit 11 when
+    ``timeout`` passed or somebody asked to stop.
+    """
+    deadline = context.clock.elapsed_seconds() + timeout.total_seconds()
+    outcomes: dict[str, SlotOutcome] = {}
+    while True:
+        decisions = await _look_at_doomed(context)
+        now = context.clock.now()
+        for forget in decisions.forgets:
+            context.show(forget.slot, "gone", now, detail=forget.detail)
+            outcomes[forget.mark] = SlotOutcome(
+                forget.slot, "prove", True, forget.detail, mark=forget.mark
+            )
+        waiting = _doomed(context)
+        over = context.interruption.requested or context.clock.elapsed_seconds() >= deadline
+        if not waiting or over:
+            return [*outcomes.values(), *(_unproven(record) for record in waiting)]
+        await context.interruption.sleep(context.clock, _pause(waiting, context))
+        for destroy in decisions.destroys:
+            await _resend(destroy, context)
+
+
+async def _look_at_doomed(context: ExecutionContext) -> Decisions:
+    """One observation of the doomed machines, and what it proves, made durable."""
+    marks = {record.mark for record in _doomed(context)}
+    homes = {record.provider for record in _doomed(context)}
+    asked = {name: one for name, one in context.providers.items() if name in homes}
+    inventories = await list_everything(asked, context.clock)
+    state = context.journal.state
+    doomed = {mark: one for mark, one in state.instances.items() if mark in marks}
+    recorded = state.with_(instances=doomed, intents={})
+    observed = await observe_instances(asked, inventories, recorded)
+    decisions = decide_doomed(recorded, observed, context.clock.now())
+    now = context.clock.now()
+    await context.journal.commit(
+        transitions.in_turn(
+            [transitions.forgotten(forget, now) for forget in decisions.forgets]
+            + [transitions.doubted(doubt) for doubt in decisions.doubts]
+        )
+    )
+    return decisions
+
+
+def _doomed(context: ExecutionContext) -> list[InstanceRecord]:
+    records = context.journal.state.instances.values()
+    return sorted((one for one in records if one.doom), key=lambda one: (one.slot, one.mark))
+
+
+def _pause(waiting: list[InstanceRecord], context: ExecutionContext) -> float:
+    """Until the earliest listing that can complete a proof, a few seconds at most."""
+    now = context.clock.now()
+    soonest = _POLL_SECONDS
+    for record in waiting:
+        provider = context.providers.get(record.provider)
+        if record.absence is not None and provider is not None:
+            proof = earliest_proof(record.absence, provider.capabilities.visibility_window)
+            soonest = min(soonest, max(0.1, (proof - now).total_seconds()))
+    return soonest
+
+
+async def _resend(destroy: Destroy, context: ExecutionContext) -> None:
+    provider = context.providers.get(destroy.record.provider)
+    if provider is not None and not context.interruption.requested:
+        error = await _send(provider, destroy.record.instance_id, context)
+        await _note_attempt(destroy.record, error, context)
+
+
+def _unproven(record: InstanceRecord) -> SlotOutcome:
+    detail = f"{record.provider} {record.instance_id} is not proven gone: money may still flow"
+    code = ExitCode.DESTROY_UNVERIFIED
+    return SlotOutcome(record.slot, "prove", False, detail, code, mark=record.mark)

@@ -1,0 +1,117 @@
+"""Carries out a plan: what is done is a subset of what the plan holds (I15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+
+from reconciler.execution.creation import Bought, buy_machine
+from reconciler.execution.destruction import destroy_machine
+from reconciler.execution.readiness import wait_until_ready
+from reconciler.model.notice import Notice, NoticeKind
+from reconciler.planning import transitions
+from reconciler.planning.spending import accrued_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.execution.context import ExecutionContext
+    from reconciler.model.exit_code import ExitCode
+    from reconciler.model.plan import Announce, Create, Destroy, Plan, SlotOutcome
+    from reconciler.model.record import InstanceRecord, RecordedState
+    from reconciler.planning.transitions import Change
+
+
+@dataclass(slots=True)
+class ExecutionReport:
+    """What was done, in the order in which it ended."""
+
+    outcomes: list[SlotOutcome] = field(default_factory=list)
+    bought: list[InstanceRecord] = field(default_factory=list)
+
+    @property
+    def codes(self) -> list[ExitCode]:
+        return [outcome.code for outcome in self.outcomes if outcome.code is not None]
+
+
+class PlanExecutor:
+    """One plan, once. The caller holds the lock during ``send``, and not during ``settle``."""
+
+    def __init__(self, context: ExecutionContext) -> None:
+        self._context = context
+        self.report = ExecutionReport()
+
+    @property
+    def state(self) -> RecordedState:
+        """The state as it is now."""
+        return self._context.journal.state
+
+    async def note(self, plan: Plan) -> None:
+        """Make durable what the plan merely records: adoptions, proofs, doubts, leases, notices."""
+        context, now = self._context, self._context.clock.now()
+        await context.journal.commit(
+            transitions.in_turn(
+                [
+                    *(transitions.lease_changed(entry) for entry in plan.lease_changes),
+                    *(transitions.adopted(adopt, now) for adopt in plan.adopts),
+                    *(transitions.forgotten(forget, now) for forget in plan.forgets),
+                    *(transitions.doubted(doubt) for doubt in plan.doubts),
+                    *(transitions.sighted(mark) for mark in plan.sighted),
+                    *(transitions.announced(entry, now) for entry in plan.announces),
+                ]
+            )
+        )
+        for announce in plan.announces:
+            await context.notify(_soft_notice(announce, context))
+
+    async def commit(self, change: Change) -> None:
+        """One more change of the state, durable on return."""
+        await self._context.journal.commit(change)
+
+    async def send(self, plan: Plan) -> None:
+        """Send every destroy and every create, each provider at its own pace."""
+        async with anyio.create_task_group() as tasks:
+            for destroy in plan.destroys:
+                if not self._context.interruption.requested:
+                    tasks.start_soon(self._destroy, destroy)
+            for create in plan.creates:
+                tasks.start_soon(self._create, create)
+
+    async def settle(self, records: Iterable[InstanceRecord]) -> None:
+        """Wait until the new machines are ready; destroy those that failed."""
+        async with anyio.create_task_group() as tasks:
+            for record in records:
+                tasks.start_soon(self._settle, record)
+
+    async def _destroy(self, destroy: Destroy) -> None:
+        self.report.outcomes.append(await destroy_machine(destroy, self._context))
+
+    async def _create(self, create: Create) -> None:
+        bought: Bought = await buy_machine(create, self._context)
+        self.report.outcomes.append(bought.outcome)
+        if bought.too_dear is not None:
+            await self._destroy(bought.too_dear)
+        elif bought.record is not None:
+            self.report.bought.append(bought.record)
+
+    async def _settle(self, record: InstanceRecord) -> None:
+        outcome, destroy = await wait_until_ready(record, self._context)
+        self.report.outcomes.append(outcome)
+        if destroy is not None:
+            await self._destroy(destroy)
+
+
+def _soft_notice(announce: Announce, context: ExecutionContext) -> Notice:
+    slot = announce.slot
+    return Notice(
+        kind=NoticeKind.SOFT_DESTROY,
+        workspace=context.workspace,
+        message=f"{slot} will be destroyed: {announce.reason.sentence}",
+        slot=slot,
+        reason=announce.reason,
+        usd_so_far=accrued_cost(announce.record, context.clock.now()),
+        ends_at=announce.due_at,
+        keep_command=f"gpu-shopper extend fleet.{slot.fleet} 1h",
+    )

@@ -1,0 +1,83 @@
+"""Waits until a new machine can be used, and notices when its provider says that it failed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.inventory.observe import direct_read
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.instance import InstanceStatus
+from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.reason import DestroyReason
+from reconciler.planning import transitions
+
+if TYPE_CHECKING:
+    from reconciler.execution.context import ExecutionContext
+    from reconciler.model.instance import Instance
+    from reconciler.model.progress import Stage
+    from reconciler.model.record import InstanceRecord
+
+READY_TIMEOUT = timedelta(minutes=30)
+_POLL_SECONDS = 5.0
+_STAGES: dict[InstanceStatus, Stage] = {
+    InstanceStatus.PLACED: "placed",
+    InstanceStatus.CREATED: "created",
+    InstanceStatus.BOOTING: "booting",
+    InstanceStatus.RUNNING: "ssh",
+}
+
+
+async def wait_until_ready(
+    record: InstanceRecord, context: ExecutionContext
+) -> tuple[SlotOutcome, Destroy | None]:
+    """Poll one machine until it is ready, failed, or 30 minutes are over (exit 9).
+
+    A failed one comes back as the Destroy that its failure asks for. A machine that is merely
+    late is kept: its lease ends it.
+    """
+    started = context.clock.now()
+    deadline = context.clock.elapsed_seconds() + READY_TIMEOUT.total_seconds()
+    while not context.interruption.requested:
+        provider = context.providers[record.provider]
+        instance = (await direct_read(provider, record.instance_id)).instance
+        if instance is not None:
+            if instance.is_ready:
+                return await _ready(record, instance, context), None
+            if instance.status is InstanceStatus.FAILED:
+                return _failed(record)
+            stage = _STAGES.get(instance.status, "waiting")
+            context.show(
+                record.slot,
+                stage,
+                started,
+                detail=f"{record.provider} {record.instance_id}",
+                usd_per_hour=record.usd_per_hour,
+            )
+        if context.clock.elapsed_seconds() >= deadline:
+            break
+        await context.interruption.sleep(context.clock, _POLL_SECONDS)
+    detail = "not ready within 30m; kept until its lease ends"
+    code: ExitCode | None = ExitCode.NOT_READY
+    if context.interruption.requested:
+        detail, code = "interrupted before it was ready; kept until its lease ends", None
+    return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
+
+
+async def _ready(
+    record: InstanceRecord, instance: Instance, context: ExecutionContext
+) -> SlotOutcome:
+    now = context.clock.now()
+    await context.journal.commit(transitions.became_ready(record.mark, now))
+    ssh = instance.ssh
+    detail = f"ssh {ssh.user}@{ssh.host} -p {ssh.port}" if ssh else ""
+    context.show(
+        record.slot, "ready", record.created_at, detail=detail, usd_per_hour=record.usd_per_hour
+    )
+    return SlotOutcome(record.slot, "ready", True, detail, mark=record.mark)
+
+
+def _failed(record: InstanceRecord) -> tuple[SlotOutcome, Destroy]:
+    detail = "the provider says failed: destroyed"
+    outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.PARTIAL, mark=record.mark)
+    return outcome, Destroy(record, DestroyReason.FAILED_READY, detail)

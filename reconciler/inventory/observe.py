@@ -1,0 +1,132 @@
+"""Asks every provider what exists. A failed provider is a typed doubt, never an empty list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from reconciler.model.errors import AuthenticationFailed, InstanceNotFound, ProviderError
+from reconciler.model.observation import DirectRead, ObservedState, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.clock import Clock
+    from reconciler.model.observation import ProviderInventory
+    from reconciler.model.record import RecordedState
+    from reconciler.providers.base import Provider
+
+
+async def list_everything(
+    providers: Mapping[str, Provider], clock: Clock
+) -> dict[str, ProviderInventory]:
+    """One listing per provider, all at once. Never raises for a provider's failure."""
+    inventories: dict[str, ProviderInventory] = {}
+
+    async def ask(name: str, provider: Provider) -> None:
+        inventories[name] = await _listing(name, provider, clock)
+
+    async with anyio.create_task_group() as tasks:
+        for name, provider in providers.items():
+            tasks.start_soon(ask, name, provider)
+    return dict(sorted(inventories.items()))
+
+
+async def _listing(name: str, provider: Provider, clock: Clock) -> ProviderInventory:
+    started_at = clock.now()
+    try:
+        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
+            return await provider.list_instances()
+    except AuthenticationFailed as error:
+        return Unknown(name, started_at, error.what, credentials_refused=True)
+    except ProviderError as error:
+        return Unknown(name, started_at, error.what)
+    except TimeoutError:
+        return Unknown(name, started_at, "no answer within the deadline")
+
+
+async def observe_instances(
+    providers: Mapping[str, Provider],
+    inventories: Mapping[str, ProviderInventory],
+    recorded: RecordedState | None,
+) -> ObservedState:
+    """Listings, plus a direct read of every recorded machine that they do not show.
+
+    A listing of another account than the recorded one becomes Unknown (I14).
+    """
+    pinned = dict(inventories)
+    if recorded is not None:
+        for name, inventory in inventories.items():
+            pinned[name] = _of_pinned_account(inventory, recorded)
+    reads = await _read_unlisted(providers, pinned, recorded) if recorded else {}
+    windows = {name: one.capabilities.visibility_window for name, one in providers.items()}
+    return ObservedState(inventories=pinned, reads=reads, visibility=windows)
+
+
+def _of_pinned_account(inventory: ProviderInventory, recorded: RecordedState) -> ProviderInventory:
+    pin = recorded.providers.get(inventory.provider)
+    if isinstance(inventory, Unknown) or pin is None or pin.account in (None, inventory.account):
+        return inventory
+    return Unknown(
+        inventory.provider,
+        inventory.started_at,
+        f"this is account {inventory.account}, the state belongs to account {pin.account}",
+        credentials_refused=True,
+    )
+
+
+async def _read_unlisted(
+    providers: Mapping[str, Provider],
+    inventories: Mapping[str, ProviderInventory],
+    recorded: RecordedState,
+) -> dict[tuple[str, str], DirectRead]:
+    listed = {
+        (found.provider, found.id)
+        for inventory in inventories.values()
+        for found in inventory.instances
+    }
+    ids = {(record.provider, record.instance_id) for record in recorded.instances.values()}
+    readable = {
+        key
+        for key in ids - listed
+        if key[0] in providers and not _wrong_account(inventories.get(key[0]))
+    }
+    return await read_instances(providers, readable)
+
+
+def _wrong_account(inventory: ProviderInventory | None) -> bool:
+    return isinstance(inventory, Unknown) and inventory.credentials_refused
+
+
+async def read_instances(
+    providers: Mapping[str, Provider], ids: Iterable[tuple[str, str]]
+) -> dict[tuple[str, str], DirectRead]:
+    """A direct read of each (provider, id), within each provider's limit of parallel calls."""
+    reads: dict[tuple[str, str], DirectRead] = {}
+    limits: dict[str, anyio.CapacityLimiter] = {}
+
+    async def read(key: tuple[str, str]) -> None:
+        provider = providers[key[0]]
+        async with limits[key[0]]:
+            reads[key] = await direct_read(provider, key[1])
+
+    async with anyio.create_task_group() as tasks:
+        for key in sorted(ids):
+            parallel = providers[key[0]].capabilities.parallel_calls
+            limits.setdefault(key[0], anyio.CapacityLimiter(parallel))
+            tasks.start_soon(read, key)
+    return dict(sorted(reads.items()))
+
+
+async def direct_read(provider: Provider, instance_id: str) -> DirectRead:
+    """Ask for one machine. A failure says nothing about it."""
+    try:
+        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
+            return DirectRead(instance=await provider.get_instance(instance_id))
+    except InstanceNotFound:
+        return DirectRead(not_found=True)
+    except ProviderError as error:
+        return DirectRead(why=error.what)
+    except TimeoutError:
+        return DirectRead(why="no answer within the deadline")

@@ -1,0 +1,46 @@
+"""Asks providers what can be rented now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from reconciler.model.errors import ProviderError
+from reconciler.model.offer import OfferBook, OfferListing
+from reconciler.providers.base import OfferQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.clock import Clock
+    from reconciler.providers.base import Provider
+
+
+async def collect_offers(
+    providers: Mapping[str, Provider], models: frozenset[str], clock: Clock
+) -> OfferBook:
+    """One listing per provider for the GPU ``models`` (empty = all), all at once.
+
+    A provider that fails is in the book with its reason and without offers.
+    """
+    listings: dict[str, OfferListing] = {}
+
+    async def ask(name: str, provider: Provider) -> None:
+        listings[name] = await _listing(name, provider, OfferQuery(models), clock)
+
+    async with anyio.create_task_group() as tasks:
+        for name, provider in providers.items():
+            tasks.start_soon(ask, name, provider)
+    return OfferBook(tuple(listing for _, listing in sorted(listings.items())))
+
+
+async def _listing(name: str, provider: Provider, query: OfferQuery, clock: Clock) -> OfferListing:
+    try:
+        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
+            return await provider.list_offers(query)
+    except ProviderError as error:
+        why = error.what
+    except TimeoutError:
+        why = "no answer within the deadline"
+    return OfferListing(name, (), {}, clock.now(), failure=why)

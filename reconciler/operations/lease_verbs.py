@@ -1,0 +1,114 @@
+"""``extend`` and ``release``: the two things a person does to a running lease."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.execution.journal import Journal
+from reconciler.model.address import Address
+from reconciler.model.cost import ZERO
+from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
+from reconciler.model.fleet import Safety
+from reconciler.model.plan import Mode, PlanRequest
+from reconciler.model.quantity import format_duration
+from reconciler.model.record import LeaseEnding
+from reconciler.operations.look import look
+from reconciler.operations.run import Run, RunResult
+from reconciler.planning import transitions
+from reconciler.planning.leases import has_ended
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from decimal import Decimal
+
+    from reconciler.model.record import LeaseRecord, RecordedState
+    from reconciler.operations.run import RunOptions
+    from reconciler.operations.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A lease that was moved. ``usd_per_hour`` is what its machines cost at their known rates."""
+
+    fleet: str
+    before: datetime
+    after: datetime
+    usd_per_hour: Decimal
+
+
+def read_state(workspace: Workspace) -> RecordedState:
+    """The state; ``StateError`` when there is none."""
+    recorded = workspace.backend.read()
+    if recorded is None:
+        raise StateError(
+            f"there is no state at {workspace.backend.location}", fix="gpu-shopper apply makes one"
+        )
+    return recorded
+
+
+async def extend_lease(
+    workspace: Workspace, fleet: str, by: timedelta, *, lock_timeout_seconds: float
+) -> Extension:
+    """Move a running lease's end later by ``by``, at most to start + ``safety.max_ttl``.
+
+    The new end is absolute, so repeating the command extends again. Announced soft destroys of
+    the fleet move by the same time. Raises ``UnsafePlan`` beyond the limit, ``UsageRefused`` for
+    a lease that has not started or has ended.
+    """
+    with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
+        recorded = read_state(workspace)
+        lease = _running_lease(recorded, fleet, workspace.clock.now())
+        before, started = lease.ends_at, lease.started_at
+        assert before is not None and started is not None
+        after = before + by
+        safety = workspace.desired.safety if workspace.desired else Safety()
+        if after > started + safety.max_ttl:
+            raise UnsafePlan(
+                f"fleet.{fleet} would live until {after:%Y-%m-%d %H:%M}Z, past its limit",
+                why=f"it started {started:%Y-%m-%d %H:%M}Z and safety.max_ttl is "
+                f"{format_duration(safety.max_ttl)}",
+                fix="raise safety.max_ttl, or extend by less",
+            )
+        journal = Journal(workspace.backend, recorded, stored=True)
+        await journal.commit(transitions.lease_extended(fleet, after, by))
+        rate = sum((one.usd_per_hour for one in recorded.records_of(fleet)), ZERO)
+        return Extension(fleet, before, after, rate)
+
+
+def _running_lease(recorded: RecordedState, fleet: str, now: datetime) -> LeaseRecord:
+    lease = recorded.leases.get(fleet)
+    if lease is None:
+        raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper apply opens one")
+    if has_ended(lease, now):
+        raise UsageRefused(
+            f"the lease of fleet.{fleet} has ended", fix=f"gpu-shopper apply -renew fleet.{fleet}"
+        )
+    if lease.started_at is None:
+        raise UsageRefused(
+            f"the lease of fleet.{fleet} has not started",
+            fix="it starts when its first machine exists: gpu-shopper apply",
+        )
+    return lease
+
+
+async def release_fleet(workspace: Workspace, fleet: str, options: RunOptions) -> RunResult:
+    """End the lease now and destroy its machines (reason ``requested``), then wait for the proof.
+
+    For an application that says that it is done. Only ``apply -renew`` opens the lease again.
+    Releasing a fleet whose lease has ended repeats what is left to destroy.
+    """
+    run = Run(workspace, options)
+    request = PlanRequest(Mode.LOOP, targets=(Address(fleet),), fused=False)
+    with run.lock("release"):
+        recorded = read_state(workspace)
+        if fleet not in recorded.leases:
+            raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper status")
+        journal = Journal(workspace.backend, recorded, stored=True)
+        now = workspace.clock.now()
+        await journal.commit(transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
+        seen = await look(workspace, request)
+        run.show(seen.plan)
+        await run.carry_out(seen, seen.plan)
+    await run.wait()
+    return run.result(seen.plan)

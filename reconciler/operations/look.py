@@ -1,0 +1,105 @@
+"""One look at the world and the plan that follows from it. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.inventory.observe import list_everything, observe_instances
+from reconciler.inventory.offers import collect_offers
+from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
+from reconciler.model.observation import Unknown
+from reconciler.model.offer import EMPTY_OFFER_BOOK
+from reconciler.planning.planner import Assessment, assess, complete_plan
+
+if TYPE_CHECKING:
+    from reconciler.model.observation import ObservedState
+    from reconciler.model.plan import Plan, PlanRequest
+    from reconciler.model.record import RecordedState
+    from reconciler.operations.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A plan and what it was made from. ``recorded`` is None where there is no state yet."""
+
+    plan: Plan
+    recorded: RecordedState | None
+    observed: ObservedState
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """Account by provider, for those whose listing could be read."""
+        return {
+            name: inventory.account
+            for name, inventory in self.observed.inventories.items()
+            if not isinstance(inventory, Unknown)
+        }
+
+
+async def look(workspace: Workspace, request: PlanRequest) -> Look:
+    """Read the inventories, then the state, then offers if any slot lacks a machine; plan.
+
+    Raises ``StateError`` when there is no state although machines of this workspace name live
+    (SPEC.md section 12, 3), ``UsageRefused`` for targets that do not exist.
+    """
+    inventories = await list_everything(workspace.providers, workspace.clock)
+    recorded = workspace.backend.read()
+    observed = await observe_instances(workspace.providers, inventories, recorded)
+    state = recorded or workspace.fresh_state()
+    _check_names(workspace, state, request)
+    now = workspace.clock.now()
+    assessment = assess(workspace.desired, state, observed, now, request)
+    if recorded is None:
+        _refuse_lost_state(workspace, assessment)
+    models = assessment.gpu_models
+    offers = EMPTY_OFFER_BOOK
+    if models is not None:
+        offers = await collect_offers(workspace.providers, models, workspace.clock)
+    return Look(complete_plan(assessment, offers), recorded, observed)
+
+
+def _refuse_lost_state(workspace: Workspace, assessment: Assessment) -> None:
+    ours = [one for one in assessment.classified.strangers if one.kind == "other-lineage"]
+    if ours:
+        raise StateError(
+            f"there is no state at {workspace.backend.location}, but {len(ours)} machine(s) carry "
+            f"the mark of workspace {workspace.name}",
+            why="another state made them; buying again would pay twice",
+            fix="bring that state back, or look at them first: gpu-shopper orphans",
+        )
+
+
+def _check_names(workspace: Workspace, state: RecordedState, request: PlanRequest) -> None:
+    declared = set(workspace.desired.fleets) if workspace.desired else set()
+    known = declared | {record.fleet for record in state.instances.values()}
+    known |= set(state.leases) | {intent.fleet for intent in state.intents.values()}
+    for name in sorted({target.fleet for target in request.targets} | request.renew):
+        if name not in known:
+            listed = ", ".join(f"fleet.{one}" for one in sorted(known)[:10]) or "none"
+            raise UsageRefused(f"there is no fleet.{name}", fix=f"known fleets: {listed}")
+    for target in request.targets:
+        fleet = workspace.desired.fleets.get(target.fleet) if workspace.desired else None
+        declared_slot = fleet is not None and (target.index or 0) < fleet.nodes.maximum
+        recorded_slot = any(
+            target.covers(record.fleet, record.index) for record in state.instances.values()
+        )
+        if target.index is not None and not declared_slot and not recorded_slot:
+            raise UsageRefused(f"there is no {target}", fix="gpu-shopper status lists the slots")
+
+
+def refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | None) -> None:
+    """Raise ``UnsafePlan`` when machines live on a provider that the documents no longer name.
+
+    ``apply`` refuses; the loop goes on with what the state remembers (SPEC.md section 12, 4).
+    """
+    if recorded is None or workspace.desired is None:
+        return
+    homes = {record.provider for record in recorded.instances.values()}
+    for name in sorted(homes - set(workspace.desired.providers)):
+        count = sum(1 for record in recorded.instances.values() if record.provider == name)
+        raise UnsafePlan(
+            f"providers.{name} is gone from the documents, and {count} machine(s) live there",
+            why="without it nobody could destroy them",
+            fix=f"put providers.{name} back, destroy them first, then remove it",
+        )

@@ -1,0 +1,77 @@
+"""``offers``, ``explain`` and ``orphans``: reads that help to decide. None writes anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.inventory.observe import list_everything, observe_instances
+from reconciler.inventory.offers import collect_offers
+from reconciler.model.errors import UsageRefused
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.observation import Partial, Unknown
+from reconciler.planning.classification import classify_instances
+from reconciler.planning.offer_matching import match_offers
+
+if TYPE_CHECKING:
+    from reconciler.model.fleet import Fleet
+    from reconciler.model.offer import OfferBook
+    from reconciler.model.plan import Stranger
+    from reconciler.operations.workspace import Workspace
+    from reconciler.planning.offer_matching import OfferMatch
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a fleet gets what it gets now."""
+
+    fleet: Fleet
+    match: OfferMatch
+    offer_count: int
+    failures: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StrangerReport:
+    """Machines that no record covers, and which providers could not be read in full."""
+
+    strangers: tuple[Stranger, ...]
+    doubts: tuple[str, ...]
+    code: ExitCode
+
+
+async def list_market(workspace: Workspace, models: frozenset[str]) -> OfferBook:
+    """What all configured providers offer now for ``models`` (empty = all)."""
+    return await collect_offers(workspace.providers, models, workspace.clock)
+
+
+async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
+    """Ranking and rejections of one declared fleet. Raises ``UsageRefused`` for another name."""
+    fleets = workspace.desired.fleets if workspace.desired else {}
+    fleet = fleets.get(name)
+    if fleet is None:
+        listed = ", ".join(f"fleet.{one}" for one in sorted(fleets)[:10]) or "none"
+        raise UsageRefused(f"there is no fleet.{name} in the documents", fix=f"declared: {listed}")
+    book = await list_market(workspace, frozenset())
+    return Explanation(fleet, match_offers(fleet, book.offers), len(book.offers), book.failures)
+
+
+async def find_strangers(workspace: Workspace) -> StrangerReport:
+    """Every machine of the accounts that is not ours by record (exit 8 where some may be hidden).
+
+    Without a state every machine is a stranger.
+    """
+    inventories = await list_everything(workspace.providers, workspace.clock)
+    recorded = workspace.backend.read()
+    observed = await observe_instances(workspace.providers, inventories, recorded)
+    classified = classify_instances(recorded or workspace.fresh_state(), observed)
+    doubts = tuple(
+        f"{name}: {inventory.why}"
+        for name, inventory in sorted(observed.inventories.items())
+        if isinstance(inventory, (Partial, Unknown))
+    )
+    alarming = doubts or any(
+        one.kind in ("other-lineage", "orphaned") for one in classified.strangers
+    )
+    code = ExitCode.PROVIDER_FAILURE if alarming else ExitCode.DONE
+    return StrangerReport(tuple(classified.strangers), doubts, code)

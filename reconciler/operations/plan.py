@@ -1,0 +1,18 @@
+"""``plan``: what would be done, and nothing else (I30)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.operations.look import look, refuse_forgotten_providers
+
+if TYPE_CHECKING:
+    from reconciler.model.plan import Plan, PlanRequest
+    from reconciler.operations.workspace import Workspace
+
+
+async def plan_fleets(workspace: Workspace, request: PlanRequest) -> Plan:
+    """The plan as of now. No lock is taken: nothing is written, here or at a provider."""
+    seen = await look(workspace, request)
+    refuse_forgotten_providers(workspace, seen.recorded)
+    return seen.plan

@@ -1,0 +1,138 @@
+"""What the verbs that change something share: options in, outcomes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.execution.destruction import prove_absence
+from reconciler.execution.executor import PlanExecutor
+from reconciler.execution.interruption import Interruption
+from reconciler.model.exit_code import ExitCode, most_urgent
+from reconciler.operations.workspace import pins_of
+from reconciler.planning import transitions
+from reconciler.planning.leases import next_deadline
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from reconciler.execution.context import ExecutionContext
+    from reconciler.model.plan import Plan, SlotOutcome
+    from reconciler.model.progress import SlotProgress
+    from reconciler.operations.look import Look
+    from reconciler.operations.notices import Notifier
+    from reconciler.operations.workspace import Workspace
+    from reconciler.statefile.backend import StateLock
+
+DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=10)
+"""How long ``apply`` and ``destroy`` wait for proof of absence (SPEC.md section 12, 5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a verb carries out what was approved.
+
+    ``detach``: do not wait for ready. ``wait``: wait for proof that destroyed machines are gone.
+    ``approve`` is asked with the plan when it would change something; None approves everything.
+    ``progress`` must not raise.
+    """
+
+    progress: Callable[[SlotProgress], None]
+    show: Callable[[Plan], None]
+    approve: Callable[[Plan], Awaitable[bool]] | None = None
+    interruption: Interruption | None = None
+    detach: bool = False
+    wait: bool = True
+    lock_timeout_seconds: float = 0.0
+    verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
+
+
+@dataclass(slots=True)
+class RunResult:
+    """What happened. ``code`` is the exit code; ``declined``: a person said no."""
+
+    plan: Plan
+    outcomes: list[SlotOutcome] = field(default_factory=list)
+    notice_failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    declined: bool = False
+    document_code: ExitCode | None = None
+    """Set when the documents could not be used."""
+    interrupted: ExitCode | None = None
+    next_deadline: datetime | None = None
+    """When a later pass has something to do, as far as the state tells."""
+
+    @property
+    def code(self) -> ExitCode:
+        """The most urgent of everything that was found or went wrong."""
+        proven = {one.mark for one in self.outcomes if one.action == "prove" and one.done}
+        codes = [finding.code for finding in self.plan.findings]
+        codes += [one.code for one in self.outcomes if one.done or one.mark not in proven]
+        return most_urgent(
+            code for code in (*codes, self.interrupted, self.document_code) if code is not None
+        )
+
+
+class Run:
+    """One verb's turn on one workspace: looks under the lock, acts, then waits without it."""
+
+    def __init__(self, workspace: Workspace, options: RunOptions) -> None:
+        self.workspace = workspace
+        self.options = options
+        self.interruption = options.interruption or Interruption()
+        self.notifier: Notifier = workspace.notifier()
+        self._context: ExecutionContext | None = None
+        self._executor: PlanExecutor | None = None
+        self.shown: Plan | None = None
+
+    def show(self, plan: Plan) -> None:
+        """Print ``plan`` and remember that it was printed."""
+        self.options.show(plan)
+        self.shown = plan
+
+    def lock(self, operation: str) -> StateLock:
+        """The workspace's lock, to be entered with ``with``."""
+        return self.workspace.backend.lock(
+            operation, timeout_seconds=self.options.lock_timeout_seconds
+        )
+
+    async def carry_out(self, seen: Look, plan: Plan, *, by_loop: bool = False) -> PlanExecutor:
+        """Record, destroy and create as ``plan`` says. The caller holds the lock."""
+        context = self.workspace.context(
+            seen.recorded, self.interruption, self.options.progress, self.notifier
+        )
+        executor = PlanExecutor(context)
+        self._context, self._executor = context, executor
+        pins = pins_of(self.workspace, seen.accounts)
+        first = [transitions.pinned(pins)]
+        if by_loop:
+            first.append(transitions.loop_passed(plan.now))
+        if seen.recorded is not None or plan.has_changes:
+            await context.journal.commit(transitions.in_turn(first))
+            await executor.note(plan)
+            await executor.send(plan)
+        return executor
+
+    async def wait(self) -> None:
+        """Ready checks, then proof of absence; the lock is not held."""
+        assert self._executor is not None and self._context is not None
+        executor, options = self._executor, self.options
+        if executor.report.bought and not options.detach:
+            await executor.settle(executor.report.bought)
+        if options.wait and any(one.doom for one in self._context.journal.state.instances.values()):
+            proofs = await prove_absence(self._context, options.verify_timeout)
+            executor.report.outcomes.extend(proofs)
+
+    def result(self, plan: Plan) -> RunResult:
+        """Everything that happened, for the caller."""
+        report = self._executor.report if self._executor else None
+        return RunResult(
+            plan=plan,
+            outcomes=list(report.outcomes) if report else [],
+            notice_failures=list(self.notifier.failures),
+            warnings=list(self.workspace.backend.warnings),
+            interrupted=self.interruption.code,
+            next_deadline=next_deadline(self._executor.state, plan.now) if self._executor else None,
+        )

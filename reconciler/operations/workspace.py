@@ -1,0 +1,201 @@
+"""One opened workspace: documents, state, providers and clock, as every verb needs them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.documents.loader import load_documents
+from reconciler.documents.references import resolve_reference
+from reconciler.execution.context import ExecutionContext
+from reconciler.execution.journal import Journal
+from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
+from reconciler.model.fleet import ProviderSettings
+from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
+from reconciler.model.record import ProviderPin, RecordedState
+from reconciler.operations.notices import Notifier
+from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.statefile.local_file import LocalFile
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from reconciler.clock import Clock
+    from reconciler.execution.interruption import Interruption
+    from reconciler.model.fleet import DesiredState
+    from reconciler.model.progress import SlotProgress
+    from reconciler.providers.base import Provider
+    from reconciler.statefile.backend import StateBackend
+
+STATE_DIRECTORY = "state"
+
+
+@dataclass(slots=True)
+class Workspace:
+    """Everything a verb works with.
+
+    ``desired`` is None when the documents could not be read; ``documents_error`` then says why.
+    """
+
+    directory: Path
+    name: str
+    desired: DesiredState | None
+    documents_error: DocumentError | None
+    backend: StateBackend
+    opened: OpenedProviders
+    environ: Mapping[str, str]
+
+    @property
+    def providers(self) -> Mapping[str, Provider]:
+        return self.opened.providers
+
+    @property
+    def clock(self) -> Clock:
+        return self.opened.clock
+
+    def fresh_state(self) -> RecordedState:
+        """The state of a workspace that has none: a new lineage."""
+        return RecordedState(workspace=self.name, lineage=secrets.token_hex(16))
+
+    def settings_of(self, provider: str) -> ProviderSettings | None:
+        """How a provider is configured, by the documents."""
+        return self.desired.providers.get(provider) if self.desired else None
+
+    def resolve_env(self, env: Mapping[str, str]) -> Mapping[str, str]:
+        """Values for references. Raises ``CredentialsMissing`` when one may not be read."""
+        return {
+            name: resolve_reference(value, environ=self.environ, root=self.directory)
+            if "${" in value
+            else value
+            for name, value in env.items()
+        }
+
+    def context(
+        self,
+        recorded: RecordedState | None,
+        interruption: Interruption,
+        progress: Callable[[SlotProgress], None],
+        notifier: Notifier,
+    ) -> ExecutionContext:
+        """A context for one run over ``recorded`` (None: there is no state yet)."""
+        state = recorded or self.fresh_state()
+        return ExecutionContext(
+            workspace=self.name,
+            providers=self.providers,
+            journal=Journal(self.backend, state, stored=recorded is not None),
+            clock=self.clock,
+            interruption=interruption,
+            new_nonce=new_nonce,
+            resolve_env=self.resolve_env,
+            progress=progress,
+            notify=notifier.send,
+        )
+
+    def notifier(self) -> Notifier:
+        """Webhooks of the documents; none when those could not be read."""
+        settings = self.desired.notifiers if self.desired else {}
+        return Notifier(settings, self.environ, self.directory)
+
+
+def new_nonce() -> str:
+    """Eight characters that no other mark has."""
+    return "".join(secrets.choice(NONCE_ALPHABET) for _ in range(NONCE_LENGTH))
+
+
+@asynccontextmanager
+async def open_workspace(
+    directory: Path, *, tolerate_bad_documents: bool = False
+) -> AsyncIterator[Workspace]:
+    """The workspace declared in ``directory``, closed again at the end.
+
+    With ``tolerate_bad_documents`` (the loop) documents that cannot be read do not stop it, as
+    long as exactly one state lies in ``state/``: leases are enforced from there. Raises
+    ``DocumentError``, ``StateError``, or ``UnsafePlan`` (5) when all documents are empty while a
+    state exists (bad input 20).
+    """
+    desired, error = _load(directory, tolerate_bad_documents)
+    path = _state_path(directory, desired) if desired else _only_state(directory, error)
+    name = desired.workspace if desired else path.stem
+    pins = _recorded_pins(path, name)
+    settings = _provider_settings(desired, pins)
+    opened = open_providers(settings, directory)
+    try:
+        backend = LocalFile(path, name, opened.clock.now)
+        yield Workspace(directory, name, desired, error, backend, opened, os.environ)
+    finally:
+        await opened.close()
+
+
+def _load(directory: Path, tolerate: bool) -> tuple[DesiredState | None, DocumentError | None]:
+    try:
+        return load_documents(directory), None
+    except EmptyDocuments as error:
+        states = _states(directory)
+        if states and not tolerate:
+            raise UnsafePlan(
+                f"every document is empty, and {states[0].name} records machines",
+                why="carrying that out would destroy all of them",
+                fix="restore the documents; to end everything: gpu-shopper destroy, then delete",
+            ) from error
+        if not states or not tolerate:
+            raise
+        return None, error
+    except DocumentError as error:
+        if not tolerate or not _states(directory):
+            raise
+        return None, error
+
+
+def _state_path(directory: Path, desired: DesiredState) -> Path:
+    relative = desired.state_path or f"{STATE_DIRECTORY}/{desired.workspace}.json"
+    return directory / relative
+
+
+def _states(directory: Path) -> list[Path]:
+    return sorted((directory / STATE_DIRECTORY).glob("*.json"))
+
+
+def _only_state(directory: Path, error: DocumentError | None) -> Path:
+    states = _states(directory)
+    if len(states) != 1:
+        raise StateError(
+            f"the documents cannot be read, and {len(states)} states lie in {STATE_DIRECTORY}/",
+            why="which one to enforce cannot be told",
+            fix="mend the documents: gpu-shopper validate",
+        ) from error
+    return states[0]
+
+
+def _recorded_pins(path: Path, name: str) -> Mapping[str, ProviderPin]:
+    """Providers that the state relies on; read before the clock is known, so without one."""
+    from reconciler.clock import wall_now
+
+    state = LocalFile(path, name, wall_now).read()
+    if state is None:
+        return {}
+    homes = {record.provider for record in state.instances.values()}
+    homes |= {intent.provider for intent in state.intents.values()}
+    return {name: pin for name, pin in state.providers.items() if name in homes}
+
+
+def _provider_settings(
+    desired: DesiredState | None, pins: Mapping[str, ProviderPin]
+) -> dict[str, ProviderSettings]:
+    """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
+    recorded = {
+        name: ProviderSettings(name, pin.type, market=pin.market) for name, pin in pins.items()
+    }
+    return {**recorded, **(dict(desired.providers) if desired else {})}
+
+
+def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
+    """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
+    return {
+        name: ProviderPin(type=entry.type, account=accounts.get(name), market=entry.market)
+        for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
+        if name in accounts
+    }

@@ -1,0 +1,115 @@
+"""The plan added up: one line per fleet, and every billed machine before and after."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from reconciler.model.mark import parse_mark
+from reconciler.model.plan import FleetSummary
+from reconciler.planning.leases import planned_end
+from reconciler.planning.spending import Running, hourly_burn_rate, live_rate, worst_case
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime, timedelta
+
+    from reconciler.model.plan import Create
+    from reconciler.model.record import InstanceRecord
+    from reconciler.planning.machines import Decisions, Scene
+    from reconciler.planning.purchases import FleetNeed
+
+
+def machines_before(decisions: Decisions) -> list[Running]:
+    """Everything billed now; doubts count (I13)."""
+    billed = [
+        Running(kept.record.fleet, live_rate(kept.record, kept.instance), kept.record.created_at)
+        for kept in decisions.keeps
+    ]
+    ending = [entry.record for entry in decisions.destroys]
+    ending += [entry.record for entry in decisions.announces]
+    billed += [Running(one.fleet, one.usd_per_hour, one.created_at) for one in ending]
+    billed += [
+        Running(doubt.slot.fleet, doubt.usd_per_hour, _mark_end(doubt.mark))
+        for doubt in decisions.doubts
+    ]
+    return billed
+
+
+def machines_after(decisions: Decisions, creates: Sequence[Create], scene: Scene) -> list[Running]:
+    """Everything billed once the plan is carried out, with the end of each."""
+    kept: list[Running] = []
+    for entry in decisions.keeps:
+        rate = live_rate(entry.record, entry.instance)
+        kept.append(Running(entry.record.fleet, rate, _end(entry.record, scene)))
+    for announced in decisions.announces:
+        record = announced.record
+        kept.append(Running(record.fleet, record.usd_per_hour, _end(record, scene)))
+    for doubt in decisions.doubts:
+        end = _mark_end(doubt.mark) if doubt.worrying else scene.now
+        kept.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
+    for create in creates:
+        end = planned_end(scene.leases[create.slot.fleet], scene.now)
+        kept.append(Running(create.slot.fleet, create.usd_per_hour, end))
+    return kept
+
+
+def fleet_summaries(
+    needs: Sequence[FleetNeed],
+    decisions: Decisions,
+    creates: Sequence[Create],
+    scene: Scene,
+    tick: timedelta,
+) -> Iterator[FleetSummary]:
+    """One for each fleet that is declared or has machines, in order of the names."""
+    before = _by_fleet(machines_before(decisions))
+    after = _by_fleet(machines_after(decisions, creates, scene))
+    need_of = {need.fleet.name: need for need in needs}
+    declared = set(scene.desired.fleets) if scene.desired else set()
+    for name in sorted(declared | set(before) | set(after)):
+        if not scene.request.covers_fleet(name):
+            continue
+        fleet = scene.fleet(name)
+        lease = scene.leases.get(name)
+        need = need_of.get(name)
+        bought = sum(1 for create in creates if create.slot.fleet == name)
+        yield FleetSummary(
+            fleet=name,
+            target=fleet.nodes.target if fleet else 0,
+            live=len(before.get(name, ())),
+            creates=bought,
+            destroys=sum(1 for entry in decisions.destroys if entry.slot.fleet == name),
+            unfilled=len(need.slots) - bought if need else 0,
+            rate_before=hourly_burn_rate(before.get(name, ())),
+            rate_after=hourly_burn_rate(after.get(name, ())),
+            worst_case_usd=worst_case(after.get(name, ()), scene.now, tick),
+            ends_at=lease.ends_at if lease else None,
+            note=_note(need, declared=name in declared, documents=scene.desired is not None),
+            command=f"gpu-shopper apply -renew fleet.{name}" if need and need.lease_ended else "",
+        )
+
+
+def _note(need: FleetNeed | None, *, declared: bool, documents: bool) -> str:
+    if need is not None and need.lease_ended:
+        return "lease ended"
+    return "undeclared" if documents and not declared else ""
+
+
+def _by_fleet(machines: Sequence[Running]) -> dict[str, list[Running]]:
+    fleets: dict[str, list[Running]] = defaultdict(list)
+    for machine in machines:
+        fleets[machine.fleet].append(machine)
+    return fleets
+
+
+def _end(record: InstanceRecord, scene: Scene) -> datetime:
+    lease = scene.leases.get(record.fleet)
+    return planned_end(lease, record.created_at) if lease else _mark_end(record.mark, record)
+
+
+def _mark_end(mark_text: str, record: InstanceRecord | None = None) -> datetime:
+    mark = parse_mark(mark_text)
+    if mark is not None:
+        return mark.end
+    assert record is not None, f"{mark_text} is not a mark"
+    return record.created_at

@@ -1,0 +1,166 @@
+"""``compute_plan``: documents, state, inventories, offers and a moment in; a ``Plan`` out.
+
+Pure: no clock, no network, no randomness, no environment. In two steps, so that a plan which buys
+nothing never asks for offers: ``assess`` finds what has to go and which slots lack a machine,
+``complete_plan`` fills the slots.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from reconciler.model.fleet import Safety
+from reconciler.model.offer import EMPTY_OFFER_BOOK
+from reconciler.model.plan import LeaseChange, Mode, Plan
+from reconciler.planning.classification import classify_instances
+from reconciler.planning.leases import describe_change, lease_after_apply
+from reconciler.planning.machines import Decisions, Scene, decide_machines
+from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
+from reconciler.planning.plan_safety import check_plan_safety
+from reconciler.planning.plan_summary import fleet_summaries, machines_after, machines_before
+from reconciler.planning.purchases import buy, fleet_needs
+from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate, worst_case
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from reconciler.model.address import Slot
+    from reconciler.model.fleet import DesiredState
+    from reconciler.model.observation import ObservedState
+    from reconciler.model.offer import OfferBook
+    from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest
+    from reconciler.model.record import LeaseRecord, RecordedState
+    from reconciler.planning.classification import Classified
+    from reconciler.planning.purchases import FleetNeed
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A plan before shopping. ``needs`` are the fleets whose slots may be filled."""
+
+    scene: Scene
+    classified: Classified
+    decisions: Decisions
+    needs: tuple[FleetNeed, ...]
+    lease_changes: tuple[LeaseChange, ...]
+
+    @property
+    def gpu_models(self) -> frozenset[str] | None:
+        """Which models to ask offers for; None when nothing is bought; empty = all."""
+        wanted = [
+            requirement
+            for need in self.needs
+            if need.slots
+            for requirement in need.fleet.resources.gpu
+        ]
+        if not wanted:
+            return None
+        if any(not requirement.models for requirement in wanted):
+            return frozenset()
+        return frozenset(model for requirement in wanted for model in requirement.models)
+
+
+def compute_plan(
+    desired: DesiredState | None,
+    recorded: RecordedState,
+    observed: ObservedState,
+    offers: OfferBook,
+    now: datetime,
+    request: PlanRequest,
+) -> Plan:
+    """The whole decision. ``desired`` None: the documents could not be read.
+
+    Equal inputs give equal plans, whatever the order of their parts (I21). Never raises for what
+    it finds; what stands in the way is in ``Plan.findings``.
+    """
+    return complete_plan(assess(desired, recorded, observed, now, request), offers)
+
+
+def assess(
+    desired: DesiredState | None,
+    recorded: RecordedState,
+    observed: ObservedState,
+    now: datetime,
+    request: PlanRequest,
+) -> Assessment:
+    """Everything that can be decided without offers."""
+    renewed = request.mode is Mode.APPLY and desired is not None
+    leases = _leases_after(desired, recorded, now, request) if renewed else dict(recorded.leases)
+    scene = Scene(desired, recorded, observed, leases, now, request)
+    classified = classify_instances(recorded, observed)
+    decisions = decide_machines(classified, scene)
+    check_plan_safety(decisions, scene, _safety(desired))
+    changes = tuple(_lease_changes(scene)) if renewed else ()
+    return Assessment(scene, classified, decisions, tuple(fleet_needs(scene, decisions)), changes)
+
+
+def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
+    """Fill the slots from ``offers`` and add up the money."""
+    scene, decisions = assessment.scene, assessment.decisions
+    creates, _ = buy(assessment.needs, offers.offers, scene)
+    tick = _safety(scene.desired).tick
+    after = machines_after(decisions, creates, scene)
+    ends = [machine.ends_at for machine in after]
+    findings = (
+        *decisions.findings,
+        *observation_findings(assessment.classified, scene, decisions),
+        *lease_findings(assessment.needs),
+        *offer_findings(assessment.needs, creates, offers),
+    )
+    return Plan(
+        workspace=scene.recorded.workspace,
+        now=scene.now,
+        request=scene.request,
+        creates=tuple(sorted(creates, key=lambda create: create.slot)),
+        destroys=tuple(sorted(decisions.destroys, key=_by_slot)),
+        adopts=tuple(sorted(decisions.adopts, key=_by_slot)),
+        forgets=tuple(sorted(decisions.forgets, key=lambda entry: (entry.slot, entry.mark))),
+        doubts=tuple(sorted(decisions.doubts, key=lambda entry: (entry.slot, entry.mark))),
+        announces=tuple(sorted(decisions.announces, key=_by_slot)),
+        keeps=tuple(sorted(decisions.keeps, key=_by_slot)),
+        sighted=tuple(sorted(set(decisions.sighted))),
+        lease_changes=assessment.lease_changes,
+        strangers=tuple(assessment.classified.strangers),
+        fleets=tuple(fleet_summaries(assessment.needs, decisions, creates, scene, tick)),
+        findings=tuple(findings),
+        rate_before=hourly_burn_rate(machines_before(decisions)),
+        rate_after=hourly_burn_rate(after),
+        worst_case_usd=worst_case(after, scene.now, tick),
+        worst_case_until=max(ends) + tick + DESTROY_TIME if ends else None,
+        enforced_by=enforced_by(scene.recorded, scene.now, tick),
+    )
+
+
+def _by_slot(action: Destroy | Adopt | Announce | Keep) -> tuple[Slot, str]:
+    return (action.slot, action.record.mark)
+
+
+def _safety(desired: DesiredState | None) -> Safety:
+    return desired.safety if desired is not None else Safety()
+
+
+def _leases_after(
+    desired: DesiredState | None, recorded: RecordedState, now: datetime, request: PlanRequest
+) -> dict[str, LeaseRecord]:
+    """Every lease as it stands once the plan is applied; untargeted and undeclared ones as is."""
+    leases = dict(recorded.leases)
+    occupied = {record.fleet for record in recorded.instances.values() if record.doom is None}
+    for name, fleet in (desired.fleets if desired else {}).items():
+        if request.covers_fleet(name):
+            leases[name] = lease_after_apply(
+                fleet,
+                recorded.leases.get(name),
+                now,
+                renew=name in request.renew,
+                occupied=name in occupied,
+            )
+    return leases
+
+
+def _lease_changes(scene: Scene) -> list[LeaseChange]:
+    before = scene.recorded.leases
+    changes = [
+        describe_change(before.get(name), lease) for name, lease in sorted(scene.leases.items())
+    ]
+    return [change for change in changes if change is not None]

@@ -1,0 +1,192 @@
+"""Which slots are bought, from which offers, and what stands in the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.model.address import Slot
+from reconciler.model.cost import price_ceiling
+from reconciler.model.plan import Create, Mode
+from reconciler.model.reason import CreateReason
+from reconciler.model.record import Specification
+from reconciler.planning.fleet_diff import free_slots
+from reconciler.planning.leases import has_ended
+from reconciler.planning.offer_matching import Stock, choose_offers, match_offers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconciler.model.fleet import Fleet
+    from reconciler.model.offer import Offer
+    from reconciler.model.record import LeaseRecord
+    from reconciler.planning.machines import Decisions, Scene
+    from reconciler.planning.offer_matching import GpuKind, OfferMatch, RankedOffer
+
+_RANKED_KEPT = 50
+"""How many other offers a create may fall back on; markets move too fast for more to help."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetNeed:
+    """The slots of one fleet that lack a machine and may be given one now.
+
+    ``replaces`` names, by slot number, the mark of a machine that must be gone first.
+    """
+
+    fleet: Fleet
+    slots: tuple[int, ...]
+    occupied: int
+    replaces: dict[int, str]
+    alike: GpuKind | None
+    lease_ended: bool = False
+
+
+@dataclass(slots=True)
+class Occupancy:
+    """Which slots of a fleet hold a machine, may hold one, or are being emptied."""
+
+    taken: set[int] = field(default_factory=set)
+    emptying: dict[int, str] = field(default_factory=dict)
+    kinds: set[GpuKind] = field(default_factory=set)
+
+
+def occupancy_by_fleet(decisions: Decisions) -> dict[str, Occupancy]:
+    """A slot in doubt is taken: unknown is not absent (I11)."""
+    fleets: dict[str, Occupancy] = defaultdict(Occupancy)
+    for destroy in decisions.destroys:
+        fleets[destroy.record.fleet].emptying[destroy.record.index] = destroy.record.mark
+    for doubt in decisions.doubts:
+        occupancy = fleets[doubt.slot.fleet]
+        if doubt.worrying:
+            occupancy.taken.add(doubt.slot.index)
+        else:
+            occupancy.emptying[doubt.slot.index] = doubt.mark
+    for record in decisions.staying:
+        occupancy = fleets[record.fleet]
+        occupancy.taken.add(record.index)
+        bought = record.specification
+        if bought is not None:
+            occupancy.kinds.add((bought.gpu, bought.gpu_count, bought.gpu_memory_bytes))
+    return fleets
+
+
+def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
+    """One entry for each declared and targeted fleet which may buy, in order of the names."""
+    if scene.desired is None or scene.request.mode is Mode.DESTROY:
+        return []
+    if scene.request.mode is Mode.LOOP and not scene.request.heal:
+        return []
+    occupancies = occupancy_by_fleet(decisions)
+    needs = []
+    for name, fleet in sorted(scene.desired.fleets.items()):
+        if scene.request.covers_fleet(name):
+            needs.append(_need(fleet, occupancies.get(name) or Occupancy(), scene))
+    return needs
+
+
+def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
+    lease = scene.leases.get(fleet.name)
+    ended = has_ended(lease, scene.now) or _cannot_start(fleet, lease, scene)
+    wanted = fleet.nodes.target
+    if scene.request.mode is Mode.LOOP:
+        # Heal refills what was applied and started; it never opens a lease (section 12, 2).
+        started = lease is not None and lease.started_at is not None
+        wanted = min(wanted, lease.target) if started and lease is not None else 0
+    slots = [] if ended else free_slots(fleet.nodes.maximum, wanted, occupancy.taken)
+    covered = tuple(index for index in slots if scene.request.covers(fleet.name, index))
+    return FleetNeed(
+        fleet=fleet,
+        slots=covered,
+        occupied=sum(1 for index in occupancy.taken if index < fleet.nodes.maximum),
+        replaces={
+            index: occupancy.emptying[index] for index in covered if index in occupancy.emptying
+        },
+        alike=next(iter(occupancy.kinds)) if len(occupancy.kinds) == 1 else None,
+        lease_ended=ended,
+    )
+
+
+def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool:
+    """A fleet whose ``expires_at`` has passed ends before it begins."""
+    started = lease is not None and lease.started_at is not None
+    return not started and fleet.expires_at is not None and fleet.expires_at <= scene.now
+
+
+def buy(
+    needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene
+) -> tuple[list[Create], dict[str, OfferMatch]]:
+    """The creates of every need, and what was matched by fleet; no offer is promised twice."""
+    stock = Stock()
+    creates: list[Create] = []
+    matches: dict[str, OfferMatch] = {}
+    for need in needs:
+        if not need.slots:
+            continue
+        match = match_offers(need.fleet, offers)
+        matches[need.fleet.name] = match
+        alike = need.alike if any(entry.kind == need.alike for entry in match.ranked) else None
+        chosen = choose_offers(
+            match, len(need.slots), stock, alike=alike, ordered=need.fleet.resources.ordered
+        )
+        creates.extend(_creates(need, chosen, match, scene))
+    return creates, matches
+
+
+def _creates(
+    need: FleetNeed, chosen: Sequence[RankedOffer], match: OfferMatch, scene: Scene
+) -> Iterator[Create]:
+    like = [entry.offer for entry in match.ranked if chosen and entry.kind == chosen[0].kind]
+    for index, entry in zip(need.slots, chosen, strict=False):
+        cap = need.fleet.node_cap_usd(entry.offer.gpu_count)
+        ceiling = price_ceiling(entry.usd_per_hour, cap)
+        disk_bytes = need.fleet.resources.disk_bytes
+        fallback = [
+            offer
+            for offer in like[: _RANKED_KEPT + len(chosen)]
+            if offer is not entry.offer and offer.node_usd_per_hour(disk_bytes) <= ceiling
+        ]
+        yield Create(
+            slot=Slot(need.fleet.name, index),
+            reason=_reason(need, index, scene),
+            offer=entry.offer,
+            specification=specification_of(need.fleet, entry.offer),
+            usd_per_hour=entry.usd_per_hour,
+            ceiling_usd_per_hour=ceiling,
+            ranked=(entry.offer, *fallback),
+            replaces=need.replaces.get(index),
+        )
+
+
+def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
+    before = scene.recorded.leases.get(need.fleet.name)
+    started = before is not None and before.started_at is not None
+    if scene.request.mode is Mode.LOOP:
+        return CreateReason.HEALED
+    if index in need.replaces:
+        return CreateReason.REPLACED
+    if not started or before is None or has_ended(before, scene.now):
+        return CreateReason.NEW
+    return CreateReason.HEALED if index < before.target else CreateReason.SCALED_UP
+
+
+def specification_of(fleet: Fleet, offer: Offer) -> Specification:
+    """What is ordered when ``fleet`` takes ``offer``."""
+    return Specification.model_construct(
+        offer_id=offer.id,
+        capacity_key=offer.capacity_key,
+        host=offer.host,
+        gpu=offer.gpu,
+        gpu_count=offer.gpu_count,
+        gpu_memory_bytes=offer.gpu_memory_bytes,
+        vcpus=offer.vcpus,
+        memory_bytes=offer.memory_bytes,
+        disk_bytes=fleet.resources.disk_bytes,
+        cuda=offer.cuda,
+        region=offer.region,
+        country=offer.country,
+        spot=offer.spot,
+        image=fleet.image,
+        env=dict(fleet.env),
+    )

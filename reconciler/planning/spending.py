@@ -1,0 +1,69 @@
+"""What runs now costs, and the most it can still cost if nobody ever looks again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.model.cost import ZERO, projected_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from decimal import Decimal
+
+    from reconciler.model.instance import Instance
+    from reconciler.model.record import InstanceRecord, RecordedState
+
+DESTROY_TIME = timedelta(seconds=60)
+"""Counted after a lease's end, on top of one tick (SPEC.md section 1, worst case)."""
+_LOOP_LATE_AFTER_TICKS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One machine that is billed, known or in doubt, and when it ends. Rate in dollars an hour."""
+
+    fleet: str
+    usd_per_hour: Decimal
+    ends_at: datetime
+
+
+def live_rate(record: InstanceRecord, instance: Instance | None) -> Decimal:
+    """What it is billed now; the last known rate where it was not read (I13)."""
+    billed = instance.usd_per_hour if instance else None
+    return record.usd_per_hour if billed is None else billed
+
+
+def hourly_burn_rate(machines: Iterable[Running]) -> Decimal:
+    """The sum of the rates."""
+    return sum((machine.usd_per_hour for machine in machines), ZERO)
+
+
+def worst_case(machines: Iterable[Running], now: datetime, tick: timedelta) -> Decimal:
+    """Rate x (remaining lease + tick + destroy time) over all machines, bandwidth excluded."""
+    margin = tick + DESTROY_TIME
+    return sum(
+        (
+            projected_cost(one.usd_per_hour, max(timedelta(0), one.ends_at - now) + margin)
+            for one in machines
+        ),
+        ZERO,
+    )
+
+
+def accrued_cost(record: InstanceRecord, now: datetime) -> Decimal:
+    """About what a machine has cost since its create, at its last known rate."""
+    return projected_cost(record.usd_per_hour, now - record.created_at)
+
+
+def enforced_by(recorded: RecordedState, now: datetime, tick: timedelta) -> str:
+    """Who would destroy the machines at their end (SPEC.md section 12, 8).
+
+    A loop counts while it was seen within five ticks.
+    """
+    seen = recorded.loop_last_seen
+    if seen is not None and now - seen <= tick * _LOOP_LATE_AFTER_TICKS:
+        return f"loop seen {max(0, int((now - seen).total_seconds()))} s ago"
+    return "NOTHING: run gpu-shopper reconcile --install cron"

@@ -1,0 +1,271 @@
+"""What each event does to the recorded state: functions from state to state.
+
+Each tolerates a state in which another process has already dropped what it is about, so that it
+can be applied again to a newer state. None of them ever drops a known id without proof (I28).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.model.record import (
+    AbsenceEvidence,
+    Doom,
+    InstanceRecord,
+    LeaseEnding,
+    SoftNotice,
+)
+from reconciler.planning.plan_safety import FUSE_WINDOW
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from reconciler.model.plan import Adopt, Announce, Destroy, Doubt, Forget, LeaseChange
+    from reconciler.model.record import PendingCreate, ProviderPin, RecordedState
+
+    Change = Callable[[RecordedState], RecordedState]
+
+WATCH_TIME = timedelta(hours=24)
+"""How long a create that left nothing is still looked for (SPEC.md section 12, 6)."""
+
+
+def in_turn(changes: Iterable[Change]) -> Change:
+    """All of them, one after the other, as one change."""
+    steps = tuple(changes)
+
+    def change(state: RecordedState) -> RecordedState:
+        for step in steps:
+            state = step(state)
+        return state
+
+    return change
+
+
+def _without(mapping: Mapping[str, object], *keys: str) -> dict[str, object]:
+    return {key: value for key, value in mapping.items() if key not in keys}
+
+
+def begin_create(intent: PendingCreate) -> Change:
+    """The intent, durable before the call (I2)."""
+    return lambda state: state.with_(intents={**state.intents, intent.mark: intent})
+
+
+def create_refused(mark: str) -> Change:
+    """The provider surely created nothing: the slot is free at once."""
+    return lambda state: state.with_(intents=_without(state.intents, mark))
+
+
+def created(mark: str, instance_id: str, usd_per_hour: Decimal | None, now: datetime) -> Change:
+    """The id is durable: the intent becomes a record and the lease starts (SPEC.md section 1)."""
+
+    def change(state: RecordedState) -> RecordedState:
+        intent = state.intents.get(mark)
+        if intent is None:
+            return state
+        record = InstanceRecord.model_construct(
+            fleet=intent.fleet,
+            index=intent.index,
+            provider=intent.provider,
+            instance_id=instance_id,
+            mark=mark,
+            specification=intent.specification,
+            ceiling_usd_per_hour=intent.ceiling_usd_per_hour,
+            usd_per_hour=intent.usd_per_hour if usd_per_hour is None else usd_per_hour,
+            created_at=now,
+        )
+        return _with_record(state, record, now)
+
+    return change
+
+
+def adopted(adopt: Adopt, now: datetime) -> Change:
+    """A machine found by its mark becomes a record; its intent, if any, is resolved."""
+    return lambda state: _with_record(state, adopt.record, now)
+
+
+def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:
+    lease = state.leases.get(record.fleet)
+    leases = state.leases
+    if lease is not None and lease.started_at is None and lease.ended_at is None:
+        leases = {**leases, record.fleet: lease.with_(started_at=now)}
+    known = state.instances.get(record.mark, record)
+    return state.with_(
+        leases=leases,
+        intents=_without(state.intents, record.mark),
+        instances={**state.instances, record.mark: known},
+    )
+
+
+def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) -> Change:
+    def change(state: RecordedState) -> RecordedState:
+        record = state.instances.get(mark)
+        if record is None:
+            return state
+        return state.with_(instances={**state.instances, mark: update(record)})
+
+    return change
+
+
+def billed_at(mark: str, usd_per_hour: Decimal) -> Change:
+    """The rate that the provider really bills."""
+    return _on_record(mark, lambda record: record.with_(usd_per_hour=usd_per_hour))
+
+
+def became_ready(mark: str, now: datetime) -> Change:
+    """Ready for the first time; later calls change nothing."""
+    return _on_record(
+        mark, lambda record: record if record.ready_at else record.with_(ready_at=now)
+    )
+
+
+def doomed(destroy: Destroy, now: datetime) -> Change:
+    """The destroy is decided, durable before the call; a slip is counted for the fuse."""
+
+    def change(state: RecordedState) -> RecordedState:
+        mark = destroy.record.mark
+        record = state.instances.get(mark)
+        if record is None or record.doom is not None:
+            return state
+        doom = Doom.model_construct(reason=destroy.reason, since=now)
+        fuse = [moment for moment in state.soft_destroys if moment > now - FUSE_WINDOW]
+        if destroy.soft or destroy.reason.may_be_a_slip:
+            fuse = [*fuse, now]
+        return state.with_(
+            instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
+            notices=_without(state.notices, mark),
+            soft_destroys=fuse,
+        )
+
+    return change
+
+
+def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
+    """One attempt was made; ``error`` empty means accepted, which is a request, not proof."""
+
+    def update(record: InstanceRecord) -> InstanceRecord:
+        doom = record.doom
+        if doom is None:
+            return record
+        tried = doom.with_(
+            attempts=doom.attempts + 1,
+            failures=doom.failures + (1 if error else 0),
+            last_attempt_at=now,
+            accepted_at=doom.accepted_at if error else doom.accepted_at or now,
+            last_error=error,
+        )
+        seen = record.absence or AbsenceEvidence.model_construct(last_seen_at=now)
+        return record.with_(doom=tried, absence=seen)
+
+    return _on_record(mark, update)
+
+
+def doubted(doubt: Doubt) -> Change:
+    """Evidence of absence so far, of a record or of an unresolved create."""
+
+    def change(state: RecordedState) -> RecordedState:
+        mark, evidence = doubt.mark, doubt.evidence
+        if evidence is None:
+            return state
+        if mark in state.instances:
+            return _on_record(mark, lambda one: one.with_(absence=evidence))(state)
+        intent = state.intents.get(mark)
+        if intent is None:
+            return state
+        return state.with_(intents={**state.intents, mark: intent.with_(absence=evidence)})
+
+    return change
+
+
+def sighted(mark: str) -> Change:
+    """Evidence of absence and announcements no longer hold."""
+
+    def change(state: RecordedState) -> RecordedState:
+        cleared = _on_record(mark, lambda record: record.with_(absence=None))(state)
+        return cleared.with_(notices=_without(cleared.notices, mark))
+
+    return change
+
+
+def forgotten(forget: Forget, now: datetime) -> Change:
+    """Dropped on proof; an intent proven absent is watched for a day."""
+
+    def change(state: RecordedState) -> RecordedState:
+        mark = forget.mark
+        if forget.what == "record":
+            return state.with_(
+                instances=_without(state.instances, mark), notices=_without(state.notices, mark)
+            )
+        intent = state.intents.get(mark)
+        if forget.what == "watch" or intent is None:
+            return state.with_(intents=_without(state.intents, mark))
+        watched = intent.with_(watched_until=now + WATCH_TIME, absence=None)
+        return state.with_(intents={**state.intents, mark: watched})
+
+    return change
+
+
+def announced(announce: Announce, now: datetime) -> Change:
+    """The soft destroy and its time are recorded; a later pass carries it out."""
+    notice = SoftNotice.model_construct(
+        reason=announce.reason, noticed_at=now, due_at=announce.due_at
+    )
+    return lambda state: state.with_(notices={**state.notices, announce.record.mark: notice})
+
+
+def lease_changed(change_of_lease: LeaseChange) -> Change:
+    """The lease as the plan leaves it; a start that came in between is kept."""
+
+    def change(state: RecordedState) -> RecordedState:
+        name, after = change_of_lease.fleet, change_of_lease.after
+        if after is None:
+            return state.with_(leases=_without(state.leases, name))
+        found = state.leases.get(name)
+        if found is not None and change_of_lease.before in (None, found.with_(started_at=None)):
+            after = after.with_(started_at=after.started_at or found.started_at)
+        return state.with_(leases={**state.leases, name: after})
+
+    return change
+
+
+def lease_ended(fleet: str, by: LeaseEnding, now: datetime) -> Change:
+    """A person ended it: what is left of it is destroyed as requested."""
+
+    def change(state: RecordedState) -> RecordedState:
+        lease = state.leases.get(fleet)
+        if lease is None or lease.ended_by is not None:
+            return state
+        ended = lease.with_(ended_at=now, ended_by=by)
+        return state.with_(leases={**state.leases, fleet: ended})
+
+    return change
+
+
+def lease_extended(fleet: str, until: datetime, by: timedelta) -> Change:
+    """An absolute end, and every announced soft destroy of the fleet that much later."""
+
+    def change(state: RecordedState) -> RecordedState:
+        lease = state.leases.get(fleet)
+        if lease is None:
+            return state
+        marks = {one.mark for one in state.instances.values() if one.fleet == fleet}
+        notices = {
+            mark: notice.with_(due_at=notice.due_at + by) if mark in marks else notice
+            for mark, notice in state.notices.items()
+        }
+        leases = {**state.leases, fleet: lease.with_(extended_to=until)}
+        return state.with_(leases=leases, notices=notices)
+
+    return change
+
+
+def pinned(pins: Mapping[str, ProviderPin]) -> Change:
+    """Provider types, settings and accounts as used now."""
+    return lambda state: state.with_(providers={**state.providers, **pins})
+
+
+def loop_passed(now: datetime) -> Change:
+    """A loop was here: what the next plan says about who enforces it."""
+    return lambda state: state.with_(loop_last_seen=now)
