@@ -299,6 +299,7 @@ def plan(**changes: Any) -> Plan:
         "workspace": WORKSPACE,
         "now": START,
         "request": PlanRequest(Mode.APPLY),
+        "worst_case_usd": Decimal(0),
         "enforced_by": "loop seen 40 s ago",
     }
     return Plan(**{**fields, **changes})

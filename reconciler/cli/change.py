@@ -95,6 +95,7 @@ def plan_command(
 @click.pass_obj
 def apply_command(
     directory: Path,
+    /,
     targets: tuple[Address, ...],
     renew: tuple[Address, ...],
     max_destroy: int | None,
@@ -115,7 +116,11 @@ def apply_command(
 @lock_timeout_option
 @click.pass_obj
 def destroy_command(
-    directory: Path, addresses: tuple[Address, ...], targets: tuple[Address, ...], **options: Any
+    directory: Path,
+    /,
+    addresses: tuple[Address, ...],
+    targets: tuple[Address, ...],
+    **options: Any,
 ) -> int:
     """Destroy the named fleets or slots, or everything of this workspace."""
     request = _request(Mode.DESTROY, (*addresses, *targets), (), None, fused=False)

@@ -11,7 +11,7 @@ from reconciler.model.address import Address, parse_address
 from reconciler.model.quantity import parse_duration
 
 
-class DurationType(click.ParamType):
+class DurationType(click.ParamType[timedelta]):
     """``90m``, ``4h``, ``1d12h``; ``0`` and ``0s`` where ``allow_zero``."""
 
     name = "duration"
@@ -32,7 +32,7 @@ class DurationType(click.ParamType):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-class AddressType(click.ParamType):
+class AddressType(click.ParamType[Address]):
     """``fleet.NAME`` or ``fleet.NAME[0]``."""
 
     name = "address"

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
+    from reconciler.model.address import Slot
     from reconciler.model.progress import SlotProgress
     from reconciler.reporting.palette import Palette
 
@@ -102,7 +103,7 @@ class LiveProgress:
         from rich.console import Console
         from rich.live import Live
 
-        self._lines: dict[object, str] = {}
+        self._lines: dict[Slot, str] = {}
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
 
     def __enter__(self) -> LiveProgress:
@@ -119,5 +120,5 @@ class LiveProgress:
 
         self._lines.pop(progress.slot, None)
         self._lines[progress.slot] = progress_line(progress)
-        newest = sorted(list(self._lines.items())[-self._LINES_MAX :], key=lambda item: item[0])
+        newest = sorted(list(self._lines.items())[-self._LINES_MAX :])
         self._live.update(Text("\n".join(line for _, line in newest)), refresh=True)

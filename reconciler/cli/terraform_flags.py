@@ -19,7 +19,7 @@ def with_double_dashes(
     known = {name for parameter in command.params for name in parameter.opts}
     known |= {name for parameter in command.params for name in parameter.secondary_opts}
     known.add("--help")
-    rewritten = []
+    rewritten: list[str] = []
     for position, word in enumerate(arguments):
         if word == "--" or (only_first and not word.startswith("-")):
             return [*rewritten, *arguments[position:]]

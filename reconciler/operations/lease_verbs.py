@@ -60,7 +60,8 @@ async def extend_lease(
         recorded = read_state(workspace)
         lease = _running_lease(recorded, fleet, workspace.clock.now())
         before, started = lease.ends_at, lease.started_at
-        assert before is not None and started is not None
+        assert before is not None
+        assert started is not None
         after = before + by
         safety = workspace.desired.safety if workspace.desired else Safety()
         if after > started + safety.max_ttl:

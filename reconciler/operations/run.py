@@ -117,7 +117,8 @@ class Run:
 
     async def wait(self) -> None:
         """Ready checks, then proof of absence; the lock is not held."""
-        assert self._executor is not None and self._context is not None
+        assert self._executor is not None
+        assert self._context is not None
         executor, options = self._executor, self.options
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)

@@ -1,0 +1,132 @@
+"""``simulate``: the simulated market as its owner sees it, the bill included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.lazy_group import TerraformGroup
+from reconciler.cli.parameters import DurationType
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.market.offers_csv import LoadedOffers
+    from reconciler.market.world import World
+
+market_option = click.option(
+    "--market",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="The market's file (default: the one that the documents here use).",
+)
+
+
+@click.group(cls=TerraformGroup)
+def simulate_group() -> None:
+    """Make and move the simulated market, and read its bill."""
+
+
+@simulate_group.command("new")
+@market_option
+@click.option("--seed", type=click.IntRange(min=0), default=1, help="Same seed, same market.")
+@click.option(
+    "--speed",
+    type=click.FloatRange(min=0, min_open=True, max=1_000_000),
+    default=1.0,
+    help="Market seconds per real second (default: 1).",
+)
+@click.option(
+    "--offers",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Build it from a CSV of offers instead of the built-in ones.",
+)
+@click.pass_obj
+def new_command(
+    directory: Path, market: Path | None, seed: int, speed: float, offers: Path | None
+) -> int:
+    """Make a market. Refused where one exists."""
+    from reconciler.clock import wall_now
+    from reconciler.market.offers_csv import load_offers
+    from reconciler.market.world import World
+
+    path = _market_path(directory, market)
+    loaded = load_offers(offers) if offers is not None else None
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    now = wall_now()
+    rows = loaded.offers if loaded else None
+    with World.create(
+        path, seed=seed, started_at=now, wall_origin=now, speed=speed, offers=rows
+    ) as world:
+        count = len(world.list_offers(now))
+    click.echo(f"Made {path}: {count} offers to rent now, {speed:g} market second(s) a second.")
+    if loaded is not None:
+        _say_left_out(loaded)
+    return 0
+
+
+def _say_left_out(loaded: LoadedOffers) -> None:
+    left_out = sum(loaded.left_out.values())
+    click.echo(f"Read {loaded.rows} rows: {len(loaded.offers)} offers; {left_out} rows left out:")
+    for reason, count in sorted(loaded.left_out.items(), key=lambda item: (-item[1], item[0])):
+        click.echo(f"  {count:6}  {reason}")
+
+
+@simulate_group.command("advance")
+@click.argument("by", type=DurationType(), metavar="DURATION")
+@market_option
+@click.pass_obj
+def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
+    """Move the market's clock forward: see a lease end without waiting for it."""
+    with _open(directory, market) as world:
+        world.advance(by)
+        click.echo(f"The market's clock shows {world.clock().now():%Y-%m-%d %H:%M:%S} UTC.")
+    return 0
+
+
+@simulate_group.command("ledger")
+@market_option
+@click.pass_obj
+def ledger_command(directory: Path, market: Path | None) -> int:
+    """What the market billed, machine by machine: the truth that the tool cannot see."""
+    from reconciler.market.ledger import bill, living
+    from reconciler.model.cost import ZERO, format_usd
+    from reconciler.model.text import printable
+
+    with _open(directory, market) as world:
+        now = world.clock().now()
+        lines = bill(world, now)
+        alive = living(world, now)
+    for line in lines:
+        end = f"{line.until:%H:%M:%S}" if line.until else "running "
+        label = printable(line.label or "(no label)", 60)
+        click.echo(
+            f"{line.instance_id}  {line.started_at:%Y-%m-%d %H:%M:%S} - {end}  {line.kind:8}"
+            f"  {format_usd(line.billed_usd, 4):>10}  {label}"
+        )
+    total = sum((line.billed_usd for line in lines), ZERO)
+    click.echo(f"{len(alive)} machine(s) alive, {format_usd(total, 4)} billed.")
+    return 0
+
+
+def _open(directory: Path, market: Path | None) -> World:
+    from reconciler.market.world import World
+
+    return World.open(_market_path(directory, market))
+
+
+def _market_path(directory: Path, market: Path | None) -> Path:
+    """The file named, else the one of the documents' only simulated provider."""
+    from reconciler.documents.loader import load_documents
+    from reconciler.providers.registry import market_path
+
+    if market is not None:
+        return directory / market
+    providers = load_documents(directory).providers.values()
+    entries = [one for one in providers if one.type == "simulated"]
+    if len(entries) != 1:
+        raise click.UsageError("several simulated markets are configured: name one with --market")
+    return market_path(entries[0], directory)

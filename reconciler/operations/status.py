@@ -1,0 +1,105 @@
+"""``status``: the machines as they are now, what they cost and when they end. Writes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from reconciler.model.cost import ZERO
+from reconciler.model.mark import parse_mark
+from reconciler.model.plan import Mode, PlanRequest
+from reconciler.model.status import IntentRow, MachineRow, StatusReport
+from reconciler.operations.look import look
+from reconciler.planning.leases import planned_end
+from reconciler.planning.spending import accrued_cost, live_rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from reconciler.model.instance import Instance
+    from reconciler.model.record import InstanceRecord, RecordedState
+    from reconciler.model.status import MachineStage
+    from reconciler.operations.look import Look
+    from reconciler.operations.workspace import Workspace
+
+
+async def read_status(workspace: Workspace) -> StatusReport:
+    """One report as of now. Works without readable documents, from what the state remembers."""
+    seen = await look(workspace, PlanRequest(Mode.LOOP))
+    state = seen.recorded or workspace.fresh_state()
+    plan = seen.plan
+    kinds = Counter(stranger.kind for stranger in plan.strangers)
+    return StatusReport(
+        workspace=workspace.name,
+        now=plan.now,
+        rows=tuple(_rows(seen, state)),
+        intents=tuple(_intents(state)),
+        strangers=tuple(sorted(kinds.items())),
+        usd_per_hour=plan.rate_before,
+        worst_case_usd=plan.worst_case_usd or ZERO,
+        worst_case_until=plan.worst_case_until,
+        enforced_by=plan.enforced_by,
+        findings=plan.findings,
+    )
+
+
+def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
+    for record in sorted(state.instances.values(), key=lambda one: (one.slot, one.mark)):
+        instance = _seen(seen, record)
+        rate = live_rate(record, instance)
+        notice = state.notices.get(record.mark)
+        announced = f"{notice.reason}: ends {notice.due_at:%H:%M:%S}Z" if notice else ""
+        yield MachineRow(
+            slot=record.slot,
+            provider=record.provider,
+            instance_id=record.instance_id,
+            gpu=record.specification.gpu if record.specification else None,
+            gpu_count=record.specification.gpu_count if record.specification else None,
+            region=record.specification.region if record.specification else None,
+            stage=_stage(record, instance),
+            usd_per_hour=rate,
+            usd_so_far=accrued_cost(record, seen.plan.now),
+            age=seen.plan.now - record.created_at,
+            ends_at=_end(record, state),
+            ssh=instance.ssh if instance else None,
+            note=str(record.doom.reason) if record.doom else announced,
+        )
+
+
+def _seen(seen: Look, record: InstanceRecord) -> Instance | None:
+    inventory = seen.observed.inventories.get(record.provider)
+    for instance in inventory.instances if inventory else ():
+        if instance.id == record.instance_id:
+            return instance
+    read = seen.observed.reads.get((record.provider, record.instance_id))
+    return read.instance if read else None
+
+
+def _stage(record: InstanceRecord, instance: Instance | None) -> MachineStage:
+    if record.doom is not None:
+        return "doomed"
+    return instance.status.value if instance is not None else "unknown"
+
+
+def _end(record: InstanceRecord, state: RecordedState) -> datetime | None:
+    lease = state.leases.get(record.fleet)
+    if lease is not None:
+        return planned_end(lease, record.created_at)
+    mark = parse_mark(record.mark)
+    return mark.end if mark else None
+
+
+def _intents(state: RecordedState) -> Iterator[IntentRow]:
+    for _, intent in sorted(state.intents.items()):
+        if intent.blocks_slot:
+            yield IntentRow(
+                slot=intent.slot,
+                provider=intent.provider,
+                mark=intent.mark,
+                begun_at=intent.begun_at,
+                usd_per_hour=intent.usd_per_hour,
+                detail="create sent, outcome unknown",
+            )
+
+
