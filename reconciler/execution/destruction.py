@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _TRIES = 3
 _FIRST_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 60.0
 _POLL_SECONDS = 5.0
 
 
@@ -117,6 +118,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
     """
     deadline = context.clock.elapsed_seconds() + timeout.total_seconds()
     outcomes: dict[str, SlotOutcome] = {}
+    backoff = _FIRST_PAUSE_SECONDS
     while True:
         decisions = await _look_at_doomed(context)
         now = context.clock.now()
@@ -129,9 +131,13 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
         over = context.interruption.requested or context.clock.elapsed_seconds() >= deadline
         if not waiting or over:
             return [*outcomes.values(), *(_unproven(record) for record in waiting)]
-        await context.interruption.sleep(context.clock, _pause(waiting, context))
+        again = bool(decisions.destroys)
+        pause = backoff if again else _pause(waiting, context)
+        left = deadline - context.clock.elapsed_seconds()
+        await context.interruption.sleep(context.clock, min(pause, left))
         for destroy in decisions.destroys:
             await _resend(destroy, context)
+        backoff = min(2 * backoff, _LONGEST_PAUSE_SECONDS) if again else _FIRST_PAUSE_SECONDS
 
 
 async def _look_at_doomed(context: ExecutionContext) -> Decisions:
@@ -168,7 +174,7 @@ def _pause(waiting: list[InstanceRecord], context: ExecutionContext) -> float:
         provider = context.providers.get(record.provider)
         if record.absence is not None and provider is not None:
             proof = earliest_proof(record.absence, provider.capabilities.visibility_window)
-            soonest = min(soonest, max(0.1, (proof - now).total_seconds()))
+            soonest = min(soonest, max(0.5, (proof - now).total_seconds()))
     return soonest
 
 

@@ -73,6 +73,7 @@ def _of_pinned_account(inventory: ProviderInventory, recorded: RecordedState) ->
         inventory.started_at,
         f"this is account {inventory.account}, the state belongs to account {pin.account}",
         credentials_refused=True,
+        wrong_account=True,
     )
 
 
@@ -96,7 +97,7 @@ async def _read_unlisted(
 
 
 def _wrong_account(inventory: ProviderInventory | None) -> bool:
-    return isinstance(inventory, Unknown) and inventory.credentials_refused
+    return isinstance(inventory, Unknown) and inventory.wrong_account
 
 
 async def read_instances(

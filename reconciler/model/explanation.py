@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class ExplainedAlternative:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """``matching`` of ``total`` offers may be taken, the cheapest are ``ranked``; every other one
-    is counted under its first reason in ``rejections``.
+    is counted under its first reason in ``rejections``. ``failures``: providers that could not be
+    asked, and why.
     """
 
     fleet: Fleet
@@ -51,3 +52,4 @@ class Explanation:
     ranked: tuple[ExplainedOffer, ...]
     alternatives: tuple[ExplainedAlternative, ...]
     rejections: Mapping[str, int]
+    failures: Mapping[str, str] = field(default_factory=dict)

@@ -40,12 +40,17 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """No listing could be read; ``why`` is one escaped line."""
+    """No listing could be read; ``why`` is one escaped line.
+
+    ``wrong_account``: the key works and belongs to another account than the state (I14), so
+    nothing may be done with it.
+    """
 
     provider: str
     started_at: datetime
     why: str
     credentials_refused: bool = False
+    wrong_account: bool = False
 
     @property
     def instances(self) -> tuple[Instance, ...]:

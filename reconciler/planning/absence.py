@@ -24,7 +24,9 @@ class Presence(Enum):
 
     SEEN = "seen"
     SILENT = "silent"
-    """Nothing was learnt: no complete listing, or no answer to the direct read."""
+    """Nothing was learnt: there is no complete listing."""
+    UNLISTED = "unlisted"
+    """A complete listing lacks it, and the direct read did not answer."""
     MISSING = "missing"
     """Absent this time, not yet proven."""
     GONE = "gone"
@@ -57,7 +59,7 @@ def weigh_absence(
     if not isinstance(inventory, Complete):
         return Weighed(Presence.SILENT, previous)
     if needs_read and (read is None or not read.not_found):
-        return Weighed(Presence.SILENT, previous)
+        return Weighed(Presence.UNLISTED, previous)
     return _one_more_absence(previous, inventory.started_at, window)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.explanation import ExplainedAlternative, ExplainedOffer, Explanation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from reconciler.model.fleet import Fleet
     from reconciler.planning.offer_matching import OfferMatch, RankedOffer
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 RANKING_LENGTH = 10
 
 
-def explain_match(fleet: Fleet, match: OfferMatch) -> Explanation:
+def explain_match(
+    fleet: Fleet, match: OfferMatch, failures: Mapping[str, str] | None = None
+) -> Explanation:
     """The ranking's top, the best of each alternative and why the rest was rejected."""
     return Explanation(
         fleet=fleet,
@@ -24,6 +26,7 @@ def explain_match(fleet: Fleet, match: OfferMatch) -> Explanation:
         ranked=tuple(_explained(entry) for entry in match.ranked[:RANKING_LENGTH]),
         alternatives=tuple(_alternatives(fleet, match)),
         rejections=match.rejections,
+        failures=failures or {},
     )
 
 

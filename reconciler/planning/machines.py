@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
-from reconciler.model.observation import Complete
+from reconciler.model.observation import Complete, Unknown
 from reconciler.model.plan import (
     Adopt,
     Announce,
@@ -59,6 +59,13 @@ class Scene:
 
     def fleet(self, name: str) -> Fleet | None:
         return self.desired.fleets.get(name) if self.desired else None
+
+    def may_act(self, record: InstanceRecord) -> bool:
+        """False for machines that are not targeted, or whose provider shows another account."""
+        inventory = self.observed.inventories.get(record.provider)
+        if isinstance(inventory, Unknown) and inventory.wrong_account:
+            return False
+        return self.request.covers(record.fleet, record.index)
 
     def has_complete_listing(self, provider: str) -> bool:
         return isinstance(self.observed.inventories.get(provider), Complete)
@@ -113,7 +120,7 @@ def decide_doomed(recorded: RecordedState, observed: ObservedState, now: datetim
 
 def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Decisions) -> None:
     record, weighed = sighting.record, sighting.weighed
-    if not scene.request.covers(record.fleet, record.index):
+    if not scene.may_act(record):
         decisions.keeps.append(Keep(record, sighting.instance, "destroy under way"))
     elif weighed.presence is Presence.GONE:
         decisions.forgets.append(_forget(record, "proven gone"))
@@ -136,8 +143,8 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
 
 def _decide_live(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
     record, presence = sighting.record, sighting.weighed.presence
-    if not scene.request.covers(record.fleet, record.index):
-        decisions.keeps.append(Keep(record, sighting.instance, "not targeted"))
+    if not scene.may_act(record):
+        decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
         return
     if presence is Presence.GONE:
         decisions.forgets.append(_forget(record, "gone at the provider, not by us"))
@@ -148,7 +155,7 @@ def _decide_live(sighting: Sighting, scene: Scene, decisions: Decisions) -> None
     found = first_verdict(situation)
     if found is not None and found[0].outranks_protection:
         _destroy_for_certain(sighting, found[1], decisions)
-    elif presence is Presence.MISSING:
+    elif presence in (Presence.MISSING, Presence.UNLISTED):
         detail = "missing from a complete listing, not yet proven gone"
         decisions.doubts.append(_doubt(record, detail, sighting))
     elif found is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
-from reconciler.model.plan import Finding
+from reconciler.model.plan import Finding, Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -59,7 +59,8 @@ def _listing_findings(scene: Scene) -> Iterator[Finding]:
             what = f"{name} could not be read: {inventory.why}"
             if matters:
                 what += f"; {homes[name]} machine(s) of ours there count as billed"
-            yield Finding(what, code if matters or refused else None)
+            blocks = inventory.wrong_account and scene.request.mode is not Mode.LOOP
+            yield Finding(what, code if matters or refused else None, blocks=blocks)
         elif isinstance(inventory, Partial):
             yield Finding(
                 f"the listing of {name} is incomplete: {inventory.why}", ExitCode.PROVIDER_FAILURE

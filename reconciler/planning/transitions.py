@@ -156,7 +156,8 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
             accepted_at=doom.accepted_at if error else doom.accepted_at or now,
             last_error=error,
         )
-        seen = record.absence or AbsenceEvidence.model_construct(last_seen_at=now)
+        # It was not denied a moment ago, or nobody could tell: the proof starts afresh.
+        seen = AbsenceEvidence.model_construct(last_seen_at=now)
         return record.with_(doom=tried, absence=seen)
 
     return _on_record(mark, update)

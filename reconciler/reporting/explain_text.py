@@ -36,6 +36,7 @@ def explain_text(explanation: Explanation, palette: Palette = PLAIN) -> str:
         _ranking(explanation, palette),
         list(_alternatives(explanation, palette)),
         list(_rejections(explanation, palette)),
+        [palette.change(line) for line in _failures(explanation)],
         _verdict(explanation, palette),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -109,6 +110,11 @@ def _rejections(explanation: Explanation, palette: Palette) -> Iterator[str]:
     size = len(str(ranked[0][1]))
     for reason, count in ranked:
         yield palette.quiet(f"  {count:>{size}}  {cell(reason)}")
+
+
+def _failures(explanation: Explanation) -> Iterator[str]:
+    for provider, why in sorted(explanation.failures.items()):
+        yield from wrap(f"{cell(provider)} could not be asked: {cell(why, 200)}", hang=2)
 
 
 def _verdict(explanation: Explanation, palette: Palette) -> list[str]:

@@ -1,0 +1,159 @@
+"""``status`` for a terminal: what runs, what it costs, how long it has left."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING
+
+from reconciler.model.cost import ZERO, format_rate, format_usd
+from reconciler.model.quantity import about
+from reconciler.reporting.columns import Column, cell, table, wrap
+from reconciler.reporting.palette import PLAIN
+from reconciler.reporting.ssh_text import endpoint_text
+from reconciler.reporting.wording import counted, gpu_text, utc
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from datetime import datetime
+
+    from reconciler.model.status import MachineRow, StatusReport
+    from reconciler.reporting.palette import Palette
+
+ROWS_SHOWN = 40
+_CALM = frozenset({"placed", "created", "booting", "running"})
+_MACHINES = (
+    Column("SLOT", shrink_to=16),
+    Column("STAGE"),
+    Column("GPU", shrink_to=9),
+    Column("WHERE", shrink_to=9),
+    Column("$/H", right=True),
+    Column("SO FAR", right=True),
+    Column("LEFT", right=True),
+)
+_FLEETS = (
+    Column("FLEET", shrink_to=12),
+    Column("MACHINES", shrink_to=20),
+    Column("$/H", right=True),
+    Column("SO FAR", right=True),
+    Column("NEXT END", right=True),
+)
+
+
+def status_text(report: StatusReport, palette: Palette = PLAIN) -> str:
+    """Within 80 columns; more than 40 machines are shown by fleet, and singly only where
+    something is wrong. The total stands on the last line.
+    """
+    title = f"Workspace {cell(report.workspace)}, {utc(report.now)}"
+    rows = sorted(report.rows, key=lambda row: (row.slot, row.instance_id))
+    many = len(rows) > ROWS_SHOWN
+    single = [row for row in rows if row.note or row.stage not in _CALM] if many else rows
+    blocks = [
+        [palette.strong(line) for line in wrap(title)],
+        _fleet_lines(rows, report.now, palette) if many else [],
+        list(_machine_lines(single, report.now, palette)),
+        list(_intent_lines(report, palette)),
+        list(_finding_lines(report, palette)),
+        list(_closing_lines(report, palette)),
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _machine_lines(rows: Sequence[MachineRow], now: datetime, palette: Palette) -> Iterator[str]:
+    shown = rows[:ROWS_SHOWN]
+    if not shown:
+        return
+    heading, *lines = table(_MACHINES, [_machine_row(row, now) for row in shown])
+    yield palette.strong(heading)
+    for row, line in zip(shown, lines, strict=True):
+        yield line if row.stage in _CALM else palette.change(line)
+        where = endpoint_text(row.ssh)
+        below = "  ".join(part for part in (cell(row.instance_id, 40), where) if part)
+        yield from (palette.quiet(text) for text in wrap(below, indent=4))
+        if row.note:
+            yield from (palette.change(text) for text in wrap(cell(row.note, 200), indent=4))
+    if len(rows) > len(shown):
+        yield palette.quiet(f"... and {len(rows) - len(shown)} more (gpu-shopper status -json)")
+
+
+def _machine_row(row: MachineRow, now: datetime) -> list[str]:
+    return [
+        str(row.slot),
+        row.stage,
+        gpu_text(row.gpu, row.gpu_count),
+        " ".join(cell(part, 24) for part in (row.provider, row.region) if part),
+        format_rate(row.usd_per_hour).removesuffix("/h"),
+        format_usd(row.usd_so_far),
+        _left(row, now),
+    ]
+
+
+def _left(row: MachineRow, now: datetime) -> str:
+    left = row.time_left(now)
+    if left is None:
+        return "?"
+    return about(left) if left.total_seconds() >= 0 else "overdue"
+
+
+def _fleet_lines(rows: Sequence[MachineRow], now: datetime, palette: Palette) -> list[str]:
+    fleets: dict[str, list[MachineRow]] = defaultdict(list)
+    for row in rows:
+        fleets[row.slot.fleet].append(row)
+    shown = list(fleets.items())[:ROWS_SHOWN]
+    heading, *lines = table(_FLEETS, [_fleet_row(name, mine, now) for name, mine in shown])
+    if len(fleets) > len(shown):
+        lines.append(palette.quiet(f"... and {len(fleets) - len(shown)} more fleets"))
+    return [palette.strong(heading), *lines]
+
+
+def _fleet_row(name: str, rows: Sequence[MachineRow], now: datetime) -> list[str]:
+    stages = Counter(row.stage for row in rows)
+    ends = [row for row in rows if row.ends_at is not None]
+    next_end = min(ends, key=lambda row: row.ends_at or now) if ends else None
+    return [
+        f"fleet.{name}",
+        ", ".join(f"{number} {stage}" for stage, number in stages.most_common()),
+        format_rate(sum((row.usd_per_hour for row in rows), ZERO)).removesuffix("/h"),
+        format_usd(sum((row.usd_so_far for row in rows), ZERO)),
+        _left(next_end, now) if next_end else "",
+    ]
+
+
+def _intent_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
+    for row in report.intents[:ROWS_SHOWN]:
+        age = about(report.now - row.begun_at)
+        text = (
+            f"? {row.slot}  create sent {age} ago to {cell(row.provider, 24)}, outcome unknown; "
+            f"counts as {format_rate(row.usd_per_hour)}"
+        )
+        parts = [text, cell(row.detail, 120)] if row.detail else [text]
+        yield from (palette.change(line) for line in wrap("; ".join(parts), hang=2))
+    if len(report.intents) > ROWS_SHOWN:
+        yield palette.quiet(f"... and {len(report.intents) - ROWS_SHOWN} more creates unknown")
+
+
+def _finding_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
+    for finding in report.findings[:ROWS_SHOWN]:
+        yield from (palette.change(line) for line in wrap(cell(finding.message, 400), hang=2))
+        if finding.fix:
+            yield from wrap(f"fix: {cell(finding.fix, 200)}", indent=2, hang=2)
+    if len(report.findings) > ROWS_SHOWN:
+        yield palette.quiet(f"... and {len(report.findings) - ROWS_SHOWN} more")
+
+
+def _closing_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
+    if report.strangers:
+        seen = ", ".join(f"{number} {cell(kind)}" for kind, number in report.strangers)
+        yield from wrap(f"Also in these accounts: {seen} (gpu-shopper orphans)", hang=2)
+    if not report.rows and not report.intents:
+        yield palette.strong("Nothing runs. $0.000/h")
+        return
+    if report.worst_case_until is not None:
+        worst = f"At most {format_usd(report.worst_case_usd)} until {utc(report.worst_case_until)}"
+        yield f"{worst} if nobody looks again;"
+        yield "disks included, bandwidth excluded."
+    unwatched = report.enforced_by.startswith("NOTHING")
+    paint = palette.alarm if unwatched else palette.quiet
+    yield from (paint(line) for line in wrap(f"Enforced by: {report.enforced_by}", hang=2))
+    number = len(report.rows) + len(report.intents)
+    rate, spent = format_rate(report.usd_per_hour), format_usd(report.usd_so_far)
+    yield palette.strong(f"Total: {counted(number, 'machine')}, {rate}, {spent} so far.")
