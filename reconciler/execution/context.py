@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
-    from reconciler.model.progress import ProgressStage
+    from reconciler.model.progress import Stage
     from reconciler.providers.base import Provider
 
 
@@ -56,7 +56,7 @@ class ExecutionContext:
     def show(
         self,
         slot: Slot,
-        stage: ProgressStage,
+        stage: Stage,
         since: datetime,
         *,
         detail: str = "",

@@ -15,12 +15,12 @@ from reconciler.planning import transitions
 if TYPE_CHECKING:
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.instance import Instance
-    from reconciler.model.progress import ProgressStage
+    from reconciler.model.progress import Stage
     from reconciler.model.record import InstanceRecord
 
 READY_TIMEOUT = timedelta(minutes=30)
 _POLL_SECONDS = 5.0
-_STAGES: dict[InstanceStatus, ProgressStage] = {
+_STAGES: dict[InstanceStatus, Stage] = {
     InstanceStatus.PLACED: "placed",
     InstanceStatus.CREATED: "created",
     InstanceStatus.BOOTING: "booting",

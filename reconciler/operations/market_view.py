@@ -11,30 +11,22 @@ from reconciler.model.errors import UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.planning.classification import classify_instances
-from reconciler.planning.offer_matching import match_offers
+from reconciler.planning.explanation import explain
 
 if TYPE_CHECKING:
-    from reconciler.model.fleet import Fleet
+    from datetime import datetime
+
+    from reconciler.model.explanation import Explanation
     from reconciler.model.offer import OfferBook
     from reconciler.model.plan import Stranger
     from reconciler.operations.workspace import Workspace
-    from reconciler.planning.offer_matching import OfferMatch
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a fleet gets what it gets now."""
-
-    fleet: Fleet
-    match: OfferMatch
-    offer_count: int
-    failures: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class StrangerReport:
     """Machines that no record covers, and which providers could not be read in full."""
 
+    now: datetime
     strangers: tuple[Stranger, ...]
     doubts: tuple[str, ...]
     code: ExitCode
@@ -52,8 +44,7 @@ async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
     if fleet is None:
         listed = ", ".join(f"fleet.{one}" for one in sorted(fleets)[:10]) or "none"
         raise UsageRefused(f"there is no fleet.{name} in the documents", fix=f"declared: {listed}")
-    book = await list_market(workspace, frozenset())
-    return Explanation(fleet, match_offers(fleet, book.offers), len(book.offers), book.failures)
+    return explain(fleet, await list_market(workspace, frozenset()))
 
 
 async def find_strangers(workspace: Workspace) -> StrangerReport:
@@ -74,4 +65,4 @@ async def find_strangers(workspace: Workspace) -> StrangerReport:
         one.kind in ("other-lineage", "orphaned") for one in classified.strangers
     )
     code = ExitCode.PROVIDER_FAILURE if alarming else ExitCode.DONE
-    return StrangerReport(tuple(classified.strangers), doubts, code)
+    return StrangerReport(workspace.clock.now(), tuple(classified.strangers), doubts, code)

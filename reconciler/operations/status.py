@@ -101,5 +101,3 @@ def _intents(state: RecordedState) -> Iterator[IntentRow]:
                 usd_per_hour=intent.usd_per_hour,
                 detail="create sent, outcome unknown",
             )
-
-

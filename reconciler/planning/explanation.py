@@ -1,42 +1,46 @@
-"""Turns the matching of one fleet into what ``explain`` says about it."""
+"""Why a fleet gets what it gets: the ranking, each alternative at its best, the rejections."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from reconciler.model.explanation import ExplainedAlternative, ExplainedOffer, Explanation
+from reconciler.planning.offer_matching import match_offers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from reconciler.model.fleet import Fleet
-    from reconciler.planning.offer_matching import OfferMatch, RankedOffer
+    from reconciler.model.offer import Offer, OfferBook
+    from reconciler.planning.offer_matching import RankedOffer
 
-RANKING_LENGTH = 10
+RANKED_SHOWN = 10
 
 
-def explain_match(
-    fleet: Fleet, match: OfferMatch, failures: Mapping[str, str] | None = None
-) -> Explanation:
-    """The ranking's top, the best of each alternative and why the rest was rejected."""
+def explain(fleet: Fleet, book: OfferBook) -> Explanation:
+    """The offers of ``book`` as ``fleet`` sees them now. Deterministic, like the matching."""
+    offers = book.offers
+    match = match_offers(fleet, offers)
     return Explanation(
         fleet=fleet,
-        total=len(match.ranked) + sum(match.rejections.values()),
+        total=len(offers),
         matching=len(match.ranked),
-        ranked=tuple(_explained(entry) for entry in match.ranked[:RANKING_LENGTH]),
-        alternatives=tuple(_alternatives(fleet, match)),
+        ranked=tuple(_explained(fleet, entry.offer) for entry in match.ranked[:RANKED_SHOWN]),
+        alternatives=tuple(
+            _alternative(fleet, position, match.ranked)
+            for position in range(len(fleet.resources.gpu))
+        ),
         rejections=match.rejections,
-        failures=failures or {},
+        failures=book.failures,
     )
 
 
-def _explained(entry: RankedOffer) -> ExplainedOffer:
-    offer = entry.offer
-    return ExplainedOffer(offer, offer.usd_per_hour, entry.usd_per_hour - offer.usd_per_hour)
+def _explained(fleet: Fleet, offer: Offer) -> ExplainedOffer:
+    total = offer.node_usd_per_hour(fleet.resources.disk_bytes)
+    return ExplainedOffer(offer, offer.usd_per_hour, total - offer.usd_per_hour)
 
 
-def _alternatives(fleet: Fleet, match: OfferMatch) -> Iterator[ExplainedAlternative]:
-    for position, requirement in enumerate(fleet.resources.gpu):
-        found = [entry for entry in match.ranked if entry.alternative == position]
-        best = _explained(found[0]) if found else None
-        yield ExplainedAlternative(requirement.text, len(found), best)
+def _alternative(
+    fleet: Fleet, position: int, ranked: tuple[RankedOffer, ...]
+) -> ExplainedAlternative:
+    mine = [entry for entry in ranked if entry.alternative == position]
+    best = _explained(fleet, mine[0].offer) if mine else None
+    return ExplainedAlternative(fleet.resources.gpu[position].text, len(mine), best)

@@ -119,10 +119,19 @@ def _failures(explanation: Explanation) -> Iterator[str]:
 
 def _verdict(explanation: Explanation, palette: Palette) -> list[str]:
     if explanation.ranked:
-        best = explanation.ranked[0]
+        best = _best(explanation)
         where = place_text(best.offer.region, best.offer.country)
         text = f"Best now: {format_rate(best.usd_per_hour)} at {cell(best.offer.provider)} {where}."
         return [palette.strong(line) for line in wrap(text)]
     if explanation.total:
         return [palette.alarm("No offer matches: loosen the reason at the top of the list.")]
     return [palette.alarm("No offers were found at all: see gpu-shopper offers.")]
+
+
+def _best(explanation: Explanation) -> ExplainedOffer:
+    """The cheapest; with ``ordered`` the cheapest of the first alternative that has any."""
+    if explanation.fleet.resources.ordered:
+        for entry in explanation.alternatives:
+            if entry.best is not None:
+                return entry.best
+    return explanation.ranked[0]

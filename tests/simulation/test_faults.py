@@ -22,7 +22,9 @@ MINUTE = timedelta(minutes=1)
 UNKNOWN_CREATES = ("C1.1", "C1.2", "C1.6", "C1.8")
 
 
-def inject(shop: Shop, number: str, times: int | None = 1, *, until: timedelta | None = None) -> None:
+def inject(
+    shop: Shop, number: str, times: int | None = 1, *, until: timedelta | None = None
+) -> None:
     operation, fault = CATALOGUE[number]
     moment = shop.now + until if until else None
     shop.world.script_fault(fault, operation, times=times, until=moment)
@@ -50,9 +52,7 @@ def test_I11_a_create_that_left_nothing_blocks_its_slot_until_that_is_proven(
     tmp_path: Path,
 ) -> None:
     async def tell(shop: Shop) -> None:
-        shop.world.script_fault(
-            Fault(error="unavailable", done=False), "create_instance", times=1
-        )
+        shop.world.script_fault(Fault(error="unavailable", done=False), "create_instance", times=1)
         await shop.apply()
         result = await shop.apply()
         assert result.plan.creates == ()

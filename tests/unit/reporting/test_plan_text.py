@@ -45,6 +45,7 @@ from tests.builders import (
     summary,
 )
 from tests.markets import START
+from tests.unit.reporting.hostile import HOSTILE, assert_clean
 
 
 def shown(value: Plan) -> str:
@@ -163,8 +164,8 @@ def test_every_sign_has_its_line() -> None:
     assert shown(value) == page("""
         Plan for workspace demo, 2026-07-01 12:00 UTC
 
-        FLEET        CHANGES            NODES      RATE  AT MOST  ENDS (UTC)
-        fleet.train  ~1 ?1 !1 <=1 x1 .1   1/1  $0.400/h    $1.62  07-01 16:00
+        FLEET        CHANGES             NODES      RATE  AT MOST  ENDS (UTC)
+        fleet.train  ~1 ?1 !1 <=1 x1 .1    1/1  $0.400/h    $1.62  07-01 16:00
 
           ~ fleet.train  ttl 4h -> 8h
           ? fleet.train[0]  simulated
@@ -333,9 +334,6 @@ def test_the_same_plan_gives_the_same_text_with_colours_around_it() -> None:
     assert painted == shown(value)
 
 
-HOSTILE = "x\x1b[31mred\x1b]8;;http://evil\x07\r\n+ fleet.fake[0]\u202eesrever\u2066\x9b\ud800"
-
-
 def test_I22_nothing_from_outside_reaches_the_terminal_raw() -> None:
     bad_offer = offer(HOSTILE, region=HOSTILE, country=HOSTILE, provider=HOSTILE, gpu=HOSTILE)
     bad = record(instance_id=HOSTILE, provider=HOSTILE)
@@ -356,7 +354,5 @@ def test_I22_nothing_from_outside_reaches_the_terminal_raw() -> None:
         workspace=HOSTILE,
     )
     text = shown(value)
-    assert all(line.isprintable() for line in text.split("\n"))
-    assert not any(line.lstrip().startswith("+ fleet.fake") for line in text.split("\n"))
-    assert all(display_width(line) <= 80 for line in text.split("\n"))
+    assert_clean(text)
     assert len(text.split("\n")) < 120

@@ -1,0 +1,163 @@
+"""``offers``, ``explain``, ``orphans``: reads of the market and of the accounts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from reconciler.cli.lazy_group import TerraformCommand
+from reconciler.cli.parameters import AddressType
+from reconciler.cli.running import on_workspace
+from reconciler.cli.terminal import palette_for
+from reconciler.model.offer_view import OfferGroupKey, OfferSortKey
+
+if TYPE_CHECKING:
+    from reconciler.execution.interruption import Interruption
+    from reconciler.model.address import Address
+    from reconciler.model.explanation import Explanation
+    from reconciler.model.offer import OfferBook
+    from reconciler.operations.market_view import StrangerReport
+    from reconciler.operations.workspace import Workspace
+    from reconciler.planning.offer_view import OfferFilter
+
+
+class _UsdType(click.ParamType[Decimal]):
+    """A finite amount of dollars above zero."""
+
+    name = "dollars"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Decimal:
+        try:
+            amount = Decimal(str(value))
+        except InvalidOperation:
+            amount = Decimal("NaN")
+        if not amount.is_finite() or amount <= 0:
+            self.fail(f"{value!r} is not an amount of dollars above 0", param, ctx)
+        return amount
+
+
+@click.command(cls=TerraformCommand)
+@click.option("--gpu", metavar="GPU", help="Only this GPU: H100, H100:8, A100:80GB, 24GB..")
+@click.option("--provider", multiple=True, help="Only this provider. May be repeated.")
+@click.option("--region", multiple=True, help="Only this region. May be repeated.")
+@click.option("--country", multiple=True, metavar="CC", help="Only this country, e.g. NL.")
+@click.option("--spot/--on-demand", default=None, help="Only spot, or only on-demand.")
+@click.option("--hosting", type=click.Choice(["datacenter", "community"]), help="Only this kind.")
+@click.option("--verified", is_flag=True, help="Only verified hosts.")
+@click.option("--max-gpu-hour", type=_UsdType(), metavar="USD", help="At most, per GPU and hour.")
+@click.option("--disk", default="50GB", metavar="SIZE", help="Disk in the price (default: 50GB).")
+@click.option(
+    "--sort", type=click.Choice(get_args(OfferSortKey)), default="gpu-price", help="Order."
+)
+@click.option("--group", type=click.Choice(get_args(OfferGroupKey)), help="Group by this.")
+@click.option("--limit", type=click.IntRange(min=1), default=40, help="Rows (default: 40).")
+@click.option("--json", "as_json", is_flag=True, help="Every matching offer as JSON.")
+@click.pass_obj
+def offers_command(directory: Path, /, **options: Any) -> int:
+    """List what can be rented now, cheapest per GPU first; prices include the disk."""
+    from reconciler.model.exit_code import ExitCode
+    from reconciler.operations.market_view import list_market
+    from reconciler.planning.offer_view import view_offers
+
+    wanted, disk_bytes = _filter(options), _disk_bytes(options["disk"])
+
+    async def verb(workspace: Workspace, _: Interruption) -> OfferBook:
+        return await list_market(workspace, wanted.models)
+
+    book = on_workspace(directory, verb)
+    as_json = bool(options["as_json"])
+    view = view_offers(
+        book.listings,
+        wanted,
+        disk_bytes=disk_bytes,
+        sort=options["sort"],
+        group_by=None if as_json else options["group"],
+        limit=None if as_json else options["limit"],
+    )
+    if as_json:
+        from reconciler.reporting.offer_json import offers_json
+
+        click.echo(json.dumps(offers_json(view), indent=2))
+    else:
+        from reconciler.reporting.offer_table import offer_table
+
+        click.echo(offer_table(view, palette_for(sys.stdout)))
+    if book.failures:
+        return ExitCode.PROVIDER_FAILURE
+    return ExitCode.DONE if view.matching else ExitCode.NO_OFFER
+
+
+def _filter(options: dict[str, Any]) -> OfferFilter:
+    from reconciler.model.gpu_syntax import parse_gpu
+    from reconciler.model.quantity import ANYTHING
+    from reconciler.planning.offer_view import OfferFilter
+
+    text = options["gpu"]
+    try:
+        gpu = parse_gpu(text) if text else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--gpu") from None
+    counted = gpu is not None and text.rpartition(":")[2].isdigit()
+    return OfferFilter(
+        models=frozenset(gpu.models) if gpu else frozenset(),
+        gpu_count=gpu.count if gpu and counted else None,
+        gpu_memory=gpu.memory_bytes if gpu else ANYTHING,
+        providers=frozenset(options["provider"]),
+        regions=frozenset(options["region"]),
+        countries=frozenset(code.upper() for code in options["country"]),
+        spot=options["spot"],
+        hosting=options["hosting"],
+        verified=True if options["verified"] else None,
+        max_gpu_hour_usd=options["max_gpu_hour"],
+    )
+
+
+def _disk_bytes(text: str) -> int:
+    from reconciler.model.quantity import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--disk") from None
+
+
+@click.command(cls=TerraformCommand)
+@click.argument("address", type=AddressType())
+@click.pass_obj
+def explain_command(directory: Path, address: Address) -> int:
+    """Say which offers a fleet may take, why not the others, and what each alternative costs."""
+    from reconciler.model.exit_code import ExitCode
+    from reconciler.operations.market_view import explain_fleet
+    from reconciler.reporting.explain_text import explain_text
+
+    async def verb(workspace: Workspace, _: Interruption) -> Explanation:
+        return await explain_fleet(workspace, address.fleet)
+
+    explanation = on_workspace(directory, verb)
+    click.echo(explain_text(explanation, palette_for(sys.stdout)))
+    if explanation.failures:
+        return ExitCode.PROVIDER_FAILURE
+    return ExitCode.DONE if explanation.matching else ExitCode.NO_OFFER
+
+
+@click.command(cls=TerraformCommand)
+@click.pass_obj
+def orphans_command(directory: Path) -> int:
+    """List the machines of the accounts that no record covers. Destroys nothing."""
+    from reconciler.operations.market_view import find_strangers
+    from reconciler.reporting.stranger_table import stranger_table
+
+    async def verb(workspace: Workspace, _: Interruption) -> StrangerReport:
+        return await find_strangers(workspace)
+
+    report = on_workspace(directory, verb)
+    text = stranger_table(report.strangers, report.now, report.doubts, palette_for(sys.stdout))
+    click.echo(text)
+    return int(report.code)

@@ -1,0 +1,146 @@
+"""``status``, ``output``, ``ssh``, ``ssh-config``: what a person does with running machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli.lazy_group import TerraformCommand
+from reconciler.cli.parameters import AddressType, DurationType
+from reconciler.cli.running import on_workspace
+from reconciler.cli.terminal import palette_for, say
+from reconciler.model.exit_code import most_urgent
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from reconciler.execution.interruption import Interruption
+    from reconciler.model.address import Address
+    from reconciler.model.status import MachineRow, StatusReport
+    from reconciler.operations.workspace import Workspace
+
+
+@click.command(cls=TerraformCommand)
+@click.option("--watch", "-w", is_flag=True, help="Show it again and again, until stopped.")
+@click.option("--every", type=DurationType(), default="2s", help="With -w: how often (2s).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+def status_command(directory: Path, watch: bool, every: timedelta, as_json: bool) -> int:
+    """Show every machine, what it costs and when it ends."""
+    if watch and as_json:
+        raise click.UsageError("--watch is for people, --json for programs: choose one")
+    if not watch:
+        report = _report(directory)
+        click.echo(_text(report, as_json=as_json))
+        return _code(report)
+
+    async def again_and_again(workspace: Workspace, interruption: Interruption) -> int:
+        from reconciler.clock import SystemClock
+        from reconciler.operations.status import read_status
+
+        while True:
+            text = _text(await read_status(workspace), as_json=False)
+            click.clear()
+            click.echo(text)
+            await interruption.sleep(SystemClock(), every.total_seconds())
+            if interruption.requested:
+                return int(interruption.code or 0)
+
+    return on_workspace(directory, again_and_again, tolerate_bad_documents=True)
+
+
+def _report(directory: Path) -> StatusReport:
+    from reconciler.operations.status import read_status
+
+    async def verb(workspace: Workspace, _: Interruption) -> StatusReport:
+        return await read_status(workspace)
+
+    return on_workspace(directory, verb, tolerate_bad_documents=True)
+
+
+def _text(report: StatusReport, *, as_json: bool) -> str:
+    from reconciler.reporting.fleet_table import status_text
+    from reconciler.reporting.status_json import status_json
+
+    if as_json:
+        return json.dumps(status_json(report), indent=2)
+    return status_text(report, palette_for(sys.stdout))
+
+
+def _code(report: StatusReport) -> int:
+    return int(most_urgent(one.code for one in report.findings if one.code is not None))
+
+
+@click.command(cls=TerraformCommand)
+@click.option("--json", "as_json", is_flag=True, required=True, help="As JSON, by fleet.")
+@click.pass_obj
+def output_command(directory: Path, as_json: bool) -> int:
+    """Print the machines by fleet for other programs: addresses, cost, end."""
+    from reconciler.reporting.status_json import output_json
+
+    report = _report(directory)
+    if as_json:
+        click.echo(json.dumps(output_json(report), indent=2))
+    return _code(report)
+
+
+@click.command(cls=TerraformCommand)
+@click.pass_obj
+def ssh_config_command(directory: Path) -> int:
+    """Print a Host block for each machine: gpu-shopper ssh-config > ~/.ssh/gpu-shopper."""
+    from reconciler.reporting.ssh_text import ssh_config
+
+    report = _report(directory)
+    click.echo(ssh_config(report.rows))
+    return _code(report)
+
+
+@click.command(cls=TerraformCommand, context_settings={"ignore_unknown_options": True})
+@click.argument("address", type=AddressType())
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+@click.option("--print", "only_print", is_flag=True, help="Print the ssh command instead.")
+@click.pass_obj
+def ssh_command(
+    directory: Path, address: Address, command: tuple[str, ...], only_print: bool
+) -> int:
+    """Log in to fleet.NAME[0], or run COMMAND there."""
+    from reconciler.model.errors import GpuShopperError
+    from reconciler.reporting.ssh_text import ssh_command as command_for
+
+    row = _chosen(_report(directory), address)
+    if row.ssh is None:
+        raise GpuShopperError(
+            f"{row.slot} cannot be reached yet: it is {row.stage}", fix="gpu-shopper status -w"
+        )
+    try:
+        words = [*command_for(row.ssh), *command]
+    except ValueError as error:
+        raise GpuShopperError(f"{row.slot}: {error}") from None
+    if only_print:
+        click.echo(shlex.join(words))
+        return 0
+    if row.provider == "simulated":
+        say("This machine is simulated: its address is one from documentation, and nobody answers.")
+        words[1:1] = ["-o", "ConnectTimeout=5"]
+    try:
+        os.execvp(words[0], words)  # noqa: S606  # no shell is what is wanted
+    except OSError as error:
+        raise GpuShopperError("ssh cannot be started", why=error.strerror or "") from error
+
+
+def _chosen(report: StatusReport, address: Address) -> MachineRow:
+    from reconciler.model.errors import UsageRefused
+
+    rows = [one for one in report.rows if address.covers(one.slot.fleet, one.slot.index)]
+    rows = [one for one in rows if one.stage != "doomed"]
+    if len(rows) == 1:
+        return rows[0]
+    known = ", ".join(str(one.slot) for one in (rows or report.rows)[:10]) or "none"
+    what = "no machine at" if not rows else "several machines at"
+    raise UsageRefused(f"there is {what} {address}", fix=f"machines: {known}")
