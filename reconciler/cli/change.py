@@ -174,11 +174,15 @@ def _run_options(
     async def approve(_: Plan) -> bool:
         return await ask_yes(f'{question} Only "yes" is accepted: ', interruption)
 
+    def show(plan: Plan) -> None:
+        step = "Approved by -auto-approve: carrying it out." if options["auto_approve"] else ""
+        show_plan(plan, step or "Nothing is done before you agree.")
+
     asks: Callable[[Plan], Awaitable[bool]] | None = None if options["auto_approve"] else approve
     lock_timeout: timedelta = options["lock_timeout"]
     return RunOptions(
         progress=progress,
-        show=show_plan,
+        show=show,
         approve=asks,
         interruption=interruption,
         detach=options["detach"],

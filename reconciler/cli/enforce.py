@@ -67,12 +67,14 @@ def reconcile_command(
     return _one_pass(directory, request, seconds, dry_run=dry_run)
 
 
-def _options(interruption: Interruption, seconds: float, *, quiet: bool = False) -> RunOptions:
+def _options(
+    interruption: Interruption, seconds: float, *, quiet: bool = False, dry_run: bool = False
+) -> RunOptions:
     from reconciler.operations.run import RunOptions
 
     def show(plan: Plan) -> None:
         if not quiet or plan.has_changes or plan.findings:
-            show_plan(plan)
+            show_plan(plan, None if dry_run else "This pass carries it out.")
 
     return RunOptions(
         progress=PlainProgress().show,
@@ -89,7 +91,7 @@ def _one_pass(directory: Path, request: PlanRequest, seconds: float, *, dry_run:
     async def verb(workspace: Workspace, interruption: Interruption) -> RunResult:
         _warn_of_documents(workspace)
         do = preview_pass if dry_run else reconcile_once
-        result = await do(workspace, request, _options(interruption, seconds))
+        result = await do(workspace, request, _options(interruption, seconds, dry_run=dry_run))
         if workspace.documents_error is not None:
             result.document_code = workspace.documents_error.exit_code
         return result

@@ -74,7 +74,7 @@ def release_command(
         with progress_view() as view:
             options = RunOptions(
                 progress=view.show,
-                show=show_plan,
+                show=lambda plan: show_plan(plan, "The lease has ended: carrying it out."),
                 interruption=interruption,
                 wait=not no_wait,
                 lock_timeout_seconds=lock_timeout.total_seconds(),

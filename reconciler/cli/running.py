@@ -65,11 +65,12 @@ async def _listen(interruption: Interruption, scope: anyio.CancelScope) -> None:
             say("Stopping: finishing what is in flight and saving. Once more: leave at once.")
 
 
-def show_plan(plan: Plan) -> None:
-    """The plan on standard output."""
+def show_plan(plan: Plan, next_step: str | None = None) -> None:
+    """The plan on standard output; ``next_step`` is said where the plan would change something."""
     from reconciler.reporting.plan_text import plan_text
 
-    click.echo(plan_text(plan, palette_for(sys.stdout)))
+    said = next_step if plan.has_changes and not plan.blocked else None
+    click.echo(plan_text(plan, palette_for(sys.stdout), next_step=said))
 
 
 def show_result(result: RunResult) -> int:

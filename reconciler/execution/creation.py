@@ -65,7 +65,9 @@ async def buy_machine(create: Create, context: ExecutionContext) -> Bought:
         if not _claim(offer, context):
             continue
         tried += 1
-        context.show(create.slot, "placed", started, detail=f"{offer.provider} {offer.id}")
+        context.show(
+            create.slot, "waiting", started, detail=f"ordering {offer.provider} {offer.id}"
+        )
         bought = await _try_offer(create, offer, context)
         if bought is not None:
             return bought
@@ -195,7 +197,7 @@ async def _take_over(
         detail += "; not read back yet"
     elif instance.label != intent.mark:
         detail += "; WARNING: the provider did not keep its mark"
-    context.show(create.slot, "created", now, detail=detail, usd_per_hour=record.usd_per_hour)
+    context.show(create.slot, "placed", now, detail=detail, usd_per_hour=record.usd_per_hour)
     if record.usd_per_hour > intent.ceiling_usd_per_hour:
         return _too_dear(create, record, intent)
     outcome = SlotOutcome(create.slot, "create", True, detail, mark=intent.mark)
