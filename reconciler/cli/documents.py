@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.lazy_group import TerraformCommand
-from reconciler.cli.main import VERSION_LINE
+from reconciler.cli.version_line import VERSION_LINE
 
 _STARTER = """\
 # One machine, destroyed four hours after it was created.

@@ -9,12 +9,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from reconciler import __version__
+from reconciler.cli.version_line import VERSION_LINE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-VERSION_LINE = f"gpu-shopper {__version__}"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

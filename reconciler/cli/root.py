@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.lazy_group import LazyCommand, LazyGroup
-from reconciler.cli.main import VERSION_LINE
+from reconciler.cli.version_line import VERSION_LINE
 
 _COMMANDS = {
     "Declare": (

@@ -120,13 +120,10 @@ def _fleet_row(name: str, rows: Sequence[MachineRow], now: datetime) -> list[str
 
 def _intent_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
     for row in report.intents[:ROWS_SHOWN]:
-        age = about(report.now - row.begun_at)
-        text = (
-            f"? {row.slot}  create sent {age} ago to {cell(row.provider, 24)}, outcome unknown; "
-            f"counts as {format_rate(row.usd_per_hour)}"
-        )
-        parts = [text, cell(row.detail, 120)] if row.detail else [text]
-        yield from (palette.change(line) for line in wrap("; ".join(parts), hang=2))
+        age, rate = about(report.now - row.begun_at), format_rate(row.usd_per_hour)
+        what = cell(row.detail, 120) or "create sent, outcome unknown"
+        text = f"? {row.slot}  {what} ({cell(row.provider, 24)}, {age} ago); counts as {rate}"
+        yield from (palette.change(line) for line in wrap(text, hang=2))
     if len(report.intents) > ROWS_SHOWN:
         yield palette.quiet(f"... and {len(report.intents) - ROWS_SHOWN} more creates unknown")
 

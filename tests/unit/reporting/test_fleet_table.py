@@ -32,7 +32,7 @@ def test_status_shows_machines_unknown_creates_and_the_total_last() -> None:
         fleet.train[2]  booting  H100-SXM:8  simulated us-east  $19.20  $19.20     ?
             m-2
 
-        ? fleet.train[3]  create sent 1h ago to simulated, outcome unknown; counts as
+        ? fleet.train[3]  create sent, outcome unknown (simulated, 1h ago); counts as
           $19.20/h
 
         Also in these accounts: 2 foreign (gpu-shopper orphans)

@@ -10,6 +10,7 @@ from tests.unit.reporting.status_rows import machine_row
 GOOD = SshEndpoint("203.0.113.7", 22000, "root")
 BAD = [
     SshEndpoint("-oProxyCommand=touch /tmp/x", 22, "root"),
+    SshEndpoint("-G", 22, "root"),
     SshEndpoint("host\nProxyCommand evil", 22, "root"),
     SshEndpoint("host evil", 22, "root"),
     SshEndpoint("", 22, "root"),
