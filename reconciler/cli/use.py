@@ -119,7 +119,7 @@ def ssh_command(
             f"{row.slot} cannot be reached yet: it is {row.stage}", fix="gpu-shopper status -w"
         )
     try:
-        words = [*command_for(row.ssh), *command]
+        words = [*command_for(row.ssh, row.instance_id), *command]
     except ValueError as error:
         raise GpuShopperError(f"{row.slot}: {error}") from None
     if only_print:

@@ -87,8 +87,6 @@ class Destroy:
     detail: str = ""
     soft: bool = False
     again: bool = False
-    replaced_by_slot: bool = False
-    """True when a Create of this plan fills its slot: shown as ``-/+``."""
     differences: tuple[Difference, ...] = ()
 
     @property

@@ -45,8 +45,15 @@ async def read_status(workspace: Workspace) -> StatusReport:
 
 
 def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
+    listed = {
+        (found.provider, found.id): found
+        for inventory in seen.observed.inventories.values()
+        for found in inventory.instances
+    }
     for record in sorted(state.instances.values(), key=lambda one: (one.slot, one.mark)):
-        instance = _seen(seen, record)
+        key = (record.provider, record.instance_id)
+        read = seen.observed.reads.get(key)
+        instance = listed.get(key) or (read.instance if read else None)
         rate = live_rate(record, instance)
         notice = state.notices.get(record.mark)
         announced = f"{notice.reason}: ends {notice.due_at:%H:%M:%S}Z" if notice else ""
@@ -65,15 +72,6 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
             ssh=instance.ssh if instance else None,
             note=str(record.doom.reason) if record.doom else announced,
         )
-
-
-def _seen(seen: Look, record: InstanceRecord) -> Instance | None:
-    inventory = seen.observed.inventories.get(record.provider)
-    for instance in inventory.instances if inventory else ():
-        if instance.id == record.instance_id:
-            return instance
-    read = seen.observed.reads.get((record.provider, record.instance_id))
-    return read.instance if read else None
 
 
 def _stage(record: InstanceRecord, instance: Instance | None) -> MachineStage:

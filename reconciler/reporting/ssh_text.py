@@ -40,12 +40,23 @@ def endpoint_text(endpoint: SshEndpoint | None) -> str:
     return f"{endpoint.user}@{host}:{endpoint.port}"
 
 
-def ssh_command(endpoint: SshEndpoint) -> list[str]:
-    """The arguments that start a login. Raises ValueError for an endpoint that is not plain."""
+def ssh_command(endpoint: SshEndpoint, instance_id: str = "") -> list[str]:
+    """The arguments that start a login. Raises ValueError for an endpoint that is not plain.
+
+    With ``instance_id`` the host key is remembered for the machine, not for its address: rented
+    addresses are reused.
+    """
     if not is_plain_endpoint(endpoint):
         shown = cell(f"{endpoint.user}@{endpoint.host}:{endpoint.port}")
         raise ValueError(f"the provider's SSH data is not a plain host, user and port: {shown}")
-    return ["ssh", "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
+    alias = key_alias(instance_id)
+    options = ["-o", f"HostKeyAlias={alias}"] if alias else []
+    return ["ssh", *options, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
+
+
+def key_alias(instance_id: str) -> str:
+    """The name of a machine in ``known_hosts``; empty when its id is not plain text."""
+    return f"gpu-shopper-{instance_id}" if _KEY_ALIAS.fullmatch(instance_id) else ""
 
 
 def ssh_alias(slot: Slot) -> str:
@@ -79,6 +90,5 @@ def _block(row: MachineRow, *, again: bool) -> Iterator[str]:
         yield f"  HostName {row.ssh.host}"
         yield f"  Port {row.ssh.port}"
         yield f"  User {row.ssh.user}"
-        if _KEY_ALIAS.fullmatch(row.instance_id):
-            # Rented addresses are reused: a host key belongs to a machine, not to its address.
-            yield f"  HostKeyAlias gpu-shopper-{row.instance_id}"
+        if alias := key_alias(row.instance_id):
+            yield f"  HostKeyAlias {alias}"

@@ -61,4 +61,7 @@ def test_an_id_that_is_not_plain_is_no_host_key_alias() -> None:
 
 def test_a_login_is_an_argument_list() -> None:
     assert ssh_command(GOOD) == ["ssh", "-p", "22000", "root@203.0.113.7"]
+    alias = ["-o", "HostKeyAlias=gpu-shopper-m-1"]
+    assert ssh_command(GOOD, "m-1") == ["ssh", *alias, "-p", "22000", "root@203.0.113.7"]
+    assert ssh_command(GOOD, "m 1; rm") == ["ssh", "-p", "22000", "root@203.0.113.7"]
     assert endpoint_text(SshEndpoint("2001:db8::1", 22, "root")) == "root@[2001:db8::1]:22"
