@@ -23,7 +23,7 @@ run cat fleets.yaml
 tell 'A market whose minutes last a second, so that nobody has to wait.'
 run gpu-shopper simulate new --speed 60
 
-tell 'What would be bought, what it costs, and the most that it can ever cost.'
+tell 'What would be bought, at what rate, and the most it costs if its end is enforced.'
 run gpu-shopper plan
 
 tell 'Buy it. (Without -auto-approve it shows the plan and asks.)'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,6 +123,7 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
                 async with open_workspace(directory, tolerate_bad_documents=True) as workspace:
                     _warn_of_documents(workspace)
                     options = _options(interruption, interval.total_seconds(), quiet=True)
+                    options = replace(options, interval=interval)
                     result = await reconcile_once(workspace, request, options)
             except GpuShopperError as error:
                 say("\n".join(error.lines()))

@@ -12,8 +12,10 @@ import click
 from reconciler.cli.terminal import palette_for, say
 from reconciler.execution.interruption import Interruption
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.notice import NoticeKind
 from reconciler.model.text import printable
 from reconciler.operations.workspace import open_workspace
+from reconciler.reporting.notice_text import notice_lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -78,6 +80,10 @@ def show_result(result: RunResult) -> int:
     proven = {one.mark for one in result.outcomes if one.action == "prove" and one.done}
     for warning in result.warnings:
         say(f"Warning: {warning}")
+    for notice in result.notices:
+        if notice.kind is not NoticeKind.DESTROYED:
+            for line in notice_lines(notice):
+                say(line)
     for outcome in result.outcomes:
         if not outcome.done and outcome.mark not in proven:
             say(f"{outcome.slot}: {outcome.action}: {printable(outcome.detail, 300)}")

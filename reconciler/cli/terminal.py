@@ -20,8 +20,12 @@ ASK_AT_MOST_SECONDS = 600
 
 
 def say(line: str) -> None:
-    """One line on standard error."""
-    click.echo(line, err=True)
+    """One line on standard error.
+
+    By ``print``, since a live display puts itself in place of ``sys.stderr`` and click does not
+    notice that.
+    """
+    print(line, file=sys.stderr)
 
 
 def palette_for(stream: TextIO) -> Palette:

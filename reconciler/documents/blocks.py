@@ -14,7 +14,7 @@ from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.resource_blocks import NODES_MAX, Block
 from reconciler.documents.written_keys import EmptyOr, Written
 from reconciler.documents.written_references import WebhookUrl
-from reconciler.documents.written_text import FilePath, FleetName, Name, WorkspaceName
+from reconciler.documents.written_text import FilePath, FleetName, Name, StatePath, WorkspaceName
 from reconciler.documents.written_values import Duration
 
 DOCUMENT_VERSION = 1
@@ -47,8 +47,10 @@ class SafetyBlock(Block):
 
 class StateBlock(Block):
     backend: Written[Literal["local"]] = Field(None, description="Where the state is kept.")
-    path: Written[FilePath] = Field(
-        None, description="File, relative to this directory; default `state/<workspace>.json`."
+    path: Written[StatePath] = Field(
+        None,
+        description="File in a folder of its own, relative to this directory; "
+        "default `state/<workspace>.json`.",
     )
 
 

@@ -45,6 +45,14 @@ def _check_path(value: str) -> str:
     return _without_reference(value)
 
 
+def _check_state_path(value: str) -> str:
+    """The state's folder is closed to everybody else: it must not be that of the documents."""
+    parts = [part for part in _check_path(value).split("/") if part not in ("", ".")]
+    if len(parts) < 2 or parts[-2] == "..":
+        raise ValueError("the state needs a folder of its own: write state/NAME.json")
+    return value
+
+
 def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
@@ -63,6 +71,11 @@ def text_schema(pattern: re.Pattern[str] | str | None = None, **more: Any) -> Wi
 
 Text = Annotated[str, AfterValidator(_check_text), text_schema(maxLength=TEXT_LENGTH_MAX)]
 FilePath = Annotated[str, AfterValidator(_check_path), text_schema(maxLength=PATH_LENGTH_MAX)]
+StatePath = Annotated[
+    str,
+    AfterValidator(_check_state_path),
+    text_schema(r".*[^/.][^/]*/+[^/]+", maxLength=PATH_LENGTH_MAX, examples=["state/dev.json"]),
+]
 WorkspaceName = Annotated[
     str,
     _matching(_WORKSPACE, "write small letters, digits and hyphens, at most 63"),

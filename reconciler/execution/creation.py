@@ -26,6 +26,8 @@ from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
@@ -90,8 +92,22 @@ def _claim(offer: Offer, context: ExecutionContext) -> bool:
 async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) -> Bought | None:
     """None: surely nothing was created, try the next offer."""
     provider = context.providers[offer.provider]
+    env = context.resolve_env(create.specification.env)
+    # The place in the queue comes first: an intent's deadline counts from a call that can go out.
+    async with context.limit(provider, "create"):
+        if context.interruption.requested:
+            return _failed(create, "not started: interrupted", None)
+        return await _order(create, offer, provider, env, context)
+
+
+async def _order(
+    create: Create,
+    offer: Offer,
+    provider: Provider,
+    env: Mapping[str, str],
+    context: ExecutionContext,
+) -> Bought | None:
     intent = _intent(create, offer, provider, context)
-    env = context.resolve_env(intent.specification.env)
     await context.journal.commit(transitions.begin_create(intent))
     lease = context.journal.state.leases[create.slot.fleet]
     request = CreateRequest(
@@ -103,7 +119,7 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
         ends_at=planned_end(lease, context.clock.now()),
     )
     try:
-        answer = await _send(provider, request, context)
+        answer = await _send(provider, request)
     except (OfferGone, InsufficientCapacity):
         await context.journal.commit(transitions.create_refused(intent.mark))
         return None
@@ -160,16 +176,15 @@ def _intent(
     )
 
 
-async def _send(provider: Provider, request: CreateRequest, context: ExecutionContext) -> Created:
+async def _send(provider: Provider, request: CreateRequest) -> Created:
     """The call itself, shielded: once sent, its answer is waited for up to the deadline."""
     seconds = provider.capabilities.create_deadline.total_seconds()
-    async with context.limit(provider, "create"):
-        with anyio.CancelScope(shield=True):
-            try:
-                with anyio.fail_after(seconds):
-                    return await provider.create_instance(request)
-            except TimeoutError:
-                pass
+    with anyio.CancelScope(shield=True):
+        try:
+            with anyio.fail_after(seconds):
+                return await provider.create_instance(request)
+        except TimeoutError:
+            pass
     raise CreateOutcomeUnknown(provider.name, "no answer within the deadline")
 
 
@@ -183,7 +198,7 @@ async def _take_over(
     """Id durable, mark read back, billed rate checked against the ceiling."""
     now = context.clock.now()
     await context.journal.commit(
-        transitions.created(intent.mark, answer.instance_id, answer.usd_per_hour, now)
+        transitions.created(intent, answer.instance_id, answer.usd_per_hour, now)
     )
     instance = await _read_back(provider, answer.instance_id, context)
     billed = instance.usd_per_hour if instance else answer.usd_per_hour

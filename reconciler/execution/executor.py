@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
@@ -15,13 +15,15 @@ from reconciler.planning import transitions
 from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.plan import Announce, Create, Destroy, Plan, SlotOutcome
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.transitions import Change
+
+Action = TypeVar("Action")
 
 
 @dataclass(slots=True)
@@ -42,6 +44,7 @@ class PlanExecutor:
     def __init__(self, context: ExecutionContext) -> None:
         self._context = context
         self.report = ExecutionReport()
+        self._failures: list[Exception] = []
 
     @property
     def state(self) -> RecordedState:
@@ -71,19 +74,36 @@ class PlanExecutor:
         await self._context.journal.commit(change)
 
     async def send(self, plan: Plan) -> None:
-        """Send every destroy and every create, each provider at its own pace."""
+        """Send every destroy and every create, each provider at its own pace.
+
+        An error of one is raised only after all the others have ended.
+        """
         async with anyio.create_task_group() as tasks:
             for destroy in plan.destroys:
                 if not self._context.interruption.requested:
-                    tasks.start_soon(self._destroy, destroy)
+                    tasks.start_soon(self._apart, self._destroy, destroy)
             for create in plan.creates:
-                tasks.start_soon(self._create, create)
+                tasks.start_soon(self._apart, self._create, create)
+        self._raise_failure()
 
     async def settle(self, records: Iterable[InstanceRecord]) -> None:
         """Wait until the new machines are ready; destroy those that failed."""
         async with anyio.create_task_group() as tasks:
             for record in records:
-                tasks.start_soon(self._settle, record)
+                tasks.start_soon(self._apart, self._settle, record)
+        self._raise_failure()
+
+    async def _apart(self, step: Callable[[Action], Awaitable[None]], action: Action) -> None:
+        """An error in one action must not cancel another, least of all a destroy."""
+        try:
+            await step(action)
+        except Exception as error:
+            self._failures.append(error)
+
+    def _raise_failure(self) -> None:
+        failures, self._failures = self._failures, []
+        if failures:
+            raise failures[0]
 
     async def _destroy(self, destroy: Destroy) -> None:
         self.report.outcomes.append(await destroy_machine(destroy, self._context))

@@ -56,11 +56,12 @@ class Journal:
         self._waiting.append(change)
         self._asked += 1
         mine = self._asked
-        # Others that are ready to commit get the chance to share this write.
-        await anyio.lowlevel.checkpoint()
-        async with self._turn:
-            if self._durable < mine:
-                with anyio.CancelScope(shield=True):
+        # Also for one who is cancelled: what was learnt (an id) must not be lost (I28).
+        with anyio.CancelScope(shield=True):
+            # Others that are ready to commit get the chance to share this write.
+            await anyio.lowlevel.checkpoint()
+            async with self._turn:
+                if self._durable < mine:
                     await self._write()
 
     async def refresh(self) -> RecordedState:

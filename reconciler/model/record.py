@@ -204,6 +204,8 @@ class RecordedState(_Stored):
     """When machines were doomed for reasons that may be a slip, within the last hour."""
     providers: dict[str, ProviderPin] = {}
     loop_last_seen: AwareDatetime | None = None
+    loop_due_at: AwareDatetime | None = None
+    """When that loop meant to pass again at the latest."""
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:
         """In slot order, newest last within a slot."""

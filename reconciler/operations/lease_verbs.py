@@ -9,7 +9,6 @@ from reconciler.execution.journal import Journal
 from reconciler.model.address import Address
 from reconciler.model.cost import ZERO
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
-from reconciler.model.fleet import Safety
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.quantity import format_duration
 from reconciler.model.record import LeaseEnding
@@ -63,7 +62,7 @@ async def extend_lease(
         assert before is not None
         assert started is not None
         after = before + by
-        safety = workspace.desired.safety if workspace.desired else Safety()
+        safety = workspace.safety
         if after > started + safety.max_ttl:
             raise UnsafePlan(
                 f"fleet.{fleet} would live until {after:%Y-%m-%d %H:%M}Z, past its limit",

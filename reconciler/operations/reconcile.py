@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ async def reconcile_once(
     run = Run(workspace, options)
     with run.lock("reconcile"):
         seen = await look(workspace, request)
-        run.show(seen.plan)
+        run.show(replace(seen.plan, enforced_by="this loop"))
         executor = await run.carry_out(seen, seen.plan, by_loop=True)
         state = executor.state
         overdue = _overdue(state, workspace)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.model.notice import Notice
     from reconciler.model.plan import Plan, SlotOutcome
     from reconciler.model.progress import SlotProgress
     from reconciler.operations.look import Look
@@ -47,6 +48,8 @@ class RunOptions:
     wait: bool = True
     lock_timeout_seconds: float = 0.0
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
+    interval: timedelta | None = None
+    """When a daemon passes again at the latest; None for a pass that cron or a person made."""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ class RunResult:
 
     plan: Plan
     outcomes: list[SlotOutcome] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     notice_failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     declined: bool = False
@@ -108,7 +112,8 @@ class Run:
         pins = pins_of(self.workspace, seen.accounts)
         first = [transitions.pinned(pins)]
         if by_loop:
-            first.append(transitions.loop_passed(plan.now))
+            expected = self.options.interval or self.workspace.safety.tick
+            first.append(transitions.loop_passed(plan.now, plan.now + expected))
         if seen.recorded is not None or plan.has_changes:
             await context.journal.commit(transitions.in_turn(first))
             await executor.note(plan)
@@ -126,14 +131,20 @@ class Run:
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.outcomes.extend(proofs)
 
+    def _next_deadline(self, plan: Plan) -> datetime | None:
+        if self._executor is None:
+            return None
+        return next_deadline(self._executor.state, plan.now, self.workspace.safety.tick)
+
     def result(self, plan: Plan) -> RunResult:
         """Everything that happened, for the caller."""
         report = self._executor.report if self._executor else None
         return RunResult(
             plan=plan,
             outcomes=list(report.outcomes) if report else [],
+            notices=list(self.notifier.sent),
             notice_failures=list(self.notifier.failures),
             warnings=list(self.workspace.backend.warnings),
             interrupted=self.interruption.code,
-            next_deadline=next_deadline(self._executor.state, plan.now) if self._executor else None,
+            next_deadline=self._next_deadline(plan),
         )

@@ -14,7 +14,7 @@ from reconciler.documents.references import resolve_reference
 from reconciler.execution.context import ExecutionContext
 from reconciler.execution.journal import Journal
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
-from reconciler.model.fleet import ProviderSettings
+from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import ProviderPin, RecordedState
 from reconciler.operations.notices import Notifier
@@ -56,6 +56,11 @@ class Workspace:
     @property
     def clock(self) -> Clock:
         return self.opened.clock
+
+    @property
+    def safety(self) -> Safety:
+        """The documents' rules; the built-in ones where those cannot be read."""
+        return self.desired.safety if self.desired else Safety()
 
     def fresh_state(self) -> RecordedState:
         """The state of a workspace that has none: a new lineage."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.mark import parse_mark, same_workspace_name, workspace_part
 from reconciler.model.plan import Stranger
+from reconciler.model.record import AbsenceEvidence
 from reconciler.planning.absence import Presence, Weighed, weigh_absence
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Classified:
 
 def classify_instances(recorded: RecordedState, observed: ObservedState) -> Classified:
     """Deterministic: the order of listings and records does not matter (I21)."""
-    seen = {(found.provider, found.id): found for found in _instances(observed)}
+    seen = _by_id(observed)
     result = Classified()
     taken: set[tuple[str, str]] = set()
     for _, record in sorted(recorded.instances.items()):
@@ -72,6 +73,16 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
         if key not in taken:
             result.strangers.append(_stranger(found, recorded, known))
     return result
+
+
+def _by_id(observed: ObservedState) -> dict[tuple[str, str], Instance]:
+    """Of two rows under one id (a listing that moved while it was paged) always the same one."""
+    seen: dict[tuple[str, str], Instance] = {}
+    for found in _instances(observed):
+        key = (found.provider, found.id)
+        other = seen.get(key)
+        seen[key] = found if other is None else min(found, other, key=repr)
+    return seen
 
 
 def _instances(observed: ObservedState) -> Iterator[Instance]:
@@ -129,8 +140,10 @@ def _sight_intent(
     observed: ObservedState,
 ) -> IntentSighting:
     instance = by_mark.get((intent.provider, _identity(intent.mark)))
+    # Until its deadline the call may still be on its way (SPEC.md section 12, 6).
+    sent = AbsenceEvidence(last_seen_at=intent.deadline_at)
     weighed = weigh_absence(
-        intent.absence,
+        intent.absence or sent,
         observed.inventories.get(intent.provider),
         None,
         listed=instance is not None,

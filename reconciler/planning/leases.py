@@ -9,7 +9,7 @@ from reconciler.model.quantity import format_duration
 from reconciler.model.record import LeaseEnding, LeaseRecord
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.record import RecordedState
@@ -92,10 +92,16 @@ def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def next_deadline(state: RecordedState, now: datetime) -> datetime | None:
-    """The earliest moment after ``now`` at which a lease ends or an announced destroy is due."""
+def next_deadline(state: RecordedState, now: datetime, tick: timedelta) -> datetime | None:
+    """The earliest moment after ``now`` at which a later pass has something to do.
+
+    A lease ends, an announced destroy is due, or, a tick from now, a proof may be complete.
+    """
     living = {record.fleet for record in state.instances.values() if record.doom is None}
     ends = [lease.ends_at for name, lease in state.leases.items() if name in living]
     moments = [end for end in ends if end is not None]
     moments += [notice.due_at for notice in state.notices.values()]
+    unproven = any(record.doom or record.absence for record in state.instances.values())
+    if unproven or any(intent.blocks_slot for intent in state.intents.values()):
+        moments.append(now + tick)
     return min((moment for moment in moments if moment > now), default=None)

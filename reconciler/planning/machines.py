@@ -23,8 +23,12 @@ from reconciler.model.plan import (
 )
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import Doom, InstanceRecord
-from reconciler.planning.absence import Presence
-from reconciler.planning.classification import carries_another_mark, classify_instances
+from reconciler.planning.absence import Presence, Weighed
+from reconciler.planning.classification import (
+    Sighting,
+    carries_another_mark,
+    classify_instances,
+)
 from reconciler.planning.enforcement import (
     EnforcementRule,
     Situation,
@@ -41,7 +45,7 @@ if TYPE_CHECKING:
     from reconciler.model.instance import Instance
     from reconciler.model.observation import ObservedState
     from reconciler.model.record import LeaseRecord, PendingCreate, RecordedState
-    from reconciler.planning.classification import Classified, IntentSighting, Sighting
+    from reconciler.planning.classification import Classified, IntentSighting
 
 _DEFAULT_GRACE = timedelta(minutes=10)
 
@@ -66,6 +70,9 @@ class Scene:
         if isinstance(inventory, Unknown) and inventory.wrong_account:
             return False
         return self.request.covers(record.fleet, record.index)
+
+    def is_unreadable(self, provider: str) -> bool:
+        return isinstance(self.observed.inventories.get(provider), Unknown)
 
     def has_complete_listing(self, provider: str) -> bool:
         return isinstance(self.observed.inventories.get(provider), Complete)
@@ -120,6 +127,8 @@ def decide_doomed(recorded: RecordedState, observed: ObservedState, now: datetim
 
 def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Decisions) -> None:
     record, weighed = sighting.record, sighting.weighed
+    if weighed.presence is Presence.SEEN and record.absence and record.absence.first_absent_at:
+        decisions.sighted.append(record.mark)
     if not scene.may_act(record):
         decisions.keeps.append(Keep(record, sighting.instance, "destroy under way"))
     elif weighed.presence is Presence.GONE:
@@ -294,11 +303,14 @@ def _decide_found_intent(
         )
         return
     situation = _situation(record, instance, scene)
-    verdict = first_verdict(situation)
-    if verdict is None or (verdict[0].soft_in_loop and situation.in_loop):
+    found = first_verdict(situation)
+    sighting = Sighting(record, instance, Weighed(Presence.SEEN))
+    if found is None or (found[0].soft_in_loop and situation.in_loop):
         decisions.keeps.append(Keep(record, instance, "found by its mark"))
+    elif found[0].outranks_protection:
+        _destroy_for_certain(sighting, found[1], decisions)
     else:
-        decisions.destroys.append(Destroy(record, verdict[1].reason, verdict[1].detail))
+        _carry_out(sighting, found, situation, scene, decisions)
 
 
 def _decide_orphan(stranger: Stranger, scene: Scene, decisions: Decisions) -> None:

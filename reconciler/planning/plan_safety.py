@@ -65,13 +65,17 @@ def _refuse(decisions: Decisions, scene: Scene, excess: list[Destroy], finding: 
     if scene.request.mode is not Mode.LOOP:
         return
     held = {entry.record.mark for entry in excess}
+    ours = set(scene.recorded.instances)
+    ours |= {mark for mark, one in scene.recorded.intents.items() if one.blocks_slot}
     decisions.destroys = [one for one in decisions.destroys if one.record.mark not in held]
-    orphaned = {adopt.record.mark for adopt in decisions.adopts}
-    decisions.adopts = [one for one in decisions.adopts if one.record.mark not in held]
+    # Orphans and late arrivals are adopted only to be destroyed; a found create has a slot.
+    decisions.adopts = [
+        one for one in decisions.adopts if one.record.mark not in held or one.record.mark in ours
+    ]
     decisions.keeps.extend(
         Keep(entry.record, None, f"{entry.reason}, held back by the fuse")
         for entry in excess
-        if entry.record.mark not in orphaned
+        if entry.record.mark in ours
     )
 
 

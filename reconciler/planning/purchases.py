@@ -51,18 +51,23 @@ class Occupancy:
     emptying: dict[int, str] = field(default_factory=dict)
     kinds: set[GpuKind] = field(default_factory=set)
 
+    def empty(self, index: int, mark: str) -> None:
+        """A create can wait for one machine; with two to go the slot is filled by a later run."""
+        if self.emptying.setdefault(index, mark) != mark:
+            self.taken.add(index)
+
 
 def occupancy_by_fleet(decisions: Decisions) -> dict[str, Occupancy]:
     """A slot in doubt is taken: unknown is not absent (I11)."""
     fleets: dict[str, Occupancy] = defaultdict(Occupancy)
     for destroy in decisions.destroys:
-        fleets[destroy.record.fleet].emptying[destroy.record.index] = destroy.record.mark
+        fleets[destroy.record.fleet].empty(destroy.record.index, destroy.record.mark)
     for doubt in decisions.doubts:
         occupancy = fleets[doubt.slot.fleet]
         if doubt.worrying:
             occupancy.taken.add(doubt.slot.index)
         else:
-            occupancy.emptying[doubt.slot.index] = doubt.mark
+            occupancy.empty(doubt.slot.index, doubt.mark)
     for record in decisions.staying:
         occupancy = fleets[record.fleet]
         occupancy.taken.add(record.index)
@@ -117,8 +122,13 @@ def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool
 def buy(
     needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene
 ) -> tuple[list[Create], dict[str, OfferMatch]]:
-    """The creates of every need, and what was matched by fleet; no offer is promised twice."""
+    """The creates of every need, and what was matched by fleet; no offer is promised twice.
+
+    Nothing is bought where nobody can see what runs: it may be there already, or the account may
+    be another one (I14).
+    """
     stock = Stock()
+    offers = [offer for offer in offers if not scene.is_unreadable(offer.provider)]
     creates: list[Create] = []
     matches: dict[str, OfferMatch] = {}
     for need in needs:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, projected_cost
+from reconciler.model.quantity import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 DESTROY_TIME = timedelta(seconds=60)
 """Counted after a lease's end, on top of one tick (SPEC.md section 1, worst case)."""
-_LOOP_LATE_AFTER_TICKS = 5
+_LOOP_LATE_AFTER_TICKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,14 @@ def accrued_cost(record: InstanceRecord, now: datetime) -> Decimal:
 def enforced_by(recorded: RecordedState, now: datetime, tick: timedelta) -> str:
     """Who would destroy the machines at their end (SPEC.md section 12, 8).
 
-    A loop counts while it was seen within five ticks.
+    A loop counts until it is four ticks late for the pass that it announced.
     """
-    seen = recorded.loop_last_seen
-    if seen is not None and now - seen <= tick * _LOOP_LATE_AFTER_TICKS:
-        return f"loop seen {max(0, int((now - seen).total_seconds()))} s ago"
+    seen, due_at = recorded.loop_last_seen, recorded.loop_due_at
+    if seen is not None and due_at is not None and now <= due_at + tick * _LOOP_LATE_AFTER_TICKS:
+        ago = about(now - seen) if now - seen >= timedelta(minutes=2) else f"{_whole(now - seen)} s"
+        return f"loop seen {ago} ago"
     return "NOTHING: run gpu-shopper reconcile --install cron"
+
+
+def _whole(duration: timedelta) -> int:
+    return max(0, int(duration.total_seconds()))

@@ -58,27 +58,25 @@ def create_refused(mark: str) -> Change:
     return lambda state: state.with_(intents=_without(state.intents, mark))
 
 
-def created(mark: str, instance_id: str, usd_per_hour: Decimal | None, now: datetime) -> Change:
-    """The id is durable: the intent becomes a record and the lease starts (SPEC.md section 1)."""
+def created(
+    intent: PendingCreate, instance_id: str, usd_per_hour: Decimal | None, now: datetime
+) -> Change:
+    """The id is durable: the intent becomes a record and the lease starts (SPEC.md section 1).
 
-    def change(state: RecordedState) -> RecordedState:
-        intent = state.intents.get(mark)
-        if intent is None:
-            return state
-        record = InstanceRecord.model_construct(
-            fleet=intent.fleet,
-            index=intent.index,
-            provider=intent.provider,
-            instance_id=instance_id,
-            mark=mark,
-            specification=intent.specification,
-            ceiling_usd_per_hour=intent.ceiling_usd_per_hour,
-            usd_per_hour=intent.usd_per_hour if usd_per_hour is None else usd_per_hour,
-            created_at=now,
-        )
-        return _with_record(state, record, now)
-
-    return change
+    Also where the intent is gone from the state: an id that was seen is never lost (I28).
+    """
+    record = InstanceRecord.model_construct(
+        fleet=intent.fleet,
+        index=intent.index,
+        provider=intent.provider,
+        instance_id=instance_id,
+        mark=intent.mark,
+        specification=intent.specification,
+        ceiling_usd_per_hour=intent.ceiling_usd_per_hour,
+        usd_per_hour=intent.usd_per_hour if usd_per_hour is None else usd_per_hour,
+        created_at=now,
+    )
+    return lambda state: _with_record(state, record, now)
 
 
 def adopted(adopt: Adopt, now: datetime) -> Change:
@@ -267,6 +265,6 @@ def pinned(pins: Mapping[str, ProviderPin]) -> Change:
     return lambda state: state.with_(providers={**state.providers, **pins})
 
 
-def loop_passed(now: datetime) -> Change:
-    """A loop was here: what the next plan says about who enforces it."""
-    return lambda state: state.with_(loop_last_seen=now)
+def loop_passed(now: datetime, due_at: datetime) -> Change:
+    """A loop was here and means to come back: what the next plan says about who enforces it."""
+    return lambda state: state.with_(loop_last_seen=now, loop_due_at=due_at)

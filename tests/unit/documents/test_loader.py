@@ -345,6 +345,6 @@ def test_the_digest_changes_with_every_setting() -> None:
     for line in CHANGES:
         text = f"{HEAD}fleets: {{f: {{resources: {{gpu: L4}}, {line}}}}}\n"
         digests.add(load_text("-", text.encode()).digest)
-    for more in ("safety: {allow_empty: true}", "state: {path: s}", "profiles: {}"):
+    for more in ("safety: {allow_empty: true}", "state: {path: d/s}", "profiles: {}"):
         digests.add(load_text("-", f"{FLEET}{more}\n".encode()).digest)
     assert len(digests) == 1 + len(CHANGES) + 2  # an unused profile means nothing

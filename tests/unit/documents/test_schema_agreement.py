@@ -37,7 +37,7 @@ ACCEPTED = (
     "fleets: {f: {extends: [a, b]}}",
     "fleets: {f: {env: {A: b}, labels: {cost-center: x}}}",
     "safety: {undeclared: report, max_destroy: {count: 0, percent: 100}, allow_empty: false}",
-    "state: {backend: local, path: s.json}",
+    "state: {backend: local, path: state/s.json}",
     "notifiers: {n: {type: webhook, url: 'https://hooks.example.com/x'}}",
     "notifiers: {n: {type: webhook, url: '${env:HOOK}'}}",
 )
@@ -105,6 +105,8 @@ REFUSED = (
     "safety: {max_destroy: {percent: 101}}",
     "safety: {max_destroy: 3}",
     "state: {backend: s3}",
+    "state: {path: s.json}",
+    "state: {path: ./s.json}",
     "providers: {simulated: {key: x}}",
     "providers: {simulated: {type: vastai}}",
     "notifiers: {n: {type: webhook}}",

@@ -1,0 +1,118 @@
+"""The parts of docs/ that are generated from the code.
+
+`python -m tests.documentation.reference_pages` writes them; ``test_words`` fails while what is
+committed differs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from reconciler.cli.root import root
+from reconciler.model.reason import DestroyReason
+from reconciler.planning.enforcement import ENFORCEMENT_RULES
+
+ROOT = Path(__file__).parents[2]
+COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
+GUIDE = ROOT / "docs/guide.md"
+WRITE_THEM = "run `.venv/bin/python -m tests.documentation.reference_pages`"
+
+_HEAD = """\
+# Commands
+
+Generated from the commands themselves: every command and every flag, in the words of `--help`.
+
+- Long flags may be written with one dash, as Terraform does: `-auto-approve`, `-chdir=DIR`.
+- `ADDRESS` is a fleet, `fleet.train`, or one of its slots, `fleet.train[0]`. Quote the brackets
+  where your shell reads them as a pattern.
+- `DURATION` carries its unit: `90m`, `4h`, `1d12h`.
+- What each command may exit with is on the page [exit codes](exit-codes.md).
+"""
+
+
+def commands_page() -> str:
+    """``docs/reference/commands.md``."""
+    context = click.Context(root, info_name="gpu-shopper")
+    lines = [_HEAD, "## For every command", "", *_flags(root, context), ""]
+    for title, entries in root.sections.items():
+        lines += [f"## {title}", ""]
+        for entry in entries:
+            command = root.get_command(context, entry.name)
+            assert command is not None
+            lines += _command(command, click.Context(command, context, entry.name))
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+    pieces = " ".join(command.collect_usage_pieces(context)).replace("[OPTIONS] ", "")
+    pieces = pieces.removesuffix("[OPTIONS]")
+    yield f"### {context.command_path}"
+    yield ""
+    yield f"    {context.command_path} {pieces}".rstrip()
+    yield ""
+    yield re.sub(r"\s*\n\s*", " ", command.help or "").strip()
+    yield ""
+    flags = list(_flags(command, context))
+    if flags:
+        yield from flags
+        yield ""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _command(below, click.Context(below, context, name))
+
+
+def _flags(command: click.Command, context: click.Context) -> Iterator[str]:
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and parameter.name != "help":
+            yield f"- `{record[0]}`: {record[1]}"
+
+
+def rule_table() -> str:
+    """The rules of ``planning/enforcement.py``, in their order."""
+    lines = ["| | rule | because | in the loop | stops at `prevent_destroy` |", "|--|--|--|--|--|"]
+    for position, rule in enumerate(ENFORCEMENT_RULES, 1):
+        soft = "warned, then after `grace`" if rule.soft_in_loop else "at once"
+        held = "no" if rule.outranks_protection else "yes"
+        name = rule.name.lower().replace("_", " ")
+        lines.append(f"| {position} | {name} | {rule.because} | {soft} | {held} |")
+    return "\n".join(lines)
+
+
+def reason_table() -> str:
+    """Every word that may stand behind a destroy."""
+    lines = ["| word | meaning | counted by the fuse |", "|--|--|--|"]
+    for reason in DestroyReason:
+        counted = "yes" if reason.may_be_a_slip else "no"
+        lines.append(f"| `{reason.value}` | {reason.sentence} | {counted} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {"rules": rule_table, "reasons": reason_table}
+
+
+def with_sections(page: str) -> str:
+    """``page`` with every generated section written anew between its two comments."""
+    for name, table in SECTIONS.items():
+        begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
+        before, found, rest = page.partition(begin)
+        _, closed, after = rest.partition(end)
+        assert found and closed, f"the page has no section {name}"
+        page = f"{before}{begin}\n{table()}\n{end}{after}"
+    return page
+
+
+def write_pages() -> None:
+    """Write what is generated. Repeating it changes nothing."""
+    COMMANDS_PAGE.write_text(commands_page(), encoding="utf-8")
+    GUIDE.write_text(with_sections(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_pages()
