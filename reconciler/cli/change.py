@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import (
     AddressType,
@@ -203,7 +203,6 @@ def _say_outcome(result: RunResult) -> None:
     parts = [f"{created} created" + (f", {ready} ready" if ready else "")] if created else []
     if asked:
         parts.append(f"{asked} destroyed" + (f", {gone} proven gone" if gone else ""))
-    click.echo(f"Done: {', '.join(parts) or 'nothing'}.", err=True)
+    say(f"Done: {', '.join(parts) or 'nothing'}.")
     if ready:
-        click.echo("Log in: gpu-shopper ssh fleet.NAME[0]; see all: gpu-shopper status", err=True)
-    sys.stderr.flush()
+        say("Log in: gpu-shopper ssh fleet.NAME[0]; see all: gpu-shopper status")

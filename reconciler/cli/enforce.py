@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import DurationType, lock_timeout_option, max_destroy_option
 from reconciler.cli.running import on_workspace, show_plan, show_result
-from reconciler.cli.terminal import PlainProgress, say
+from reconciler.cli.terminal import PlainProgress
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Mode, PlanRequest
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.closed_output import forsake, was_closed
 from reconciler.model.exit_code import ExitCode
 
 if TYPE_CHECKING:
@@ -36,7 +36,8 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int:
         if debug:
             traceback.print_exc()
         return _failure(error)
-    return int(code) if isinstance(code, int) else ExitCode.DONE
+    ended = int(code) if isinstance(code, int) else ExitCode.DONE
+    return ended or (ExitCode.UNEXPECTED if was_closed() else ExitCode.DONE)
 
 
 def _usage(error: click.ClickException) -> int:
@@ -47,9 +48,8 @@ def _usage(error: click.ClickException) -> int:
 
 
 def _closed_output() -> int:
-    """The reader went away (``| head``): nothing more can be said, and nothing was lost."""
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+    """The reader went away (``| head``) from a command that only shows something."""
+    forsake(sys.stdout.fileno())
     return ExitCode.UNEXPECTED
 
 
@@ -60,6 +60,8 @@ def _failure(error: Exception) -> int:
     while group is not None:
         error = group.exceptions[0]
         group = error if isinstance(error, ExceptionGroup) else None
+    if isinstance(error, BrokenPipeError):
+        return _closed_output()
     if not isinstance(error, GpuShopperError):
         click.echo(f"Error: unexpected {type(error).__name__}: {_plain(str(error))}", err=True)
         click.echo("  fix: run it again with --debug and report what it shows", err=True)

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.terminal import is_interactive, say
+from reconciler.cli.closed_output import say
+from reconciler.cli.terminal import is_interactive
 from reconciler.model.errors import GpuShopperError
 
 _CRON_TAG = "# gpu-shopper reconcile"

@@ -45,19 +45,28 @@ class _UsdType(click.ParamType[Decimal]):
 
 @click.command(cls=TerraformCommand)
 @click.option("--gpu", metavar="GPU", help="Only this GPU: H100, H100:8, A100:80GB, 24GB..")
-@click.option("--provider", multiple=True, help="Only this provider. May be repeated.")
-@click.option("--region", multiple=True, help="Only this region. May be repeated.")
-@click.option("--country", multiple=True, metavar="CC", help="Only this country, e.g. NL.")
+@click.option(
+    "--provider", multiple=True, metavar="NAME", help="Only this provider. May be repeated."
+)
+@click.option("--region", multiple=True, metavar="NAME", help="Only this region. May be repeated.")
+@click.option(
+    "--country", multiple=True, metavar="CC", help="Only this country, e.g. NL. May be repeated."
+)
 @click.option("--spot/--on-demand", default=None, help="Only spot, or only on-demand.")
 @click.option("--hosting", type=click.Choice(["datacenter", "community"]), help="Only this kind.")
 @click.option("--verified", is_flag=True, help="Only verified hosts.")
 @click.option("--max-gpu-hour", type=_UsdType(), metavar="USD", help="At most, per GPU and hour.")
 @click.option("--disk", default="50GB", metavar="SIZE", help="Disk in the price (default: 50GB).")
 @click.option(
-    "--sort", type=click.Choice(get_args(OfferSortKey)), default="gpu-price", help="Order."
+    "--sort",
+    type=click.Choice(get_args(OfferSortKey)),
+    default="gpu-price",
+    help="Order (default: gpu-price).",
 )
 @click.option("--group", type=click.Choice(get_args(OfferGroupKey)), help="Group by this.")
-@click.option("--limit", type=click.IntRange(min=1), default=40, help="Rows (default: 40).")
+@click.option(
+    "--limit", type=click.IntRange(min=1), default=40, metavar="N", help="Rows (default: 40)."
+)
 @click.option("--json", "as_json", is_flag=True, help="Every matching offer as JSON.")
 @click.pass_obj
 def offers_command(directory: Path, /, **options: Any) -> int:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 import anyio
 import click
 
-from reconciler.cli.terminal import palette_for, say
+from reconciler.cli.closed_output import put, say
+from reconciler.cli.terminal import palette_for
 from reconciler.execution.interruption import Interruption
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import NoticeKind
@@ -20,6 +21,8 @@ from reconciler.reporting.notice_text import notice_lines
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
+
+    from anyio.abc import TaskStatus
 
     from reconciler.model.plan import Plan
     from reconciler.operations.run import RunResult
@@ -48,7 +51,7 @@ def on_workspace(
             anyio.create_task_group() as tasks,
         ):
             interruption = Interruption()
-            tasks.start_soon(_listen, interruption, tasks.cancel_scope)
+            await tasks.start(_listen, interruption, tasks.cancel_scope)
             result = await verb(workspace, interruption)
             tasks.cancel_scope.cancel()
             return result
@@ -57,8 +60,14 @@ def on_workspace(
     return anyio.run(run)
 
 
-async def _listen(interruption: Interruption, scope: anyio.CancelScope) -> None:
+async def _listen(
+    interruption: Interruption,
+    scope: anyio.CancelScope,
+    *,
+    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
+) -> None:
     with anyio.open_signal_receiver(*_CODES) as signals:
+        task_status.started()  # before the verb begins, so that no early signal is missed
         async for received in signals:
             if interruption.requested:
                 scope.cancel()
@@ -72,7 +81,7 @@ def show_plan(plan: Plan, next_step: str | None = None) -> None:
     from reconciler.reporting.plan_text import plan_text
 
     said = next_step if plan.has_changes and not plan.blocked else None
-    click.echo(plan_text(plan, palette_for(sys.stdout), next_step=said))
+    put(plan_text(plan, palette_for(sys.stdout), next_step=said))
 
 
 def show_result(result: RunResult) -> int:

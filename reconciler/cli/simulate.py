@@ -31,11 +31,18 @@ def simulate_group() -> None:
 
 @simulate_group.command("new")
 @market_option
-@click.option("--seed", type=click.IntRange(min=0), default=1, help="Same seed, same market.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    metavar="N",
+    help="Same seed, same market (default: 1).",
+)
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True, max=1_000_000),
     default=1.0,
+    metavar="N",
     help="Market seconds per real second (default: 1).",
 )
 @click.option(
@@ -70,7 +77,9 @@ def new_command(
 
 def _say_left_out(loaded: LoadedOffers) -> None:
     left_out = sum(loaded.left_out.values())
-    click.echo(f"Read {loaded.rows} rows: {len(loaded.offers)} offers; {left_out} rows left out:")
+    used, offers = loaded.rows - left_out, len(loaded.offers)
+    click.echo(f"Read {loaded.rows} rows: {used} gave {offers} offers (on-demand and spot);")
+    click.echo(f"{left_out} were left out:")
     for reason, count in sorted(loaded.left_out.items(), key=lambda item: (-item[1], item[0])):
         click.echo(f"  {count:6}  {reason}")
 
@@ -80,7 +89,7 @@ def _say_left_out(loaded: LoadedOffers) -> None:
 @market_option
 @click.pass_obj
 def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
-    """Move the market's clock forward: see a lease end without waiting for it."""
+    """Move the market's clock forward. See a lease end without waiting for it."""
     with _open(directory, market) as world:
         world.advance(by)
         click.echo(f"The market's clock shows {world.clock().now():%Y-%m-%d %H:%M:%S} UTC.")
@@ -91,7 +100,7 @@ def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
 @market_option
 @click.pass_obj
 def ledger_command(directory: Path, market: Path | None) -> int:
-    """What the market billed, machine by machine: the truth that the tool cannot see."""
+    """Print the market's bill. The truth, machine by machine, which the tool cannot see."""
     from reconciler.market.ledger import bill, living
     from reconciler.model.cost import ZERO, format_usd
     from reconciler.model.text import printable

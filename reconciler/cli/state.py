@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformGroup
 from reconciler.cli.parameters import AddressType
 from reconciler.cli.running import on_workspace
-from reconciler.cli.terminal import palette_for, say
+from reconciler.cli.terminal import palette_for
 
 if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
@@ -29,7 +30,7 @@ def state_group() -> None:
 @state_group.command("list")
 @click.pass_obj
 def list_command(directory: Path) -> int:
-    """List what is recorded: machines, and creates whose outcome is not known."""
+    """List what is recorded. Machines, and creates whose outcome is not known."""
     from reconciler.reporting.state_text import state_list
 
     click.echo(state_list(_state(directory), palette_for(sys.stdout)))
@@ -55,7 +56,7 @@ def show_command(directory: Path, address: Address) -> int:
 @click.argument("lock_id", metavar="ID")
 @click.pass_obj
 def unlock_command(directory: Path, lock_id: str) -> int:
-    """Forget a dead holder of the lock, by the ID that the refusal showed."""
+    """Forget a dead holder of the lock. ID is what the refusal showed."""
 
     async def verb(workspace: Workspace, _: Interruption) -> LockInfo | None:
         return workspace.backend.unlock(lock_id)

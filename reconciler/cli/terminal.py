@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 import anyio
 import click
 
+from reconciler.cli.closed_output import say
+
 if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
     from reconciler.model.address import Slot
@@ -17,15 +19,6 @@ if TYPE_CHECKING:
 
 ASK_AT_MOST_SECONDS = 600
 """How long a person may think (SPEC.md section 4, 1)."""
-
-
-def say(line: str) -> None:
-    """One line on standard error.
-
-    By ``print``, since a live display puts itself in place of ``sys.stderr`` and click does not
-    notice that.
-    """
-    print(line, file=sys.stderr)
 
 
 def palette_for(stream: TextIO) -> Palette:
@@ -111,11 +104,11 @@ class LiveProgress:
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
 
     def __enter__(self) -> LiveProgress:
-        self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._live.stop()
+        if self._live.is_started:
+            self._live.stop()
 
     def show(self, progress: SlotProgress) -> None:
         from rich.text import Text
@@ -125,4 +118,7 @@ class LiveProgress:
         self._lines.pop(progress.slot, None)
         self._lines[progress.slot] = progress_line(progress)
         newest = sorted(list(self._lines.items())[-self._LINES_MAX :])
+        # Not before there is something to show: it hides the cursor, and a question may come first.
+        if not self._live.is_started:
+            self._live.start()
         self._live.update(Text("\n".join(line for _, line in newest)), refresh=True)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import AddressType, DurationType
 from reconciler.cli.running import on_workspace
-from reconciler.cli.terminal import palette_for, say
+from reconciler.cli.terminal import palette_for
 from reconciler.model.exit_code import most_urgent
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
 @click.command(cls=TerraformCommand)
 @click.option("--watch", "-w", is_flag=True, help="Show it again and again, until stopped.")
-@click.option("--every", type=DurationType(), default="2s", help="With -w: how often (2s).")
+@click.option(
+    "--every",
+    type=DurationType(),
+    default="2s",
+    metavar="DURATION",
+    help="With -w: how often (default: 2s).",
+)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def status_command(directory: Path, watch: bool, every: timedelta, as_json: bool) -> int:
@@ -93,7 +100,7 @@ def output_command(directory: Path, as_json: bool) -> int:
 @click.command(cls=TerraformCommand)
 @click.pass_obj
 def ssh_config_command(directory: Path) -> int:
-    """Print a Host block for each machine: gpu-shopper ssh-config > ~/.ssh/gpu-shopper."""
+    """Print a Host block for each machine, for a file that ~/.ssh/config includes."""
     from reconciler.reporting.ssh_text import ssh_config
 
     report = _report(directory)
@@ -142,5 +149,5 @@ def _chosen(report: StatusReport, address: Address) -> MachineRow:
     if len(rows) == 1:
         return rows[0]
     known = ", ".join(str(one.slot) for one in (rows or report.rows)[:10]) or "none"
-    what = "no machine at" if not rows else "several machines at"
-    raise UsageRefused(f"there is {what} {address}", fix=f"machines: {known}")
+    what = "are several machines" if rows else "is no machine"
+    raise UsageRefused(f"there {what} at {address}", fix=f"machines: {known}")

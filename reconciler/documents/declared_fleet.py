@@ -40,7 +40,7 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         grace=DEFAULT_GRACE if settings.grace is None else settings.grace,
         image=settings.image,
         env=settings.env or {},
-        prevent_destroy=bool(settings.lifecycle and settings.lifecycle.prevent_destroy),
+        prevent_destroy=settings.lifecycle.prevent_destroy if settings.lifecycle else None,
         team=settings.team,
         owner=settings.owner,
         labels=settings.labels or {},

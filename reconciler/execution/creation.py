@@ -97,18 +97,23 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
     async with context.limit(provider, "create"):
         if context.interruption.requested:
             return _failed(create, "not started: interrupted", None)
-        return await _order(create, offer, provider, env, context)
+        intent = _intent(create, offer, provider, context)
+        await context.journal.commit(transitions.begin_create(intent))
+        answer = await _order(create, offer, intent, env, context)
+    if not isinstance(answer, Created):
+        return answer
+    return await _take_over(create, intent, answer, provider, context)
 
 
 async def _order(
     create: Create,
     offer: Offer,
-    provider: Provider,
+    intent: PendingCreate,
     env: Mapping[str, str],
     context: ExecutionContext,
-) -> Bought | None:
-    intent = _intent(create, offer, provider, context)
-    await context.journal.commit(transitions.begin_create(intent))
+) -> Created | Bought | None:
+    """Send it once; what the answer means, a machine or not."""
+    provider = context.providers[offer.provider]
     lease = context.journal.state.leases[create.slot.fleet]
     request = CreateRequest(
         mark=intent.mark,
@@ -119,7 +124,7 @@ async def _order(
         ends_at=planned_end(lease, context.clock.now()),
     )
     try:
-        answer = await _send(provider, request)
+        return await _send(provider, request)
     except (OfferGone, InsufficientCapacity):
         await context.journal.commit(transitions.create_refused(intent.mark))
         return None
@@ -129,10 +134,9 @@ async def _order(
     except CreateOutcomeUnknown as error:
         if error.instance_id is None:
             return _unknown(create, error)
-        answer = Created(error.instance_id, None)
+        return Created(error.instance_id, None)
     except ProviderError as error:
         return _unknown(create, error)
-    return await _take_over(create, intent, answer, provider, context)
 
 
 def _unknown(create: Create, error: ProviderError) -> Bought:

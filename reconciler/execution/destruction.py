@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
 from reconciler.inventory.observe import list_everything, observe_instances
-from reconciler.model.errors import GpuShopperError, InstanceNotFound, ProviderError, StateError
+from reconciler.model.errors import (
+    GpuShopperError,
+    InstanceNotFound,
+    ProviderError,
+    StateError,
+    StateLocked,
+)
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import SlotOutcome
@@ -17,6 +24,7 @@ from reconciler.planning.machines import decide_doomed
 from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import timedelta
 
     from reconciler.execution.context import ExecutionContext
@@ -40,14 +48,15 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
     if provider is None:
         return _not_sent(destroy, f"no provider {record.provider} is configured")
     context.show(destroy.slot, "destroying", started, detail=str(destroy.reason))
-    if not destroy.again:
-        await context.notify(_destroyed_notice(destroy, context))
     error = ""
     for attempt in range(_TRIES):
         if attempt:
             await context.clock.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
         error = await _send(provider, record.instance_id, context)
         await _note_attempt(record, error, context)
+        if not attempt and not destroy.again:
+            # After the call: a slow webhook must not keep a machine alive.
+            await context.notify(_destroyed_notice(destroy, context))
         if not error:
             detail = f"{destroy.reason}: accepted by {record.provider}, proof pending{unsaved}"
             return SlotOutcome(destroy.slot, "destroy", True, detail, mark=record.mark)
@@ -72,14 +81,23 @@ async def _doom(destroy: Destroy, context: ExecutionContext) -> str:
 
 
 async def _note_attempt(record: InstanceRecord, error: str, context: ExecutionContext) -> None:
-    try:
+    with _written_later():
         await context.journal.commit(
             transitions.destroy_attempted(record.mark, context.clock.now(), error=error)
         )
+
+
+@contextmanager
+def _written_later() -> Iterator[None]:
+    """For what may be written later: the journal keeps it, and the run ends with its failure."""
+    try:
+        yield
+    except StateLocked:
+        return
     except StateError:
         raise
     except GpuShopperError:
-        return  # said already when it was doomed; the next write carries it
+        return
 
 
 async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str:
@@ -116,14 +134,14 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
     Listings are shared by all of them. Returns one outcome for each: done, or exit 11 when
     ``timeout`` passed or somebody asked to stop.
     """
+    started = context.clock.now()
     deadline = context.clock.elapsed_seconds() + timeout.total_seconds()
     outcomes: dict[str, SlotOutcome] = {}
     backoff = _FIRST_PAUSE_SECONDS
     while True:
         decisions = await _look_at_doomed(context)
-        now = context.clock.now()
         for forget in decisions.forgets:
-            context.show(forget.slot, "gone", now, detail=forget.detail)
+            context.show(forget.slot, "gone", started, detail=forget.detail)
             outcomes[forget.mark] = SlotOutcome(
                 forget.slot, "prove", True, forget.detail, mark=forget.mark
             )
@@ -152,12 +170,14 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     observed = await observe_instances(asked, inventories, recorded)
     decisions = decide_doomed(recorded, observed, context.clock.now())
     now = context.clock.now()
-    await context.journal.commit(
-        transitions.in_turn(
-            [transitions.forgotten(forget, now) for forget in decisions.forgets]
-            + [transitions.doubted(doubt) for doubt in decisions.doubts]
-        )
-    )
+    changes = [
+        *(transitions.forgotten(forget, now) for forget in decisions.forgets),
+        *(transitions.doubted(doubt) for doubt in decisions.doubts),
+        *(transitions.sighted(mark) for mark in decisions.sighted),
+    ]
+    # A full disk or a busy lock must not end the watch over a machine that is still billed.
+    with _written_later():
+        await context.journal.commit(transitions.in_turn(changes))
     return decisions
 
 

@@ -10,7 +10,9 @@ import anyio
 from reconciler.execution.creation import Bought, buy_machine
 from reconciler.execution.destruction import destroy_machine
 from reconciler.execution.readiness import wait_until_ready
+from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
+from reconciler.model.plan import Create, Destroy, SlotOutcome
 from reconciler.planning import transitions
 from reconciler.planning.spending import accrued_cost
 
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.exit_code import ExitCode
-    from reconciler.model.plan import Announce, Create, Destroy, Plan, SlotOutcome
+    from reconciler.model.plan import Announce, Plan
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.transitions import Change
 
-Action = TypeVar("Action")
+Action = TypeVar("Action", "Create", "Destroy", "InstanceRecord")
 
 
 @dataclass(slots=True)
@@ -76,7 +78,7 @@ class PlanExecutor:
     async def send(self, plan: Plan) -> None:
         """Send every destroy and every create, each provider at its own pace.
 
-        An error of one is raised only after all the others have ended.
+        What one could not do is in its outcome; it holds up no other.
         """
         async with anyio.create_task_group() as tasks:
             for destroy in plan.destroys:
@@ -97,6 +99,8 @@ class PlanExecutor:
         """An error in one action must not cancel another, least of all a destroy."""
         try:
             await step(action)
+        except GpuShopperError as error:
+            self.report.outcomes.append(_outcome_of(action, error))
         except Exception as error:
             self._failures.append(error)
 
@@ -121,6 +125,12 @@ class PlanExecutor:
         self.report.outcomes.append(outcome)
         if destroy is not None:
             await self._destroy(destroy)
+
+
+def _outcome_of(action: Create | Destroy | InstanceRecord, error: GpuShopperError) -> SlotOutcome:
+    word = {Create: "create", Destroy: "destroy"}.get(type(action), "ready")
+    detail = f"{error.what} ({error.why})" if error.why else error.what
+    return SlotOutcome(action.slot, word, False, detail, error.exit_code)
 
 
 def _soft_notice(announce: Announce, context: ExecutionContext) -> Notice:

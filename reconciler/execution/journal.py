@@ -12,7 +12,7 @@ import anyio
 import anyio.lowlevel
 
 from reconciler.clock import SystemClock
-from reconciler.model.errors import StateConflict, StateError, StateLocked
+from reconciler.model.errors import GpuShopperError, StateConflict, StateError, StateLocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,8 @@ class Journal:
         self._durable = 0
         self._turn = anyio.Lock()
         self.writes = 0
+        self.failure: GpuShopperError | None = None
+        """Why the last write failed; None when everything asked for is stored."""
 
     @property
     def state(self) -> RecordedState:
@@ -62,7 +64,15 @@ class Journal:
             await anyio.lowlevel.checkpoint()
             async with self._turn:
                 if self._durable < mine:
-                    await self._write()
+                    await self._try_to_write()
+
+    async def _try_to_write(self) -> None:
+        try:
+            await self._write()
+        except GpuShopperError as error:
+            self.failure = error
+            raise
+        self.failure = None
 
     async def refresh(self) -> RecordedState:
         """Read what is stored, with what still waits applied on top."""

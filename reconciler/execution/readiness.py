@@ -10,6 +10,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, SlotOutcome
 from reconciler.model.reason import DestroyReason
+from reconciler.model.text import printable
 from reconciler.planning import transitions
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ async def _ready(
     now = context.clock.now()
     await context.journal.commit(transitions.became_ready(record.mark, now))
     ssh = instance.ssh
-    detail = f"ssh {ssh.user}@{ssh.host} -p {ssh.port}" if ssh else ""
+    detail = printable(f"ssh {ssh.user}@{ssh.host}:{ssh.port}") if ssh else ""
     context.show(
         record.slot, "ready", record.created_at, detail=detail, usd_per_hour=record.usd_per_hour
     )

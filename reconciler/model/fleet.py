@@ -109,7 +109,8 @@ class Fleet:
     grace: timedelta = DEFAULT_GRACE
     image: str | None = None
     env: Mapping[str, str] = field(default_factory=dict)
-    prevent_destroy: bool = False
+    prevent_destroy: bool | None = None
+    """None: the documents do not say, so what was applied last holds."""
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

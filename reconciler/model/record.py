@@ -79,6 +79,8 @@ class Doom(_Stored):
     last_attempt_at: AwareDatetime | None = None
     accepted_at: AwareDatetime | None = None
     last_error: str = ""
+    alerted_at: AwareDatetime | None = None
+    """When people were last told that it is overdue."""
 
 
 class InstanceRecord(_Stored):

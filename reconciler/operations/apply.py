@@ -107,15 +107,11 @@ async def _ask_and_act(
 
 
 async def _act(run: Run, seen: Look, plan: Plan) -> None:
-    executor = await run.carry_out(seen, plan)
-    if plan.request.mode is Mode.DESTROY:
-        ended = _emptied_fleets(plan, seen)
-        now = run.workspace.clock.now()
-        await executor.commit(
-            transitions.in_turn(
-                transitions.lease_ended(name, LeaseEnding.DESTROYED, now) for name in ended
-            )
-        )
+    ended = _emptied_fleets(plan, seen) if plan.request.mode is Mode.DESTROY else []
+    now = run.workspace.clock.now()
+    # Before the first destroy: a run that dies half-way must not leave a lease for heal to refill.
+    changes = [transitions.lease_ended(name, LeaseEnding.DESTROYED, now) for name in ended]
+    await run.carry_out(seen, plan, also=changes)
 
 
 def _emptied_fleets(plan: Plan, seen: Look) -> list[str]:

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import Notice, NoticeKind
-from reconciler.model.plan import SlotOutcome
 from reconciler.operations.look import look
+from reconciler.operations.overdue import ALERT_EVERY, overdue_outcome, overdue_records
 from reconciler.operations.run import Run, RunResult
+from reconciler.planning import transitions
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
+    from reconciler.execution.executor import PlanExecutor
     from reconciler.model.plan import PlanRequest
-    from reconciler.model.record import InstanceRecord, RecordedState
+    from reconciler.model.record import InstanceRecord
     from reconciler.operations.run import RunOptions
     from reconciler.operations.workspace import Workspace
-
-ALERT_AFTER_FAILURES = 3
-ALERT_AFTER = timedelta(minutes=10)
-"""A destroy that failed three times or is ten minutes old is an alert (SPEC.md section 4, 3)."""
 
 
 async def reconcile_once(
@@ -40,13 +34,11 @@ async def reconcile_once(
         run.show(replace(seen.plan, enforced_by="this loop"))
         executor = await run.carry_out(seen, seen.plan, by_loop=True)
         state = executor.state
-        overdue = _overdue(state, workspace)
+        overdue = overdue_records(state, workspace)
         for record in overdue:
-            await run.notifier.send(_alert(record, workspace))
-    if request.heal and executor.report.bought and not options.detach:
-        await run.wait()
+            await _alert_now_and_then(record, run, executor)
     result = run.result(seen.plan)
-    result.outcomes += [_overdue_outcome(record) for record in overdue]
+    result.outcomes += [overdue_outcome(record) for record in overdue]
     return result
 
 
@@ -59,40 +51,17 @@ async def preview_pass(
     return RunResult(plan=seen.plan)
 
 
-def _overdue(state: RecordedState, workspace: Workspace) -> list[InstanceRecord]:
-    """Doomed machines whose proof is late: 2 x V_p + 10 min, or three failures."""
-    now = workspace.clock.now()
-    return [
-        record
-        for _, record in sorted(state.instances.items())
-        if record.doom is not None
-        and (
-            record.doom.failures >= ALERT_AFTER_FAILURES
-            or now - record.doom.since > _patience(record, workspace)
-        )
-    ]
-
-
-def _patience(record: InstanceRecord, workspace: Workspace) -> timedelta:
-    provider = workspace.providers.get(record.provider)
-    window = provider.capabilities.visibility_window if provider else timedelta(seconds=120)
-    return 2 * window + ALERT_AFTER
-
-
-def _overdue_outcome(record: InstanceRecord) -> SlotOutcome:
-    error = record.doom.last_error if record.doom else ""
-    return SlotOutcome(
-        record.slot,
-        "prove",
-        False,
-        f"{record.provider} {record.instance_id} is overdue: money may still flow. {error}".strip(),
-        ExitCode.DESTROY_UNVERIFIED,
-        mark=record.mark,
-    )
+async def _alert_now_and_then(record: InstanceRecord, run: Run, executor: PlanExecutor) -> None:
+    """Once when it becomes overdue, and every hour after that."""
+    now = run.workspace.clock.now()
+    told = record.doom.alerted_at if record.doom else None
+    if told is None or now - told >= ALERT_EVERY:
+        await executor.commit(transitions.alerted(record.mark, now))
+        await run.notifier.send(_alert(record, run.workspace))
 
 
 def _alert(record: InstanceRecord, workspace: Workspace) -> Notice:
-    since: datetime | None = record.doom.since if record.doom else None
+    since = f"{record.doom.since:%Y-%m-%d %H:%M:%S} UTC" if record.doom else "some time"
     return Notice(
         kind=NoticeKind.ALERT,
         workspace=workspace.name,

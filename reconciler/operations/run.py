@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.execution.destruction import prove_absence
 from reconciler.execution.executor import PlanExecutor
 from reconciler.execution.interruption import Interruption
+from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.exit_code import ExitCode, most_urgent
+from reconciler.model.plan import SlotOutcome
+from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
 from reconciler.planning import transitions
 from reconciler.planning.leases import next_deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.notice import Notice
-    from reconciler.model.plan import Plan, SlotOutcome
+    from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
     from reconciler.operations.look import Look
     from reconciler.operations.notices import Notifier
     from reconciler.operations.workspace import Workspace
+    from reconciler.planning.transitions import Change
     from reconciler.statefile.backend import StateLock
 
 DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=10)
@@ -65,6 +69,8 @@ class RunResult:
     document_code: ExitCode | None = None
     """Set when the documents could not be used."""
     interrupted: ExitCode | None = None
+    unsaved: ExitCode | None = None
+    """Set when the state could not be written in the end: what is known is in the outcomes."""
     next_deadline: datetime | None = None
     """When a later pass has something to do, as far as the state tells."""
 
@@ -73,10 +79,22 @@ class RunResult:
         """The most urgent of everything that was found or went wrong."""
         proven = {one.mark for one in self.outcomes if one.action == "prove" and one.done}
         codes = [finding.code for finding in self.plan.findings]
-        codes += [one.code for one in self.outcomes if one.done or one.mark not in proven]
+        codes += [one.code for one in self.outcomes if not _settled(one, proven)]
         return most_urgent(
-            code for code in (*codes, self.interrupted, self.document_code) if code is not None
+            code
+            for code in (*codes, self.interrupted, self.document_code, self.unsaved)
+            if code is not None
         )
+
+
+def _settled(outcome: SlotOutcome, proven: set[str]) -> bool:
+    """A destroy that failed at first, of a machine that was proven gone in the end."""
+    return outcome.action in ("destroy", "prove") and not outcome.done and outcome.mark in proven
+
+
+def _not_started(create: Create, error: GpuShopperError) -> SlotOutcome:
+    detail = f"not started: {error.what}"
+    return SlotOutcome(create.slot, "create", False, detail, error.exit_code)
 
 
 class Run:
@@ -102,21 +120,31 @@ class Run:
             operation, timeout_seconds=self.options.lock_timeout_seconds
         )
 
-    async def carry_out(self, seen: Look, plan: Plan, *, by_loop: bool = False) -> PlanExecutor:
-        """Record, destroy and create as ``plan`` says. The caller holds the lock."""
+    async def carry_out(
+        self, seen: Look, plan: Plan, *, by_loop: bool = False, also: Iterable[Change] = ()
+    ) -> PlanExecutor:
+        """Record (``also`` included), destroy and create as ``plan`` says. The caller holds the
+        lock. A disk that cannot be written keeps nothing alive: then it only destroys.
+        """
         context = self.workspace.context(
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
         executor = PlanExecutor(context)
         self._context, self._executor = context, executor
         pins = pins_of(self.workspace, seen.accounts)
-        first = [transitions.pinned(pins)]
+        first = [transitions.pinned(pins), *also]
         if by_loop:
             expected = self.options.interval or self.workspace.safety.tick
             first.append(transitions.loop_passed(plan.now, plan.now + expected))
         if seen.recorded is not None or plan.has_changes:
-            await context.journal.commit(transitions.in_turn(first))
-            await executor.note(plan)
+            try:
+                await context.journal.commit(transitions.in_turn(first))
+                await executor.note(plan)
+            except StateError:
+                raise
+            except GpuShopperError as error:
+                executor.report.outcomes += [_not_started(one, error) for one in plan.creates]
+                plan = replace(plan, creates=())
             await executor.send(plan)
         return executor
 
@@ -127,7 +155,10 @@ class Run:
         executor, options = self._executor, self.options
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)
-        if options.wait and any(one.doom for one in self._context.journal.state.instances.values()):
+        state = self._context.journal.state
+        if not options.wait:
+            executor.report.outcomes.extend(pending_outcomes(state, self.workspace))
+        elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.outcomes.extend(proofs)
 
@@ -139,12 +170,15 @@ class Run:
     def result(self, plan: Plan) -> RunResult:
         """Everything that happened, for the caller."""
         report = self._executor.report if self._executor else None
+        failure = self._context.journal.failure if self._context else None
+        unsaved = [f"the state could not be saved: {failure.what}"] if failure else []
         return RunResult(
             plan=plan,
             outcomes=list(report.outcomes) if report else [],
             notices=list(self.notifier.sent),
             notice_failures=list(self.notifier.failures),
-            warnings=list(self.workspace.backend.warnings),
+            warnings=[*self.workspace.backend.warnings, *unsaved],
+            unsaved=failure.exit_code if failure else None,
             interrupted=self.interruption.code,
             next_deadline=self._next_deadline(plan),
         )

@@ -50,7 +50,10 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
         for inventory in seen.observed.inventories.values()
         for found in inventory.instances
     }
+    proven_gone = {forget.mark for forget in seen.plan.forgets}
     for record in sorted(state.instances.values(), key=lambda one: (one.slot, one.mark)):
+        if record.mark in proven_gone:
+            continue
         key = (record.provider, record.instance_id)
         read = seen.observed.reads.get(key)
         instance = listed.get(key) or (read.instance if read else None)

@@ -30,19 +30,25 @@ def lease_after_apply(
     nothing, an extension included.
     """
     if recorded is None:
-        return _new_lease(fleet, None)
+        return _new_lease(fleet, None, None)
     if has_ended(recorded, now):
         destroyed = recorded.ended_by is LeaseEnding.DESTROYED
         if renew or destroyed:
-            return _new_lease(fleet, now if renew and occupied else None)
+            return _new_lease(fleet, now if renew and occupied else None, recorded)
         return recorded
     moved = (recorded.ttl, recorded.expires_at) != (fleet.ttl, fleet.expires_at)
-    return _new_lease(fleet, recorded.started_at).with_(
+    return _new_lease(fleet, recorded.started_at, recorded).with_(
         extended_to=None if moved else recorded.extended_to
     )
 
 
-def _new_lease(fleet: Fleet, started_at: datetime | None) -> LeaseRecord:
+def _new_lease(
+    fleet: Fleet, started_at: datetime | None, before: LeaseRecord | None
+) -> LeaseRecord:
+    protected = fleet.prevent_destroy
+    if protected is None:
+        # Deleting the block does not lift the protection (SPEC.md section 2, ``lifecycle``).
+        protected = before is not None and before.prevent_destroy
     return LeaseRecord.model_construct(
         fleet=fleet.name,
         ttl=fleet.ttl,
@@ -50,7 +56,7 @@ def _new_lease(fleet: Fleet, started_at: datetime | None) -> LeaseRecord:
         grace=fleet.grace,
         target=fleet.nodes.target,
         maximum=fleet.nodes.maximum,
-        prevent_destroy=fleet.prevent_destroy,
+        prevent_destroy=protected,
         team=fleet.team,
         owner=fleet.owner,
         labels=dict(fleet.labels),
@@ -79,8 +85,7 @@ def describe_change(before: LeaseRecord | None, after: LeaseRecord | None) -> Le
 def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
     lines = []
     if before.ends_at is not None and before.ends_at != after.ends_at:
-        end = after.ends_at.isoformat(timespec="seconds") if after.ends_at else "with a new lease"
-        lines.append(f"lease end {before.ends_at.isoformat(timespec='seconds')} -> {end}")
+        lines.append(f"lease end {_utc(before.ends_at)} -> {_utc(after.ends_at)}")
     elif before.ttl != after.ttl:
         lines.append(f"ttl {format_duration(before.ttl)} -> {format_duration(after.ttl)}")
     if before.grace != after.grace:
@@ -90,6 +95,10 @@ def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
         if old != new:
             lines.append(f"{attribute} {old} -> {new}")
     return tuple(lines)
+
+
+def _utc(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "(a new lease)"
 
 
 def next_deadline(state: RecordedState, now: datetime, tick: timedelta) -> datetime | None:

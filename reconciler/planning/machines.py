@@ -372,10 +372,9 @@ def _situation(record: InstanceRecord, instance: Instance | None, scene: Scene) 
 
 
 def _is_protected(situation: Situation) -> bool:
-    """The documents decide where they declare the fleet; else what was applied last holds."""
-    if situation.fleet is not None:
-        return situation.fleet.prevent_destroy
-    return situation.lease is not None and situation.lease.prevent_destroy
+    """By the lease in force: looser documents count only after apply (SPEC.md section 12, 1)."""
+    declared = situation.fleet is not None and situation.fleet.prevent_destroy is True
+    return declared or (situation.lease is not None and situation.lease.prevent_destroy)
 
 
 def _forget(record: InstanceRecord, detail: str) -> Forget:

@@ -102,8 +102,8 @@ def _check_protection(decisions: Decisions, scene: Scene) -> None:
     for record, verdict in decisions.protected:
         decisions.findings.append(
             Finding(
-                f"{record.slot} is protected (lifecycle.prevent_destroy), not destroyed "
-                f"for {verdict.reason}",
+                f"{record.slot} is protected by lifecycle.prevent_destroy and stays, although "
+                f"{verdict.reason.sentence}",
                 ExitCode.REFUSED_BY_RULE,
                 blocks=scene.request.mode is not Mode.LOOP,
                 fix="set prevent_destroy: false in the documents and apply",

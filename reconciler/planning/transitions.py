@@ -14,6 +14,7 @@ from reconciler.model.record import (
     Doom,
     InstanceRecord,
     LeaseEnding,
+    PendingCreate,
     SoftNotice,
 )
 from reconciler.planning.plan_safety import FUSE_WINDOW
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.plan import Adopt, Announce, Destroy, Doubt, Forget, LeaseChange
-    from reconciler.model.record import PendingCreate, ProviderPin, RecordedState
+    from reconciler.model.record import ProviderPin, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
 
@@ -161,6 +162,16 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
     return _on_record(mark, update)
 
 
+def alerted(mark: str, now: datetime) -> Change:
+    """People were told that this destroy is overdue."""
+    return _on_record(
+        mark,
+        lambda record: (
+            record if record.doom is None else record.with_(doom=record.doom.with_(alerted_at=now))
+        ),
+    )
+
+
 def doubted(doubt: Doubt) -> Change:
     """Evidence of absence so far, of a record or of an unresolved create."""
 
@@ -189,13 +200,15 @@ def sighted(mark: str) -> Change:
 
 
 def forgotten(forget: Forget, now: datetime) -> Change:
-    """Dropped on proof; an intent proven absent is watched for a day."""
+    """Dropped on proof; what may never have been visible is watched for a day."""
 
     def change(state: RecordedState) -> RecordedState:
         mark = forget.mark
         if forget.what == "record":
             return state.with_(
-                instances=_without(state.instances, mark), notices=_without(state.notices, mark)
+                instances=_without(state.instances, mark),
+                notices=_without(state.notices, mark),
+                intents={**state.intents, **_watch_over(state.instances.get(mark), now)},
             )
         intent = state.intents.get(mark)
         if forget.what == "watch" or intent is None:
@@ -204,6 +217,27 @@ def forgotten(forget: Forget, now: datetime) -> Change:
         return state.with_(intents={**state.intents, mark: watched})
 
     return change
+
+
+def _watch_over(record: InstanceRecord | None, now: datetime) -> dict[str, PendingCreate]:
+    """A machine that was never ready may appear later than any listing should take (C1.17)."""
+    if record is None or record.ready_at is not None:
+        return {}
+    if record.specification is None or record.ceiling_usd_per_hour is None:
+        return {}
+    watched = PendingCreate.model_construct(
+        fleet=record.fleet,
+        index=record.index,
+        provider=record.provider,
+        mark=record.mark,
+        specification=record.specification,
+        ceiling_usd_per_hour=record.ceiling_usd_per_hour,
+        usd_per_hour=record.usd_per_hour,
+        begun_at=record.created_at,
+        deadline_at=record.created_at,
+        watched_until=now + WATCH_TIME,
+    )
+    return {record.mark: watched}
 
 
 def announced(announce: Announce, now: datetime) -> Change:

@@ -144,11 +144,11 @@ def _closing_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
     if not report.rows and not report.intents:
         yield palette.strong("Nothing runs. $0.000/h")
         return
+    unwatched = report.enforced_by.startswith("NOTHING")
     if report.worst_case_until is not None:
         worst = f"At most {format_usd(report.worst_case_usd)} until {utc(report.worst_case_until)}"
-        yield f"{worst} if nobody looks again;"
+        yield f"{worst} {'only if a loop destroys them' if unwatched else 'if nobody looks again'};"
         yield "disks included, bandwidth excluded."
-    unwatched = report.enforced_by.startswith("NOTHING")
     paint = palette.alarm if unwatched else palette.quiet
     yield from (paint(line) for line in wrap(f"Enforced by: {report.enforced_by}", hang=2))
     number = len(report.rows) + len(report.intents)

@@ -155,8 +155,9 @@ def _aside_lines(
 
 
 def _enforcement_lines(plan: Plan, palette: Palette) -> Iterator[str]:
-    yield palette.quiet("At most: if nobody ever looks again; disks included, bandwidth excluded;")
     unwatched = plan.enforced_by.startswith("NOTHING")
+    condition = "only if a loop destroys them" if unwatched else "if nobody ever looks again"
+    yield palette.quiet(f"At most: {condition}; disks included, bandwidth excluded;")
     paint = palette.alarm if unwatched else palette.quiet
     yield from (paint(line) for line in wrap(f"enforced by: {plan.enforced_by}", hang=2))
 

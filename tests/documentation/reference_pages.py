@@ -30,7 +30,8 @@ Generated from the commands themselves: every command and every flag, in the wor
 - `ADDRESS` is a fleet, `fleet.train`, or one of its slots, `fleet.train[0]`. Quote the brackets
   where your shell reads them as a pattern.
 - `DURATION` carries its unit: `90m`, `4h`, `1d12h`.
-- What each command may exit with is on the page [exit codes](exit-codes.md).
+- Every command takes `-h` or `--help`.
+- What a command may exit with stands on the page [exit codes](exit-codes.md).
 """
 
 
@@ -38,19 +39,18 @@ def commands_page() -> str:
     """``docs/reference/commands.md``."""
     context = click.Context(root, info_name="gpu-shopper")
     lines = [_HEAD, "## For every command", "", *_flags(root, context), ""]
-    for title, entries in root.sections.items():
-        lines += [f"## {title}", ""]
-        for entry in entries:
-            command = root.get_command(context, entry.name)
-            assert command is not None
-            lines += _command(command, click.Context(command, context, entry.name))
+    for name in root.list_commands(context):
+        lines += _command(root, context, name)
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _command(command: click.Command, context: click.Context) -> Iterator[str]:
+def _command(group: click.Group, above: click.Context, name: str) -> Iterator[str]:
+    command = group.get_command(above, name)
+    assert command is not None
+    context = click.Context(command, above, name)
     pieces = " ".join(command.collect_usage_pieces(context)).replace("[OPTIONS] ", "")
     pieces = pieces.removesuffix("[OPTIONS]")
-    yield f"### {context.command_path}"
+    yield f"## {context.command_path}"
     yield ""
     yield f"    {context.command_path} {pieces}".rstrip()
     yield ""
@@ -61,16 +61,14 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
         yield from flags
         yield ""
     if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            below = command.get_command(context, name)
-            assert below is not None
-            yield from _command(below, click.Context(below, context, name))
+        for below in command.list_commands(context):
+            yield from _command(command, context, below)
 
 
 def _flags(command: click.Command, context: click.Context) -> Iterator[str]:
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
-        if record is not None and parameter.name != "help":
+        if isinstance(parameter, click.Option) and record and "--help" not in parameter.opts:
             yield f"- `{record[0]}`: {record[1]}"
 
 
@@ -103,7 +101,8 @@ def with_sections(page: str) -> str:
         begin, end = f"<!-- generated: {name} -->", f"<!-- end: {name} -->"
         before, found, rest = page.partition(begin)
         _, closed, after = rest.partition(end)
-        assert found and closed, f"the page has no section {name}"
+        assert found, f"the page has no section {name}"
+        assert closed, f"the section {name} has no end"
         page = f"{before}{begin}\n{table()}\n{end}{after}"
     return page
 

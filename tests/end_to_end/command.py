@@ -61,6 +61,10 @@ class Running:
         self._err = err
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def err(self) -> str:
         """What it has said on standard error until now."""
         return self._err.read_text()

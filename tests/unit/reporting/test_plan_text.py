@@ -101,7 +101,7 @@ def test_a_plan_without_changes_prints_the_fleets_and_says_so() -> None:
         FLEET        CHANGES  NODES      RATE  AT MOST  ENDS (UTC)
         fleet.train  .1         1/1  $0.400/h    $1.21  07-01 16:00
 
-        At most: if nobody ever looks again; disks included, bandwidth excluded;
+        At most: only if a loop destroys them; disks included, bandwidth excluded;
         enforced by: NOTHING: run gpu-shopper reconcile --install cron
         Plan: 0 to create, 0 to destroy, 0 to change, 1 kept, 0 unknown.
         $0.400/h -> $0.400/h, at most $1.21 until 2026-07-01 16:02 UTC
