@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from reconciler.model.mark import parse_mark
@@ -66,24 +66,25 @@ def fleet_summaries(
     after = _by_fleet(machines_after(decisions, creates, scene))
     need_of = {need.fleet.name: need for need in needs}
     declared = set(scene.desired.fleets) if scene.desired else set()
+    buying = Counter(create.slot.fleet for create in creates)
+    ending = Counter(entry.slot.fleet for entry in decisions.destroys)
     for name in sorted(declared | set(before) | set(after)):
         if not scene.request.covers_fleet(name):
             continue
         fleet = scene.fleet(name)
         lease = scene.leases.get(name)
         need = need_of.get(name)
-        bought = sum(1 for create in creates if create.slot.fleet == name)
         yield FleetSummary(
             fleet=name,
             target=fleet.nodes.target if fleet else 0,
             live=len(before.get(name, ())),
-            creates=bought,
-            destroys=sum(1 for entry in decisions.destroys if entry.slot.fleet == name),
-            unfilled=len(need.slots) - bought if need else 0,
+            creates=buying[name],
+            destroys=ending[name],
+            unfilled=len(need.slots) - buying[name] if need else 0,
             rate_before=hourly_burn_rate(before.get(name, ())),
             rate_after=hourly_burn_rate(after.get(name, ())),
             worst_case_usd=worst_case(after.get(name, ()), scene.now, tick),
-            ends_at=lease.ends_at if lease else None,
+            ends_at=planned_end(lease, scene.now) if lease else None,
             note=_note(need, declared=name in declared, documents=scene.desired is not None),
             command=f"gpu-shopper apply -renew fleet.{name}" if need and need.lease_ended else "",
         )

@@ -60,7 +60,7 @@ def test_a_new_fleet_shows_its_machines_and_ends_with_counts_money_and_next_step
     book = offer_book(offer("o1"), offer("o2", "0.41", region="de-berlin", country="DE"))
     value = compute_plan(
         desired(fleet(nodes=2)),
-        recorded_state(loop_last_seen=START),
+        recorded_state(loop_last_seen=START, loop_due_at=START + HOUR),
         observed(complete()),
         book,
         START,
@@ -69,8 +69,8 @@ def test_a_new_fleet_shows_its_machines_and_ends_with_counts_money_and_next_step
     assert shown(value) == page("""
         Plan for workspace demo, 2026-07-01 12:00 UTC
 
-        FLEET        CHANGES  NODES                RATE  AT MOST
-        fleet.train  +2         0/2  $0.000 -> $0.810/h    $3.27
+        FLEET        CHANGES  NODES                RATE  AT MOST  ENDS (UTC)
+        fleet.train  +2         0/2  $0.000 -> $0.810/h    $3.27  07-01 16:00
 
           + fleet.train[0] (new)  RTX4090:1  simulated nl-amsterdam/NL  offer o1
               $0.400/h  $0.400/GPU-h  ceiling $0.420/h
