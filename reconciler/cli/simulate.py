@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,13 @@ market_option = click.option(
 )
 
 
+def _finite(_: click.Context, param: click.Parameter, value: float) -> float:
+    """NaN is in no range and passes every check of one."""
+    if not math.isfinite(value):
+        raise click.BadParameter("it must be a finite number", param=param)
+    return value
+
+
 @click.group(cls=TerraformGroup)
 def simulate_group() -> None:
     """Make and move the simulated market, and read its bill."""
@@ -41,6 +49,7 @@ def simulate_group() -> None:
 @click.option(
     "--speed",
     type=click.FloatRange(min=0, min_open=True, max=1_000_000),
+    callback=_finite,
     default=1.0,
     metavar="N",
     help="Market seconds per real second (default: 1).",

@@ -13,6 +13,7 @@ def with_double_dashes(
 ) -> list[str]:
     """``-flag`` becomes ``--flag`` where the command has such a long flag and no such short one.
 
+    So does a word that is near no flag at all: click then names the long flag that was meant.
     Everything behind ``--`` stays as it is; with ``only_first`` everything behind the first word
     that is no flag does too, since it belongs to a subcommand.
     """
@@ -23,9 +24,12 @@ def with_double_dashes(
     for position, word in enumerate(arguments):
         if word == "--" or (only_first and not word.startswith("-")):
             return [*rewritten, *arguments[position:]]
-        flag = word.partition("=")[0]
-        single = word.startswith("-") and not word.startswith("--") and len(flag) > 2
-        rewritten.append(
-            f"-{word}" if single and flag not in known and f"-{flag}" in known else word
-        )
+        rewritten.append(f"-{word}" if _is_long(word.partition("=")[0], known) else word)
     return rewritten
+
+
+def _is_long(flag: str, known: set[str]) -> bool:
+    """Not ``-w``, ``-wh`` nor ``-5m``: those are short flags, several of them, and a value."""
+    if not flag.startswith("-") or flag.startswith("--") or len(flag) <= 2 or flag in known:
+        return False
+    return f"-{flag}" in known or (flag[1].isalpha() and flag[:2] not in {"-h", *known})

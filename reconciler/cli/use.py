@@ -16,6 +16,7 @@ from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import AddressType, DurationType
 from reconciler.cli.running import on_workspace
 from reconciler.cli.terminal import palette_for
+from reconciler.cli.terraform_flags import with_double_dashes
 from reconciler.model.exit_code import most_urgent
 
 if TYPE_CHECKING:
@@ -108,7 +109,25 @@ def ssh_config_command(directory: Path) -> int:
     return _code(report)
 
 
-@click.command(cls=TerraformCommand, context_settings={"ignore_unknown_options": True})
+class _RemoteCommand(TerraformCommand):
+    """What follows the address belongs to the machine (``ssh fleet.dev[0] df -h``).
+
+    Only ``-print`` right behind the address is ours, and ``--`` there is left out.
+    """
+
+    allow_interspersed_args = False
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        behind = 1 + next((at for at, word in enumerate(args) if not word.startswith("-")), 0)
+        first = args[behind : behind + 1]
+        if first in (["-print"], ["--print"]):
+            args = [*first, *args[:behind], *args[behind + 1 :]]
+        elif first == ["--"]:
+            args = [*args[:behind], *args[behind + 1 :]]
+        return click.Command.parse_args(self, ctx, with_double_dashes(self, args, only_first=True))
+
+
+@click.command(cls=_RemoteCommand)
 @click.argument("address", type=AddressType())
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("--print", "only_print", is_flag=True, help="Print the ssh command instead.")

@@ -27,11 +27,17 @@ _Block = TypeVar("_Block", bound=object)
 
 @dataclass(frozen=True, slots=True)
 class Declared(Generic[_Block]):
-    """A block and where it was written."""
+    """A block and where it was written.
+
+    ``gaps`` are those of its file (see ``ParsedDocument``). ``contested``: another block claims
+    the same place, so that this one may not be the one that stays.
+    """
 
     source: SourceDocument
     path: Path
     block: _Block
+    gaps: frozenset[Path] = frozenset()
+    contested: bool = False
 
     @property
     def place(self) -> str:
@@ -43,10 +49,19 @@ class Declared(Generic[_Block]):
         at = self.source.position_of((*self.path, *below), key=not below)
         return Problem(self.source.file, at.line, at.column, message, fix)
 
+    def may_hide(self, key: str) -> bool:
+        """Whether ``key`` may be meant here although the block does not have it."""
+        path = (*self.path, key)
+        return self.contested or any(path[:end] in self.gaps for end in range(len(path) + 1))
+
 
 @dataclass(slots=True)
 class Configuration:
-    """Everything the files say, and what is wrong between them (``problems``)."""
+    """Everything the files say, and what is wrong between them (``problems``).
+
+    ``repeated`` are the blocks of fleets that lost their place to another one. ``gaps`` are the
+    sections that may hold more than is here, ``()`` among them when a whole file may.
+    """
 
     first_file: str
     workspace: str = ""
@@ -57,20 +72,26 @@ class Configuration:
     defaults: Declared[FleetSettings] | None = None
     safety: Declared[SafetyBlock] | None = None
     state: Declared[StateBlock] | None = None
+    repeated: Sequence[Declared[FleetBlock] | Declared[FleetSettings]] = ()
+    gaps: frozenset[Path] = frozenset()
     problems: list[Problem] = field(default_factory=list)
 
+    def may_hide(self, section: str) -> bool:
+        """Whether more of ``section`` may be meant than could be read."""
+        return () in self.gaps or (section,) in self.gaps
 
-def gather(documents: Sequence[ParsedDocument]) -> Configuration:
-    """``documents`` as one, the first mention of a name winning; at least one is needed."""
-    problems: list[Problem] = []
-    _agreed(documents, "version", lambda document: document.version, "write version: 1", problems)
-    workspace = _agreed(
-        documents, "workspace", lambda document: document.workspace,
-        "write workspace: and a name for this configuration", problems,
-    )  # fmt: skip
-    return Configuration(
+
+def gather(documents: Sequence[ParsedDocument], *, all_read: bool = True) -> Configuration:
+    """``documents`` as one, the first mention of a name winning; at least one is needed.
+
+    ``all_read=False``: there are files beside them that could not be read.
+    """
+    gaps = frozenset(gap for document in documents for gap in document.gaps if len(gap) < 2)
+    configuration = Configuration(
         first_file=documents[0].source.file,
-        workspace=workspace or "",
+        gaps=gaps if all_read else gaps | {()},
+    )
+    GATHER_REST
         fleets=_joined(documents, "fleets", lambda document: document.fleets, problems),
         profiles=_joined(documents, "profiles", lambda document: document.profiles, problems),
         providers=_joined(documents, "providers", lambda document: document.providers, problems),

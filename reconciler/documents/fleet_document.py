@@ -4,43 +4,79 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from reconciler.documents.blocks import FleetDocument
 from reconciler.documents.secret_guard import looks_secret
-from reconciler.documents.yaml_source import Path, SourceDocument
-from reconciler.model.errors import DocumentError, EmptyDocuments
+from reconciler.documents.yaml_source import REFUSED, Path, SourceDocument
+from reconciler.model.errors import EmptyDocuments
 from reconciler.model.problem import Problem
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _HOLDS_TEXT_OF_USERS = ("env", "labels")
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedDocument:
-    """A file whose every key and value is allowed; what it means with others is not known yet."""
+    """A file as far as it could be understood; what it means with others is not known yet.
+
+    ``document`` holds what is valid. ``problems`` are those of this file alone, without those
+    that only follow from another one; ``unlisted`` counts further ones. ``gaps`` are the paths
+    (of the root, a section, a block or a field) where something stands that could not be
+    understood: from what ``document`` lacks there nothing follows.
+    """
 
     source: SourceDocument
     document: FleetDocument
+    problems: tuple[Problem, ...] = ()
+    unlisted: int = 0
+    gaps: frozenset[Path] = frozenset()
 
 
 def parse_document(source: SourceDocument) -> ParsedDocument:
-    """The blocks of ``source``. Raises DocumentError with all its problems in reading order.
+    """The blocks of ``source``, and what is wrong with them and in its YAML.
 
-    ``EmptyDocuments`` when there is nothing in it but comments.
+    Raises ``EmptyDocuments`` when there is nothing in it but comments.
     """
     if source.data is None:
         raise EmptyDocuments([_nothing_declared(source)])
-    problems = list(_secrets(source))
+    problems = [*source.problems, *_secrets(source)]
+    found: list[ErrorDetails] = []
     try:
         document = FleetDocument.model_validate(source.data)
+        if not source.problems:
+            return ParsedDocument(source, document, tuple(problems))
     except ValidationError as error:
-        from reconciler.documents.wording import problems_of
+        found = error.errors(include_url=False)
+    return _salvaged(source, problems, found)
 
-        problems += problems_of(source, error)
-    if problems:
-        raise DocumentError(sorted(problems, key=lambda found: (found.line, found.column)))
-    return ParsedDocument(source, document)
+
+def _salvaged(
+    source: SourceDocument, problems: list[Problem], found: list[ErrorDetails]
+) -> ParsedDocument:
+    from reconciler.documents.salvage import salvage
+    from reconciler.documents.wording import problems_of
+
+    incomplete = source.incomplete_mappings()
+    own = [each for each in found if not _follows_from_yaml(each, incomplete)]
+    worded, unlisted = problems_of(source, own)
+    document, gaps = salvage(source, found, incomplete)
+    return ParsedDocument(source, document, (*problems, *worded), unlisted, gaps)
+
+
+def _follows_from_yaml(found: ErrorDetails, incomplete: frozenset[Path]) -> bool:
+    """Whether a problem of the YAML explains this one: a refused value, or keys left out."""
+    if found["type"] == "extra_forbidden":
+        return False
+    if found["type"] == "missing":
+        return found["loc"][:-1] in incomplete
+    return found["input"] is REFUSED or (
+        found["type"] == "value_error" and found["loc"] in incomplete
+    )
 
 
 def _nothing_declared(source: SourceDocument) -> Problem:

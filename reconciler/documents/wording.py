@@ -8,11 +8,12 @@ allowed. Both are loaded only when something is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from reconciler.documents.problem_list import PROBLEMS_MAX
 from reconciler.documents.schema_walk import allowed_keys, kinds, object_with_key, schema_at
 from reconciler.documents.secret_guard import looks_secret
 from reconciler.model.problem import Problem
@@ -20,13 +21,10 @@ from reconciler.model.text import printable
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError as SchemaError
-    from pydantic import ValidationError
     from pydantic_core import ErrorDetails
 
     from reconciler.documents.yaml_source import Path, SourceDocument
 
-PROBLEMS_MAX: Final = 100
-"""Problems worded for one file; one more line says that there are more."""
 _ECHO_LENGTH: Final = 60
 _MESSAGE_LENGTH: Final = 400
 _SECRET_TRACE: Final = 8  # so much of a value inside a message counts as showing it
@@ -45,36 +43,53 @@ _INSTEAD: Final = {
 }
 
 
-def problems_of(source: SourceDocument, error: ValidationError) -> list[Problem]:
-    """One problem for each thing that pydantic refused, in reading order, at most 101."""
-    places = [(_place(source, found), found) for found in error.errors(include_url=False)]
-    places.sort(key=lambda entry: (entry[0], str(entry[1]["loc"])))
-    problems = [_problem(source, place, found) for place, found in places[:PROBLEMS_MAX]]
-    if len(places) > PROBLEMS_MAX:
-        line, column = places[PROBLEMS_MAX][0]
-        more = f"{len(places) - PROBLEMS_MAX} more problems are not listed"
-        problems.append(Problem(source.file, line, column, more))
-    return problems
+def problems_of(
+    source: SourceDocument, found: Sequence[ErrorDetails]
+) -> tuple[list[Problem], int]:
+    """What pydantic refused, each thing once, in reading order: the first 101, and how many more.
+
+    More than 100 are not listed for a file: to word tens of thousands takes many seconds.
+    """
+    places: dict[tuple[object, ...], tuple[tuple[int, int], ErrorDetails]] = {}
+    for each in found:
+        place = _place(source, each)
+        # Behind aliases the same text is refused again and again, at the same place.
+        places.setdefault((place, each["type"], each["msg"], each["loc"][-1:]), (place, each))
+    ordered = sorted(places.values(), key=lambda entry: (entry[0], str(entry[1]["loc"])))
+    problems = [_problem(source, place, each) for place, each in ordered[: PROBLEMS_MAX + 1]]
+    return problems, len(ordered) - len(problems)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """``did you mean X?`` for the most similar of ``allowed``; empty when none is similar."""
-    close = get_close_matches(word[:100], [str(other) for other in allowed], 1)
-    return f"did you mean {close[0]}?" if close else ""
+    close = _most_similar(word, allowed)
+    return f"did you mean {close}?" if close else ""
 
 
-def _path(found: ErrorDetails) -> Path:
+def key_meant(unknown: Path) -> str:
+    """The key that the unknown one at this path may stand for or belong into; empty if unclear."""
+    parent, key = schema_at(unknown[:-1]), str(unknown[-1])
+    return object_with_key(parent, key) or _most_similar(key, allowed_keys(parent))
+
+
+def path_of(found: ErrorDetails) -> Path:
+    """The path of the value, or of the key, that was refused."""
     loc = found["loc"]
-    return loc[:-1] if _is_about_key(found) else loc
+    return loc[:-1] if is_about_name(found) else loc
 
 
-def _is_about_key(found: ErrorDetails) -> bool:
+def is_about_name(found: ErrorDetails) -> bool:
+    """Whether a key of the user's own choice was refused, not the value behind it."""
     return found["type"] != "extra_forbidden" and found["loc"][-1:] == (_KEY_MARK,)
 
 
+def _most_similar(word: str, allowed: Iterable[str]) -> str:
+    return next(iter(get_close_matches(word[:100], [str(other) for other in allowed], 1)), "")
+
+
 def _place(source: SourceDocument, found: ErrorDetails) -> tuple[int, int]:
-    at_key = found["type"] == "extra_forbidden" or _is_about_key(found)
-    position = source.position_of(_path(found), key=at_key)
+    at_key = found["type"] == "extra_forbidden" or is_about_name(found)
+    position = source.position_of(path_of(found), key=at_key)
     return position.line, position.column
 
 
@@ -84,7 +99,7 @@ def _problem(source: SourceDocument, place: tuple[int, int], found: ErrorDetails
     elif found["type"] == "value_error":
         message, fix = _own_words(found)
     else:
-        message, fix = _structural(_path(found), found["input"], missing=found["type"] == "missing")
+        message, fix = _structural(path_of(found), found["input"], missing=found["type"] == "missing")
     return Problem(
         source.file, *place, printable(message, _MESSAGE_LENGTH), printable(fix, _MESSAGE_LENGTH)
     )
@@ -94,7 +109,7 @@ def _problem(source: SourceDocument, place: tuple[int, int], found: ErrorDetails
 
 
 def _own_words(found: ErrorDetails) -> tuple[str, str]:
-    path, value = _path(found), found["input"]
+    path, value = path_of(found), found["input"]
     said = str(found["ctx"]["error"])
     shown = isinstance(value, str) and value[:_SECRET_TRACE] in said
     if shown and looks_secret(_last_key(path), value):

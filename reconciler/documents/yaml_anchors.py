@@ -17,12 +17,14 @@ class Anchor:
     """An anchored node; ``size`` counts its expanded nodes, ``height`` its levels of nesting.
 
     ``closed`` is false while the node is still being read: an alias to it now is a cycle.
+    ``doubtful``: another anchor has the same name, so that an alias may mean either.
     """
 
     node: ScalarNode | CollectionNode
     size: int = 1
     height: int = 0
     closed: bool = True
+    doubtful: bool = False
 
     def close(self, size: int, height: int) -> None:
         self.size, self.height, self.closed = size, height, True
@@ -39,6 +41,7 @@ class AnchorBook:
     def define(self, name: str, anchor: Anchor, position: Position) -> Anchor:
         first = self._anchors.get(name)
         if first is not None:
+            anchor.doubtful = True
             self._problems.report(
                 position,
                 f"anchor &{printable(name, ECHO_LENGTH)} is defined twice,"
@@ -49,7 +52,7 @@ class AnchorBook:
         return anchor
 
     def use(self, name: str, position: Position) -> Anchor | None:
-        """The anchor that alias ``name`` stands for; None after a problem was reported."""
+        """The anchor that alias ``name`` stands for; None after a problem with it was reported."""
         self._alias_count += 1
         if self._alias_count > ALIASES_MAX:
             self._problems.stop(
@@ -70,4 +73,4 @@ class AnchorBook:
                 "remove the alias",
             )
             anchor = None
-        return anchor
+        return None if anchor is None or anchor.doubtful else anchor

@@ -7,6 +7,7 @@ them runs here: only the event stream is used, and every event passes the rules 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +20,6 @@ from reconciler.documents.yaml_anchors import Anchor, AnchorBook
 from reconciler.documents.yaml_nodes import (
     AliasNode,
     CollectionNode,
-    MappingEntry,
     MappingNode,
     Node,
     Position,
@@ -27,11 +27,8 @@ from reconciler.documents.yaml_nodes import (
     SequenceNode,
 )
 from reconciler.documents.yaml_scalars import RefusedScalar, resolve_plain
-from reconciler.documents.yaml_syntax import (
-    describe_yaml_error,
-    position_of_event,
-    written_between,
-)
+from reconciler.documents.yaml_syntax import describe_yaml_error, place_of_event
+from reconciler.model.problem import Problem
 from reconciler.model.text import printable
 
 # Limits of RELIABILITY.md, "Default limits to ship".
@@ -40,47 +37,50 @@ NODES_MAX: Final = 100_000
 SCALAR_BYTES_MAX: Final = 64 * 1024
 # Same events, same limits, five times slower: for systems where PyYAML has no C extension.
 FASTEST_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
-def build_tree(file: str, text: str, *, loader: Any = FASTEST_LOADER) -> tuple[Node | None, int]:
-    """The tree of the one document in ``text`` (None when empty), and its expanded node count.
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One document. ``root`` is None when it is empty; aliases count as what they expand to.
 
-    Raises DocumentError with every problem that one pass finds, in reading order; a syntax error
-    or a limit ends the pass.
+    ``problems`` are in reading order; what they are about is marked in the tree as refused or
+    incomplete, and the rest of the tree is as written.
+    """
+
+    root: Node | None
+    node_count: int
+    problems: tuple[Problem, ...]
+
+
+def build_tree(file: str, text: str, *, loader: Any = FASTEST_LOADER) -> Tree:
+    """The tree of the one document in ``text``, with every problem that does not end the reading.
+
+    Raises DocumentError, with all problems found so far, at a syntax error or a limit.
     """
     problems = ProblemList(file)
     guard = _Guard(text, problems)
     for event in _read_events(file, text, problems, loader):
         guard.take(event)
-    problems.raise_found()
-    return guard.root, guard.node_count
+    return Tree(guard.root, guard.node_count, problems.found())
 
 
 def _read_events(file: str, text: str, problems: ProblemList, loader: Any) -> Iterator[yaml.Event]:
-    """The parser's events up to its first syntax error, which becomes a problem."""
+    """The parser's events up to its first syntax error, which becomes a DocumentError."""
     try:
         yield from yaml.parse(text, Loader=loader)
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        problems.add(describe_yaml_error(file, text, error))
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """A key that waits for its value; ``name`` None when the key was refused."""
-
-    name: str | None
-    position: Position
+        problems.stop_with(describe_yaml_error(file, text, error))
 
 
 @dataclass(slots=True)
 class _Frame:
-    """A collection that is still open. ``secret``: what stands inside is never echoed."""
+    """A collection that is still open; ``key`` is the one that waits for its value."""
 
     node: CollectionNode
     nodes_before: int
-    secret: bool
     anchor: Anchor | None = None
-    key: _Key | None = None
+    key: ScalarNode | None = None
     height: int = 0
 
 
@@ -97,54 +97,58 @@ class _Guard:
         self._documents = 0
 
     def take(self, event: yaml.Event) -> None:
-        position = position_of_event(event, self._text)
         if isinstance(event, yaml.ScalarEvent):
-            self._take_scalar(event, position)
+            self._take_scalar(event)
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._open_collection(event, position)
+            self._open_collection(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             self._close_collection()
         elif isinstance(event, yaml.AliasEvent):
-            self._take_alias(event, position)
+            self._take_alias(event)
         elif isinstance(event, yaml.DocumentStartEvent):
-            self._open_document(position)
+            self._open_document(event)
 
     # --- events ---------------------------------------------------------------------------------
 
-    def _open_document(self, position: Position) -> None:
+    def _open_document(self, event: yaml.DocumentStartEvent) -> None:
         self._documents += 1
         if self._documents > 1:
             self._problems.stop(
-                position, "one document expected in a file, a second one begins here",
+                Position(*place_of_event(event, self._text)),
+                "one document expected in a file, a second one begins here",
                 "move it to a file of its own, named *.fleets.yaml",
-            )  # fmt: skip
+            )
 
-    def _take_scalar(self, event: yaml.ScalarEvent, position: Position) -> None:
-        self._count_nodes(1, position)
-        self._refuse_tag(event.tag, position)
-        # The marks of an anchored scalar include the anchor.
-        raw = event.value if event.anchor else written_between(event, self._text)
+    def _take_scalar(self, event: yaml.ScalarEvent) -> None:
+        line, column = place_of_event(event, self._text)
         # A plain scalar is implicit in its first form only: that is how PyYAML marks "unquoted".
-        node = ScalarNode(position, event.value, raw, plain=bool(event.implicit[0]))
+        node = ScalarNode(line, column, event.value, event.value, bool(event.implicit[0]))
+        self._count_nodes(1, node)
         self._check_scalar(node)
+        if event.tag is not None:
+            self._refuse_tag(event.tag, node)
         if event.anchor:
-            self._anchors.define(event.anchor, Anchor(node), position)
+            self._anchors.define(event.anchor, Anchor(node), node.position)
         self._attach(node)
 
-    def _open_collection(self, event: yaml.CollectionStartEvent, position: Position) -> None:
+    def _open_collection(self, event: yaml.CollectionStartEvent) -> None:
+        line, column = place_of_event(event, self._text)
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        node: CollectionNode
+        node = MappingNode(line, column) if is_mapping else SequenceNode(line, column)
         if len(self._frames) >= DEPTH_MAX:
             self._problems.stop(
-                position, f"level {DEPTH_MAX + 1} of nesting; at most {DEPTH_MAX} are allowed",
+                node.position,
+                f"level {DEPTH_MAX + 1} of nesting; at most {DEPTH_MAX} are allowed",
                 "nest less deeply",
-            )  # fmt: skip
-        before = self.node_count
-        self._count_nodes(1, position)
-        self._refuse_tag(event.tag, position)
-        is_mapping = isinstance(event, yaml.MappingStartEvent)
-        node = MappingNode(position) if is_mapping else SequenceNode(position)
-        frame = _Frame(node, before, self._in_secret())
+            )
+        frame = _Frame(node, self.node_count)
+        self._count_nodes(1, node)
+        if event.tag is not None:
+            self._refuse_tag(event.tag, node)
         if event.anchor:
-            frame.anchor = self._anchors.define(event.anchor, Anchor(node, closed=False), position)
+            anchor = Anchor(node, closed=False)
+            frame.anchor = self._anchors.define(event.anchor, anchor, node.position)
         self._frames.append(frame)
 
     def _close_collection(self) -> None:
@@ -154,58 +158,74 @@ class _Guard:
             frame.anchor.close(self.node_count - frame.nodes_before, height)
         self._attach(frame.node, height)
 
-    def _take_alias(self, event: yaml.AliasEvent, position: Position) -> None:
-        anchor = self._anchors.use(event.anchor or "", position)
+    def _take_alias(self, event: yaml.AliasEvent) -> None:
+        unknown = ScalarNode(*place_of_event(event, self._text), None, "", refused=True)
+        anchor = self._anchors.use(event.anchor or "", unknown.position)
         if anchor is None:
-            self._count_nodes(1, position)
-            self._attach(ScalarNode(position, None, "", refused=True))
+            self._count_nodes(1, unknown)
+            self._attach(unknown)
             return
+        node = AliasNode(unknown.line, unknown.column, anchor.node)
         if len(self._frames) + anchor.height > DEPTH_MAX:
             self._problems.stop(
-                position, f"this alias expands to more than {DEPTH_MAX} levels of nesting",
+                node.position,
+                f"this alias expands to more than {DEPTH_MAX} levels of nesting",
                 "nest less deeply",
-            )  # fmt: skip
-        self._count_nodes(anchor.size, position)
-        self._attach(AliasNode(position, anchor.node), anchor.height)
+            )
+        self._count_nodes(anchor.size, node)
+        self._attach(node, anchor.height)
 
     # --- rules ----------------------------------------------------------------------------------
 
-    def _count_nodes(self, count: int, position: Position) -> None:
+    def _count_nodes(self, count: int, node: Node) -> None:
         self.node_count += count
         if self.node_count > NODES_MAX:
             self._problems.stop(
-                position, f"the document expands to more than {NODES_MAX:,} nodes",
+                node.position, f"the document expands to more than {NODES_MAX:,} nodes",
                 "split it, and repeat less through aliases",
             )  # fmt: skip
 
-    def _refuse_tag(self, tag: str | None, position: Position) -> None:
-        if tag is not None:
-            shown = printable(tag.replace("tag:yaml.org,2002:", "!!"), ECHO_LENGTH)
-            self._problems.report(position, f"tag {shown}: tags are refused", "remove the tag")
+    def _refuse_tag(self, tag: str, node: ScalarNode | CollectionNode) -> None:
+        node.refused = True
+        shown = printable(tag.replace("tag:yaml.org,2002:", "!!"), ECHO_LENGTH)
+        self._problems.report(node.position, f"tag {shown}: tags are refused", "remove the tag")
 
     def _check_scalar(self, node: ScalarNode) -> None:
-        text = str(node.value)
-        size = len(text.encode("utf-8", "surrogatepass"))
-        if size > SCALAR_BYTES_MAX:
-            self._refuse(
-                node, f"a value of {size:,} bytes; at most {SCALAR_BYTES_MAX:,} are allowed",
-                "keep long text in a file of its own",
-            )  # fmt: skip
-        elif not node.plain:
-            if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
-                self._refuse(node, "an escape for NUL or half a surrogate pair", "remove it")
-        else:
+        text = node.raw
+        # A character has at most 4 bytes: only long text needs to be counted exactly.
+        if len(text) > SCALAR_BYTES_MAX // 4 and self._is_too_long(node):
+            return
+        if node.plain:
             value = resolve_plain(text)
             if isinstance(value, RefusedScalar):
                 self._refuse_plain(node, text, value)
             else:
                 node.value = value
+        elif _UNREADABLE.search(text):
+            self._refuse(node, "an escape for NUL or half a surrogate pair", "remove it")
+
+    def _is_too_long(self, node: ScalarNode) -> bool:
+        size = len(node.raw.encode("utf-8", "surrogatepass"))
+        if size > SCALAR_BYTES_MAX:
+            self._refuse(
+                node, f"a value of {size:,} bytes; at most {SCALAR_BYTES_MAX:,} are allowed",
+                "keep long text in a file of its own",
+            )  # fmt: skip
+        return node.refused
 
     def _refuse_plain(self, node: ScalarNode, text: str, refused: RefusedScalar) -> None:
         if self._in_secret() or looks_secret("", text):
             self._refuse(node, refused.reason, "put it in quotes if it is text")
         else:
             self._refuse(node, f"{printable(text, ECHO_LENGTH)}: {refused.reason}", refused.fix)
+
+    def _in_secret(self) -> bool:
+        """Whether what comes next stands under a key that names a secret, at any level."""
+        return any(frame.key and names_secret(frame.key.raw) for frame in self._frames)
+
+    def _refuse(self, node: ScalarNode, message: str, fix: str) -> None:
+        node.refused = True
+        self._problems.report(node.position, message, fix)
 
     # --- the tree -------------------------------------------------------------------------------
 
@@ -214,43 +234,64 @@ class _Guard:
             self.root = node
             return
         frame = self._frames[-1]
-        frame.height = max(frame.height, height)
+        if height > frame.height:
+            frame.height = height
         if isinstance(frame.node, SequenceNode):
             frame.node.items.append(node)
         elif frame.key is None:
             frame.key = self._read_key(frame.node, node)
         else:
-            if frame.key.name is not None:
-                frame.node.entries[frame.key.name] = MappingEntry(frame.key.position, node)
+            if not frame.key.refused:
+                frame.node.keys[frame.key.raw] = frame.key
+                frame.node.values[frame.key.raw] = node
             frame.key = None
 
-    def _read_key(self, mapping: MappingNode, node: Node) -> _Key:
-        """The key that ``node`` stands for, without a name when it was refused."""
-        position = node.position
+    def _read_key(self, mapping: MappingNode, node: Node) -> ScalarNode:
+        """The key that ``node`` stands for; a refused one, whose value is left out, if it is none.
+
+        The refused one is never ``node`` itself, which an alias may use in another place.
+        """
+        raw = node.raw if isinstance(node, ScalarNode) else ""
+        if not self._is_key(node):
+            mapping.incomplete = True
+        elif raw in mapping.values:
+            self._refuse_second(mapping, node, raw)
+        else:
+            assert isinstance(node, ScalarNode)
+            return node
+        return ScalarNode(node.line, node.column, None, raw, refused=True)
+
+    def _is_key(self, node: Node) -> bool:
+        """Whether ``node`` is text that names something; else a problem is reported."""
         if not isinstance(node, ScalarNode):
             self._problems.report(
-                position, "a key must be text, not a list, mapping or alias", "write the key out"
-            )
-        elif node.refused:
-            pass
-        elif not isinstance(node.value, str):
+                node.position, "a key must be text, not a list, mapping or alias",
+                "write the key out",
+            )  # fmt: skip
+            return False
+        if node.refused:
+            return False
+        if not isinstance(node.value, str):
             self._refuse_other_key(node)
-        elif node.plain and node.value == "<<":
+            return False
+        if node.plain and node.value == "<<":
             self._problems.report(
-                position, "the merge key << is refused: it can override safety fields unseen",
+                node.position, "the merge key << is refused: it can override safety fields unseen",
                 "use profiles and `extends`",
             )  # fmt: skip
-        elif node.value in mapping.entries:
-            first = mapping.entries[node.value].key_position.line
-            self._problems.report(
-                position,
-                f"key {_shown_key(node.value)} stands twice in one mapping:"
-                f" in line {first} and in line {position.line}",
-                "remove or rename one of them",
-            )
-        else:
-            return _Key(node.value, position)
-        return _Key(None, position)
+            return False
+        return True
+
+    def _refuse_second(self, mapping: MappingNode, node: Node, name: str) -> None:
+        """Which of two equal keys is meant cannot be known: the value of neither is read."""
+        first, value = mapping.keys[name], mapping.values[name]
+        mapping.values[name] = ScalarNode(value.line, value.column, None, "", refused=True)
+        self._problems.report(
+            node.position,
+            f"key {_shown_key(name)} stands twice in one mapping:"
+            f" in line {first.line} and in line {node.line}",
+            "remove or rename one of them",
+        )
 
     def _refuse_other_key(self, node: ScalarNode) -> None:
         if node.value is None:
@@ -261,19 +302,6 @@ class _Guard:
         self._problems.report(
             node.position, f"key {shown} is read as {kind}; a key must be text", f'write "{shown}"'
         )
-
-    def _in_secret(self) -> bool:
-        """Whether what comes next stands under a key that names a secret, at any level."""
-        if not self._frames:
-            return False
-        frame = self._frames[-1]
-        name = frame.key.name if frame.key else None
-        return frame.secret or (name is not None and names_secret(name))
-
-    def _refuse(self, node: ScalarNode, message: str, fix: str) -> None:
-        node.refused = True
-        node.value = None
-        self._problems.report(node.position, message, fix)
 
 
 def _shown_key(name: str) -> str:

@@ -20,10 +20,24 @@ class Position:
 
 
 @dataclass(slots=True)
-class ScalarNode:
-    """One value. ``refused`` means that a problem was reported and ``value`` says nothing."""
+class _Placed:
+    """Line and column are plain numbers: of 10 000 places at most a few are ever asked for."""
 
-    position: Position
+    line: int
+    column: int
+
+    @property
+    def position(self) -> Position:
+        return Position(self.line, self.column)
+
+
+@dataclass(slots=True)
+class ScalarNode(_Placed):
+    """One value. ``raw`` is its text before it was given a type, without quotes.
+
+    ``refused`` means that a problem was reported and ``value`` says nothing.
+    """
+
     value: Scalar
     raw: str
     plain: bool = True
@@ -31,29 +45,31 @@ class ScalarNode:
 
 
 @dataclass(slots=True)
-class SequenceNode:
-    position: Position
+class SequenceNode(_Placed):
+    """``refused`` means that a problem was reported and ``items`` may mean something else."""
+
     items: list[Node] = field(default_factory=list)
+    refused: bool = False
 
 
 @dataclass(slots=True)
-class MappingNode:
-    position: Position
-    entries: dict[str, MappingEntry] = field(default_factory=dict)
+class MappingNode(_Placed):
+    """``keys`` and ``values`` by name. ``refused`` is as in a sequence.
+
+    ``incomplete`` means that a key was refused, so that a name which is not here may be meant.
+    """
+
+    keys: dict[str, ScalarNode] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
+    refused: bool = False
+    incomplete: bool = False
 
 
 @dataclass(slots=True)
-class AliasNode:
+class AliasNode(_Placed):
     """A use of an anchor: the place of the use, the content of the anchor."""
 
-    position: Position
     target: ScalarNode | CollectionNode
-
-
-@dataclass(frozen=True, slots=True)
-class MappingEntry:
-    key_position: Position
-    value: Node
 
 
 CollectionNode: TypeAlias = SequenceNode | MappingNode

@@ -27,6 +27,7 @@ _NUMBER = re.compile(
 _OTHER_BASE = re.compile(r"[-+]?0(?:x[0-9a-fA-F]+|o[0-7]+)")
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _LEADING_ZERO = re.compile(r"0[0-9]")
+_BEGINS_NUMBERS: Final = frozenset("0123456789+-.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ def resolve_plain(text: str) -> Scalar | RefusedScalar:
     """
     if text in _WORDS:
         return _WORDS[text]
+    if text[0] not in _BEGINS_NUMBERS:
+        return text
     if _NOT_FINITE.fullmatch(text):
         return RefusedScalar("not a finite number", "write a finite number")
     if _OTHER_BASE.fullmatch(text):

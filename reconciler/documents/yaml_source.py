@@ -1,72 +1,84 @@
 """The strict YAML reader: bytes in, plain data with places out.
 
 The one door to documents written by people. The steps: size and encoding (``yaml_text``), events
-within limits (``yaml_guard``), YAML 1.2 scalars (``yaml_scalars``), and here the data with the
-line and column of every key and value. Meaning (schema, vocabulary) is ``fleet_document``'s.
+within limits (``yaml_guard``), YAML 1.2 scalars (``yaml_scalars``), and here the data; line and
+column of a key or value are looked up when they are asked for. Meaning (schema, vocabulary) is
+``fleet_document``'s.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from reconciler.documents.capped_file import read_capped
 from reconciler.documents.yaml_guard import build_tree
-from reconciler.documents.yaml_nodes import AliasNode, MappingNode, Node, Position, ScalarNode
+from reconciler.documents.yaml_nodes import (
+    AliasNode,
+    CollectionNode,
+    MappingNode,
+    Node,
+    Position,
+    ScalarNode,
+)
 from reconciler.documents.yaml_scalars import Scalar
 from reconciler.documents.yaml_text import decode_document
+from reconciler.model.errors import DocumentError
+from reconciler.model.problem import Problem
 
-__all__ = ["Data", "KeyAndValue", "Path", "Position", "SourceDocument", "read_capped",
-           "read_document"]  # fmt: skip
+__all__ = ["REFUSED", "Data", "Path", "Position", "Refused", "SourceDocument", "read_capped",
+           "read_document", "read_what_can_be"]  # fmt: skip
 
-Data: TypeAlias = "Scalar | list[Data] | dict[str, Data]"
+
+class Refused:
+    """What stands in the data for a value that was refused; no block accepts it."""
+
+
+REFUSED: Final = Refused()
+Data: TypeAlias = "Scalar | Refused | list[Data] | dict[str, Data]"
 Path: TypeAlias = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class KeyAndValue:
-    """Where a key and its value stand. ``key`` is None for list items and for the root.
-
-    ``raw`` is the scalar's text as written, quotes included (not for an anchored scalar), None
-    for lists and mappings. It may be a secret: ask ``secret_guard.looks_secret`` before echoing.
-    """
-
-    key: Position | None
-    value: Position
-    raw: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class SourceDocument:
-    """One document of plain data, and where each part of it was written.
+    """One document of plain data that knows where each part of it was written.
 
     ``data`` holds str, int, bool, None, Decimal, list and dict, never a shared part: what an
-    alias stands for is copied. It is None for an empty document. ``positions`` maps each path
-    from the root ``()``; behind an alias they lead to the anchor, where the text can be changed.
-    ``nodes`` is the expanded node count, for a limit over many files.
+    alias stands for is copied. It is None for an empty document. ``nodes`` is the expanded node
+    count, for a limit over many files. ``problems`` are those of the YAML itself, in reading
+    order: ``REFUSED`` stands in ``data`` for the values they are about, and keys that are none
+    are left out.
     """
 
     file: str
     data: Data
-    positions: Mapping[Path, KeyAndValue]
     nodes: int
+    problems: tuple[Problem, ...]
+    root: Node | None = field(repr=False)
 
     def position_of(self, path: Path, *, key: bool = False) -> Position:
         """Where ``path`` stands, or else its nearest parent that exists; never raises.
 
-        ``key=True`` gives the place of the key where there is one.
+        ``key=True`` gives the place of the key where there is one. Behind an alias the places are
+        those of the anchor, where the text can be changed.
         """
-        for length in range(len(path), -1, -1):
-            found = self.positions.get(path[:length])
-            if found is not None:
-                return found.key if key and found.key else found.value
-        return Position(1, 1)
+        if self.root is None:
+            return Position(1, 1)
+        at_key: ScalarNode | None = None
+        node = self.root
+        for step in path:
+            below = _below(node, step)
+            if below is None:
+                break
+            at_key, node = below
+        return at_key.position if key and at_key else node.position
 
-    def raw_at(self, path: Path) -> str | None:
-        """The scalar at ``path`` as written; None where there is no scalar."""
-        found = self.positions.get(path)
-        return found.raw if found else None
+    def incomplete_mappings(self) -> frozenset[Path]:
+        """The mappings in which a key was refused: what they seem to lack may be meant there."""
+        if not self.problems or self.root is None:
+            return frozenset()
+        return frozenset(_incomplete(self.root, ()))
 
 
 def read_document(file: str, raw_bytes: bytes) -> SourceDocument:
@@ -75,26 +87,60 @@ def read_document(file: str, raw_bytes: bytes) -> SourceDocument:
     Raises DocumentError, and nothing else for any bytes, with all problems that one pass can
     find. An empty document is not an error here (bad input 20 needs the state to decide).
     """
-    root, nodes = build_tree(file, decode_document(file, raw_bytes))
-    positions: dict[Path, KeyAndValue] = {}
-    data = _unfold(root, None, (), positions) if root is not None else None
-    return SourceDocument(file, data, positions, nodes)
+    source = read_what_can_be(file, raw_bytes)
+    if source.problems:
+        raise DocumentError(source.problems)
+    return source
 
 
-def _unfold(
-    node: Node, key: Position | None, path: Path, positions: dict[Path, KeyAndValue]
-) -> Data:
-    """Data of ``node``; notes its places. The guard bounds the recursion to 64 levels."""
-    place = node.position
-    if isinstance(node, AliasNode):
-        node = node.target
-    if isinstance(node, ScalarNode):
-        positions[path] = KeyAndValue(key, place, node.raw)
-        return node.value
-    positions[path] = KeyAndValue(key, place, None)
-    if isinstance(node, MappingNode):
-        return {
-            name: _unfold(entry.value, entry.key_position, (*path, name), positions)
-            for name, entry in node.entries.items()
-        }
-    return [_unfold(item, None, (*path, index), positions) for index, item in enumerate(node.items)]
+def read_what_can_be(file: str, raw_bytes: bytes) -> SourceDocument:
+    """As ``read_document``, but raises only what ends the reading: syntax, encoding and limits.
+
+    The caller must look at ``problems``: with any, the document must not be used.
+    """
+    tree = build_tree(file, decode_document(file, raw_bytes))
+    data = _data_of(tree.root) if tree.root is not None else None
+    return SourceDocument(file, data, tree.node_count, tree.problems, tree.root)
+
+
+def _data_of(node: Node) -> Data:
+    """Plain data of ``node``. The guard bounds the recursion to 64 levels."""
+    target = _content(node)
+    if target.refused:
+        return REFUSED
+    if isinstance(target, ScalarNode):
+        return target.value
+    if isinstance(target, MappingNode):
+        return {name: _data_of(value) for name, value in target.values.items()}
+    return [_data_of(item) for item in target.items]
+
+
+def _content(node: Node) -> ScalarNode | CollectionNode:
+    return node.target if isinstance(node, AliasNode) else node
+
+
+def _below(node: Node, step: str | int) -> tuple[ScalarNode | None, Node] | None:
+    """The key (of a mapping) and the value that one step of a path leads to."""
+    content = _content(node)
+    if isinstance(content, ScalarNode):
+        return None
+    if isinstance(content, MappingNode):
+        found = isinstance(step, str) and step in content.values
+        return (content.keys[str(step)], content.values[str(step)]) if found else None
+    if isinstance(step, int) and 0 <= step < len(content.items):
+        return None, content.items[step]
+    return None
+
+
+def _incomplete(node: Node, path: Path) -> Iterator[Path]:
+    content = _content(node)
+    if isinstance(content, ScalarNode) or content.refused:
+        return
+    if isinstance(content, MappingNode):
+        if content.incomplete:
+            yield path
+        for name, value in content.values.items():
+            yield from _incomplete(value, (*path, name))
+    else:
+        for index, item in enumerate(content.items):
+            yield from _incomplete(item, (*path, index))

@@ -131,19 +131,13 @@ def _without_place(file: str, error: Exception) -> Problem:
     )  # fmt: skip
 
 
-def position_of_event(event: yaml.Event, text: str) -> Position:
-    """Where an event begins. At the end of the text libyaml counts a line that is not there."""
+def place_of_event(event: yaml.Event, text: str) -> tuple[int, int]:
+    """Line and column of an event. At the end of the text libyaml counts a line too many."""
     mark: Any = event.start_mark  # the stubs know two unrelated kinds of mark, and None
     if mark.index >= len(text):
-        return position_at(text, len(text))
-    return Position(mark.line + 1, mark.column + 1)
-
-
-def written_between(event: yaml.Event, text: str) -> str:
-    """The text that an event was read from."""
-    start: Any = event.start_mark
-    end: Any = event.end_mark
-    return text[start.index : end.index]
+        end = position_at(text, len(text))
+        return end.line, end.column
+    return mark.line + 1, mark.column + 1
 
 
 def _index(mark: yaml.Mark | None, text: str) -> int:

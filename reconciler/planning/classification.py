@@ -71,7 +71,10 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     known = {_identity(mark) for mark in (*recorded.instances, *recorded.intents)}
     for key, found in sorted(seen.items()):
         if key not in taken:
-            result.strangers.append(_stranger(found, recorded, known))
+            stranger = _stranger(found, recorded, known)
+            result.strangers.append(stranger)
+            if stranger.kind == "orphaned" and found.label is not None:
+                known.add(_identity(found.label))  # a second one under this mark is a duplicate
     return result
 
 

@@ -296,6 +296,8 @@ def _decide_found_intent(
         ),
         created_at=intent.begun_at,
     )
+    if intent.watched_until is not None and not scene.has_complete_listing(intent.provider):
+        return  # a late arrival is destroyed as orphaned, which needs a whole listing (I5)
     decisions.adopts.append(Adopt(record, instance))
     if intent.watched_until is not None:
         decisions.destroys.append(

@@ -1,4 +1,4 @@
-"""Which offers a fleet may take, why the others not, and the cheapest way to fill its slots."""
+"""Which offers a fleet may take, in which order, and why not the others."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class OfferMatch:
 
 def match_offers(fleet: Fleet, offers: Iterable[Offer]) -> OfferMatch:
     """Filter and rank; the order of ``offers`` does not matter."""
-    tests = _tests(fleet)
+    tests = refusal_tests(fleet)
     ranked: list[RankedOffer] = []
     rejections: dict[str, int] = defaultdict(int)
     for offer in offers:
@@ -76,7 +76,7 @@ def _alternative(wanted: Sequence[GpuRequirement], offer: Offer) -> int | None:
     return None
 
 
-def _tests(fleet: Fleet) -> list[tuple[str, Callable[[Offer], bool]]]:
+def refusal_tests(fleet: Fleet) -> list[tuple[str, Callable[[Offer], bool]]]:
     """The constraints that the fleet really states, in the order in which they are reported."""
     where, rules, resources = fleet.where, fleet.offers, fleet.resources
     kind = "spot" if fleet.spot else "on-demand"
@@ -156,58 +156,3 @@ def _too_dear(fleet: Fleet, offer: Offer, rate: Decimal) -> str:
     if fleet.max_node_hour_usd is not None and rate > fleet.max_node_hour_usd:
         return "above max_node_hour_usd"
     return ""
-
-
-class Stock:
-    """How much of each capacity is left while one plan is made: nothing is promised twice."""
-
-    def __init__(self) -> None:
-        self._taken: dict[tuple[str, str], int] = defaultdict(int)
-
-    def left(self, offer: Offer) -> int:
-        return offer.stock - self._taken[offer.provider, offer.capacity_key]
-
-    def take(self, offer: Offer) -> None:
-        self._taken[offer.provider, offer.capacity_key] += 1
-
-
-def choose_offers(
-    match: OfferMatch, count: int, stock: Stock, *, alike: GpuKind | None, ordered: bool
-) -> list[RankedOffer]:
-    """The cheapest like nodes for ``count`` slots, at most ``count``, taken from ``stock``.
-
-    ``alike`` fixes the kind where machines of the fleet already run. Otherwise the kind that
-    fills most slots wins; among those the first alternative with ``ordered``, else the cheapest
-    in total.
-    """
-    kinds: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
-    for entry in match.ranked:
-        if alike is None or entry.kind == alike:
-            kinds[entry.kind].append(entry)
-    best: list[RankedOffer] = []
-    best_rank: tuple[int, int, Decimal, GpuKind] | None = None
-    for kind, entries in kinds.items():
-        chosen = _cheapest(entries, count, stock)
-        if not chosen:
-            continue
-        alternative = min(entry.alternative for entry in chosen) if ordered else 0
-        total = sum((entry.usd_per_hour for entry in chosen), Decimal(0))
-        rank = (-len(chosen), alternative, total, kind)
-        if best_rank is None or rank < best_rank:
-            best, best_rank = chosen, rank
-    for entry in best:
-        stock.take(entry.offer)
-    return best
-
-
-def _cheapest(entries: list[RankedOffer], count: int, stock: Stock) -> list[RankedOffer]:
-    chosen: list[RankedOffer] = []
-    planned: dict[tuple[str, str], int] = defaultdict(int)
-    for entry in entries:
-        key = (entry.offer.provider, entry.offer.capacity_key)
-        while len(chosen) < count and stock.left(entry.offer) > planned[key]:
-            planned[key] += 1
-            chosen.append(entry)
-        if len(chosen) == count:
-            break
-    return chosen

@@ -98,7 +98,7 @@ def assess(
 def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
     """Fill the slots from ``offers`` and add up the money."""
     scene, decisions = assessment.scene, assessment.decisions
-    creates, _ = buy(assessment.needs, offers.offers, scene)
+    creates = buy(assessment.needs, offers.offers, scene)
     tick = _safety(scene.desired).tick
     after = machines_after(decisions, creates, scene)
     ends = [machine.ends_at for machine in after]

@@ -13,7 +13,7 @@ from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.leases import has_ended
-from reconciler.planning.offer_matching import Stock, choose_offers, match_offers
+from reconciler.planning.offer_shelves import OfferShelves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from reconciler.model.offer import Offer
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.machines import Decisions, Scene
-    from reconciler.planning.offer_matching import GpuKind, OfferMatch, RankedOffer
+    from reconciler.planning.offer_matching import GpuKind
+    from reconciler.planning.offer_shelves import Choice
 
-_RANKED_KEPT = 50
-"""How many other offers a create may fall back on; markets move too fast for more to help."""
+_SPARES = 50
+"""How many other offers the creates of a fleet may fall back on when theirs vanish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,44 +120,28 @@ def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool
     return not started and fleet.expires_at is not None and fleet.expires_at <= scene.now
 
 
-def buy(
-    needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene
-) -> tuple[list[Create], dict[str, OfferMatch]]:
-    """The creates of every need, and what was matched by fleet; no offer is promised twice.
+def buy(needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene) -> list[Create]:
+    """The creates of every need; no offer is promised twice.
 
-    Nothing is bought where nobody can see what runs: it may be there already, or the account may
-    be another one (I14).
+    Nothing is bought from a provider whose machines cannot be seen: its account may be another
+    one (I14).
     """
-    stock = Stock()
-    offers = [offer for offer in offers if not scene.is_unreadable(offer.provider)]
+    shelves = OfferShelves(one for one in offers if not scene.is_unreadable(one.provider))
     creates: list[Create] = []
-    matches: dict[str, OfferMatch] = {}
     for need in needs:
-        if not need.slots:
-            continue
-        match = match_offers(need.fleet, offers)
-        matches[need.fleet.name] = match
-        alike = need.alike if any(entry.kind == need.alike for entry in match.ranked) else None
-        chosen = choose_offers(
-            match, len(need.slots), stock, alike=alike, ordered=need.fleet.resources.ordered
-        )
-        creates.extend(_creates(need, chosen, match, scene))
-    return creates, matches
+        count = len(need.slots)
+        if count:
+            choice = shelves.take(need.fleet, count, alike=need.alike, spares=_SPARES)
+            creates.extend(_creates(need, choice, scene))
+    return creates
 
 
-def _creates(
-    need: FleetNeed, chosen: Sequence[RankedOffer], match: OfferMatch, scene: Scene
-) -> Iterator[Create]:
-    like = [entry.offer for entry in match.ranked if chosen and entry.kind == chosen[0].kind]
-    for index, entry in zip(need.slots, chosen, strict=False):
+def _creates(need: FleetNeed, choice: Choice, scene: Scene) -> Iterator[Create]:
+    spares = [(entry.usd_per_hour, entry.offer) for entry in choice.spare]
+    for index, entry in zip(need.slots, choice.chosen, strict=False):
         cap = need.fleet.node_cap_usd(entry.offer.gpu_count)
         ceiling = price_ceiling(entry.usd_per_hour, cap)
-        disk_bytes = need.fleet.resources.disk_bytes
-        fallback = [
-            offer
-            for offer in like[: _RANKED_KEPT + len(chosen)]
-            if offer is not entry.offer and offer.node_usd_per_hour(disk_bytes) <= ceiling
-        ]
+        fallback = (offer for rate, offer in spares if rate <= ceiling)
         yield Create(
             slot=Slot(need.fleet.name, index),
             reason=_reason(need, index, scene),

@@ -31,11 +31,25 @@ def test_ssh_starts_ssh_with_the_machines_address(tmp_path: Path) -> None:
         assert any(machine.ssh_host in word for word in words)
         assert str(machine.ssh_port) in words
 
-        printed = shop.run("ssh", "-print", "fleet.dev")
-        assert printed.code == 0
-        assert printed.out.startswith("ssh ")
-        assert machine.ssh_host in printed.out
         assert shop.run("ssh", "fleet.dev[4]").code == 64
+
+
+def test_what_follows_the_address_belongs_to_the_machine(tmp_path: Path) -> None:
+    with workplace(tmp_path) as shop:
+        assert shop.apply().code == 0
+        (machine,) = shop.alive()
+        for words, remote in (
+            ("-print fleet.dev", ""),
+            ("fleet.dev[0] -print", ""),
+            ("--print fleet.dev df -h", " df -h"),
+            ("fleet.dev -print find . -print", " find . -print"),
+            ("-print fleet.dev -- find . -print", " find . -print"),
+            ("-print fleet.dev.0 make --help", " make --help"),
+        ):
+            printed = shop.run("ssh", *words.split())
+            assert printed.code == 0, printed.err
+            assert printed.out.startswith("ssh ")
+            assert printed.out.rstrip().endswith(f"{machine.ssh_host}{remote}"), words
 
 
 def test_ssh_to_a_machine_that_boots_says_so(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def test_a_create_is_found_only_at_the_provider_that_was_asked() -> None:
 def test_I12_a_create_on_its_way_is_not_absent_before_its_deadline() -> None:
     state = recorded_state(intent())
     deadline = intent().deadline_at
-    for second in range(0, int((deadline + 2 * WINDOW - START).total_seconds())):
+    for second in range(int((deadline + 2 * WINDOW - START).total_seconds())):
         listing = complete(started_at=START + timedelta(seconds=second))
         seen = classify_instances(state, observed(listing, visibility=SEEN_WINDOW)).intents[0]
         assert seen.weighed.presence is Presence.MISSING, second

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler.model.record import Doom, LeaseEnding, LeaseRecord, SoftNotice
 from reconciler.model.reason import DestroyReason
+from reconciler.model.record import Doom, LeaseEnding, LeaseRecord, SoftNotice
 from reconciler.planning.leases import (
     describe_change,
     has_ended,

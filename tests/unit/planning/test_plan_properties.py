@@ -62,7 +62,14 @@ Scene = tuple[DesiredState | None, RecordedState, ObservedState, OfferBook, Plan
 def records(draw: st.DrawFn) -> list[InstanceRecord]:
     slots = draw(st.sets(st.tuples(st.sampled_from(FLEETS), st.integers(0, 3)), max_size=5))
     return [
-        record(name, index, doom=draw(DOOM), absence=draw(EVIDENCE), created_at=draw(MINUTES))
+        record(
+            name,
+            index,
+            mark=mark_text(name, index, nonce=f"r{name[:3]}{index:04d}"),
+            doom=draw(DOOM),
+            absence=draw(EVIDENCE),
+            created_at=draw(MINUTES),
+        )
         for name, index in sorted(slots)
     ]
 
@@ -75,7 +82,7 @@ def intents(draw: st.DrawFn, taken: list[InstanceRecord]) -> list[PendingCreate]
     return [
         intent(
             *slot,
-            mark=mark_text(*slot, nonce=f"intent{slot[1]:02d}"),
+            mark=mark_text(*slot, nonce=f"i{slot[0][:3]}{slot[1]:04d}"),
             absence=draw(EVIDENCE),
             watched_until=draw(st.sampled_from([None, None, NOW - HOUR, NOW + HOUR])),
         )
@@ -161,7 +168,7 @@ def planned(scene: Scene) -> Plan:
 
 
 walk = settings(
-    max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
 
 
@@ -231,7 +238,7 @@ def test_I12_nothing_is_forgotten_without_proof(scene: Scene) -> None:
 @given(scenes())
 def test_I3_I11_nothing_is_created_in_a_slot_that_is_taken_or_in_doubt(scene: Scene) -> None:
     plan = planned(scene)
-    documents, state, seen, _, _ = scene
+    documents, state, _, _, _ = scene
     slots = [create.slot for create in plan.creates]
     assert len(slots) == len(set(slots))
     leaving = {entry.record.mark for entry in plan.destroys}
@@ -240,7 +247,6 @@ def test_I3_I11_nothing_is_created_in_a_slot_that_is_taken_or_in_doubt(scene: Sc
     for slot in slots:
         assert isinstance(documents, DesiredState)
         assert slot.index < documents.fleets[slot.fleet].nodes.maximum
-        assert seen.inventories[PROVIDER].instances is not ()  # noqa: F632
         here = [one for one in state.instances.values() if one.slot == slot]
         here_pending = [one for one in state.intents.values() if one.slot == slot]
         assert all(one.mark in leaving for one in here)

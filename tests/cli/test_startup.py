@@ -1,0 +1,64 @@
+"""What a command imports, for that is what its start costs.
+
+The times themselves depend on the machine; the modules do not.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.workplace import SLOW_TIME, workplace
+
+SLOW = {"anyio", "deepdiff", "httpx", "jsonschema", "pydantic", "rich", "sqlite3", "yaml"}
+_TELL = """
+import json, sys
+from reconciler.cli.main import main
+try:
+    main(sys.argv[1:])
+except SystemExit as end:
+    assert not end.code, end.code
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+def modules_of(*arguments: str, cwd: Path) -> set[str]:
+    """The top names of all modules in memory when the command has ended."""
+    done = subprocess.run(
+        [sys.executable, "-c", _TELL, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["-h"], ["version"], ["completion", "bash"]],
+    ids=" ".join,
+)
+def test_what_needs_no_documents_imports_nothing_slow(tmp_path: Path, arguments: list[str]) -> None:
+    assert modules_of(*arguments, cwd=tmp_path) & SLOW == set()
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["-version"]], ids=" ".join)
+def test_the_version_imports_not_even_click(tmp_path: Path, arguments: list[str]) -> None:
+    assert modules_of(*arguments, cwd=tmp_path) & {"click", *SLOW} == set()
+
+
+@pytest.mark.parametrize("command", ["plan", "status", "apply -auto-approve", "reconcile --once"])
+def test_a_run_without_changes_leaves_out_what_it_does_not_need(
+    tmp_path: Path, command: str
+) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert shop.apply("-detach").code == 0
+        shop.world.advance(shop.world.settings.list_lag * 2)
+        loaded = modules_of(*command.split(), cwd=shop.directory)
+        assert loaded & {"deepdiff", "httpx", "jsonschema", "rich"} == set()

@@ -1,0 +1,78 @@
+"""Slots that lack a machine, and machines that no longer satisfy their fleet."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from reconciler.model.fleet import Resources, Where
+from reconciler.model.gpu_syntax import parse_gpu
+from reconciler.model.quantity import GIB, parse_range
+from reconciler.planning.fleet_diff import free_slots, machine_differences
+from tests.builders import fleet, record, specification
+
+
+@pytest.mark.parametrize(
+    ("maximum", "wanted", "occupied", "free"),
+    [
+        (3, 3, [], [0, 1, 2]),
+        (3, 3, [1], [0, 2]),
+        (3, 2, [2], [0]),
+        (3, 3, [0, 1, 2], []),
+        (2, 2, [5, 6, 7], [0, 1]),
+        (6, 2, [0, 1, 2, 3], []),
+        (3, 3, [1, 1], [0, 2]),
+        (0, 3, [], []),
+    ],
+)
+def test_the_lowest_free_slots_are_filled_and_an_occupied_one_never(
+    maximum: int, wanted: int, occupied: list[int], free: list[int]
+) -> None:
+    assert free_slots(maximum, wanted, occupied) == free
+
+
+def resources(**changes: Any) -> Resources:
+    return Resources(gpu=(parse_gpu("RTX4090"),), **changes)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "attributes"),
+    [
+        (fleet(), []),
+        (fleet(gpu=("H100", "RTX4090")), []),
+        (fleet(gpu="H100"), ["gpu"]),
+        (fleet(gpu="RTX4090:2"), ["gpu"]),
+        (fleet(where=Where(providers=frozenset({"vastai"}))), ["providers"]),
+        (fleet(where=Where(exclude_providers=frozenset({"simulated"}))), ["providers"]),
+        (fleet(where=Where(regions=frozenset({"us"}))), ["regions"]),
+        (fleet(where=Where(countries=frozenset({"DE"}))), ["countries"]),
+        (fleet(where=Where(exclude_countries=frozenset({"NL"}))), ["countries"]),
+        (fleet(resources=resources(cpu=parse_range("16.."))), ["cpu"]),
+        (fleet(resources=resources(memory=parse_range("64GB..", sizes=True))), ["memory"]),
+        (fleet(resources=resources(cuda=parse_range("12.5.."))), ["cuda"]),
+        (fleet(resources=resources(disk_bytes=51 * GIB)), ["disk"]),
+        (fleet(resources=resources(disk_bytes=49 * GIB)), []),
+        (fleet(spot=True), ["spot_policy"]),
+        (fleet(image="ubuntu:24.04"), ["image"]),
+        (fleet(env={"KEY": "1"}), ["env"]),
+        (fleet(max_gpu_hour_usd=Decimal("0.01")), []),
+        (fleet(gpu="H100", spot=True), ["gpu", "spot_policy"]),
+    ],
+)
+def test_a_machine_differs_where_the_documents_no_longer_allow_it(
+    wanted: Any, attributes: list[str]
+) -> None:
+    found = machine_differences(wanted, record())
+    assert [one.attribute for one in found] == attributes
+
+
+def test_what_was_never_told_is_no_difference() -> None:
+    silent = specification(vcpus=None, memory_bytes=None, cuda=None, country=None)
+    wanted = fleet(
+        resources=resources(cpu=parse_range("16.."), cuda=parse_range("12.5..")),
+        where=Where(exclude_countries=frozenset({"NL"})),
+    )
+    assert machine_differences(wanted, record(specification=silent)) == ()
+    assert machine_differences(fleet(gpu="H100"), record(specification=None)) == ()
