@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from reconciler.operations.market_view import StrangerReport
     from reconciler.operations.workspace import Workspace
     from reconciler.planning.offer_view import OfferFilter
+
+
+# Where there is no terminal to measure, every column fits.
+_PIPED_COLUMNS = 120
 
 
 class _UsdType(click.ParamType[Decimal]):
@@ -97,7 +102,8 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     else:
         from reconciler.reporting.offer_table import offer_table
 
-        click.echo(offer_table(view, palette_for(sys.stdout)))
+        width = shutil.get_terminal_size((_PIPED_COLUMNS, 24)).columns
+        click.echo(offer_table(view, palette_for(sys.stdout), width=max(80, width)))
     if book.failures:
         return ExitCode.PROVIDER_FAILURE
     return ExitCode.DONE if view.matching else ExitCode.NO_OFFER

@@ -71,7 +71,7 @@ def new_command(
 
     path = _market_path(directory, market)
     loaded = load_offers(offers) if offers is not None else None
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_directory(path.parent)
     now = wall_now()
     rows = loaded.offers if loaded else None
     with World.create(
@@ -82,6 +82,17 @@ def new_command(
     if loaded is not None:
         _say_left_out(loaded)
     return 0
+
+
+def _make_directory(directory: Path) -> None:
+    from reconciler.model.errors import GpuShopperError
+    from reconciler.model.text import printable
+
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        what = f"the directory {printable(str(directory))} cannot be made"
+        raise GpuShopperError(what, why=error.strerror or "") from error
 
 
 def _say_left_out(loaded: LoadedOffers) -> None:

@@ -7,7 +7,7 @@ Maps are joined over the files, a name once; `defaults`, `safety` and `state` st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from reconciler.documents.blocks import (
@@ -23,6 +23,7 @@ from reconciler.documents.yaml_source import Path, SourceDocument
 from reconciler.model.problem import Problem
 
 _Block = TypeVar("_Block", bound=object)
+_Kept = TypeVar("_Kept", bound=object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Declared(Generic[_Block]):
     """A block and where it was written.
 
     ``gaps`` are those of its file (see ``ParsedDocument``). ``contested``: another block claims
-    the same place, so that this one may not be the one that stays.
+    the same place, so that others may mean that one.
     """
 
     source: SourceDocument
@@ -59,8 +60,9 @@ class Declared(Generic[_Block]):
 class Configuration:
     """Everything the files say, and what is wrong between them (``problems``).
 
-    ``repeated`` are the blocks of fleets that lost their place to another one. ``gaps`` are the
-    sections that may hold more than is here, ``()`` among them when a whole file may.
+    ``repeated_fleets`` and ``repeated_bases`` (profiles, `defaults`) are blocks that lost their
+    place to another one. ``gaps`` are the sections that may hold more than is here, ``()`` among
+    them when a whole file may.
     """
 
     first_file: str
@@ -72,7 +74,8 @@ class Configuration:
     defaults: Declared[FleetSettings] | None = None
     safety: Declared[SafetyBlock] | None = None
     state: Declared[StateBlock] | None = None
-    repeated: Sequence[Declared[FleetBlock] | Declared[FleetSettings]] = ()
+    repeated_fleets: Sequence[Declared[FleetBlock]] = ()
+    repeated_bases: Sequence[Declared[FleetBlock] | Declared[FleetSettings]] = ()
     gaps: frozenset[Path] = frozenset()
     problems: list[Problem] = field(default_factory=list)
 
@@ -86,80 +89,102 @@ def gather(documents: Sequence[ParsedDocument], *, all_read: bool = True) -> Con
 
     ``all_read=False``: there are files beside them that could not be read.
     """
-    gaps = frozenset(gap for document in documents for gap in document.gaps if len(gap) < 2)
-    configuration = Configuration(
+    gathering = _Gathering(documents, all_read)
+    fleets = gathering.joined("fleets", lambda document: document.fleets)
+    profiles = gathering.joined("profiles", lambda document: document.profiles)
+    defaults = gathering.once("defaults", lambda document: document.defaults)
+    gathering.agreed("version", lambda document: document.version, "write version: 1")
+    workspace = gathering.agreed(
+        "workspace", lambda document: document.workspace,
+        "write workspace: and a name for this configuration",
+    )  # fmt: skip
+    return Configuration(
         first_file=documents[0].source.file,
-        gaps=gaps if all_read else gaps | {()},
+        workspace=workspace or "",
+        fleets=fleets.kept,
+        profiles=profiles.kept,
+        providers=gathering.joined("providers", lambda document: document.providers).kept,
+        notifiers=gathering.joined("notifiers", lambda document: document.notifiers).kept,
+        defaults=defaults.kept,
+        safety=gathering.once("safety", lambda document: document.safety).kept,
+        state=gathering.once("state", lambda document: document.state).kept,
+        repeated_fleets=fleets.repeated,
+        repeated_bases=[*profiles.repeated, *defaults.repeated],
+        gaps=gathering.gaps,
+        problems=gathering.problems,
     )
-    GATHER_REST
-        fleets=_joined(documents, "fleets", lambda document: document.fleets, problems),
-        profiles=_joined(documents, "profiles", lambda document: document.profiles, problems),
-        providers=_joined(documents, "providers", lambda document: document.providers, problems),
-        notifiers=_joined(documents, "notifiers", lambda document: document.notifiers, problems),
-        defaults=_once(documents, "defaults", lambda document: document.defaults, problems),
-        safety=_once(documents, "safety", lambda document: document.safety, problems),
-        state=_once(documents, "state", lambda document: document.state, problems),
-        problems=problems,
-    )
 
 
-def _written(
-    documents: Sequence[ParsedDocument],
-    key: str,
-    value_of: Callable[[FleetDocument], _Block | None],
-) -> list[Declared[_Block]]:
-    found = []
-    for parsed in documents:
-        value = value_of(parsed.document)
-        if value is not None:
-            found.append(Declared(parsed.source, (key,), value))
-    return found
+@dataclass(frozen=True, slots=True)
+class _Gathered(Generic[_Kept, _Block]):
+    """What the configuration keeps, and what lost its place."""
+
+    kept: _Kept
+    repeated: list[Declared[_Block]]
 
 
-def _joined(
-    documents: Sequence[ParsedDocument],
-    section: str,
-    blocks_of: Callable[[FleetDocument], Mapping[str, _Block]],
-    problems: list[Problem],
-) -> dict[str, Declared[_Block]]:
-    joined: dict[str, Declared[_Block]] = {}
-    for parsed in documents:
-        for name, block in blocks_of(parsed.document).items():
-            declared = Declared(parsed.source, (section, name), block)
-            first = joined.setdefault(name, declared)
-            if first is not declared:
-                message = f"{section}.{name} is declared twice: first at {first.place}"
-                problems.append(declared.problem(message, "rename or remove one of them"))
-    return joined
+class _Gathering:
+    """Goes through ``documents`` key by key and notes where they contradict one another."""
 
+    def __init__(self, documents: Sequence[ParsedDocument], all_read: bool) -> None:
+        self.problems: list[Problem] = []
+        known = frozenset(gap for document in documents for gap in document.gaps if len(gap) < 2)
+        self.gaps: frozenset[Path] = known if all_read else known | {()}
+        self._documents = documents
 
-def _once(
-    documents: Sequence[ParsedDocument],
-    key: str,
-    block_of: Callable[[FleetDocument], _Block | None],
-    problems: list[Problem],
-) -> Declared[_Block] | None:
-    found = _written(documents, key, block_of)
-    for other in found[1:]:
-        message = f"{key} stands in two files: first at {found[0].place}"
-        problems.append(other.problem(message, "keep it in one file"))
-    return found[0] if found else None
+    def joined(
+        self, section: str, blocks_of: Callable[[FleetDocument], Mapping[str, _Block]]
+    ) -> _Gathered[dict[str, Declared[_Block]], _Block]:
+        contested = section != "fleets"  # no other block builds on a fleet
+        joined: dict[str, Declared[_Block]] = {}
+        repeated: list[Declared[_Block]] = []
+        for parsed in self._documents:
+            for name, block in blocks_of(parsed.document).items():
+                declared = Declared(parsed.source, (section, name), block, parsed.gaps)
+                first = joined.setdefault(name, declared)
+                if first is not declared:
+                    message = f"{section}.{name} is declared twice: first at {first.place}"
+                    self._contradict(declared, message, "rename or remove one of them")
+                    self.gaps |= {(section,)}  # one of the two may be meant to have another name
+                    joined[name] = replace(first, contested=contested)
+                    repeated.append(replace(declared, contested=contested))
+        return _Gathered(joined, repeated)
 
+    def once(
+        self, key: str, block_of: Callable[[FleetDocument], _Block | None]
+    ) -> _Gathered[Declared[_Block] | None, _Block]:
+        found = self._written(key, block_of)
+        for other in found[1:]:
+            message = f"{key} stands in two files: first at {found[0].place}"
+            self._contradict(other, message, "keep it in one file")
+        if len(found) > 1:
+            found = [replace(each, contested=True) for each in found]
+        return _Gathered(found[0] if found else None, found[1:])
 
-def _agreed(
-    documents: Sequence[ParsedDocument],
-    key: str,
-    value_of: Callable[[FleetDocument], _Block | None],
-    fix: str,
-    problems: list[Problem],
-) -> _Block | None:
-    found = _written(documents, key, value_of)
-    if not found:
-        file = documents[0].source.file
-        problems.append(Problem(file, 1, 1, f"key {key} is missing", fix))
-        return None
-    for other in found[1:]:
-        if other.block != found[0].block:
-            message = f"{key} is {other.block} here and {found[0].block} at {found[0].place}"
-            problems.append(other.problem(message, "all files must agree"))
-    return found[0].block
+    def agreed(
+        self, key: str, value_of: Callable[[FleetDocument], _Block | None], fix: str
+    ) -> _Block | None:
+        found = self._written(key, value_of)
+        if not found:
+            if self.gaps.isdisjoint({(), (key,)}):
+                file = self._documents[0].source.file
+                self.problems.append(Problem(file, 1, 1, f"key {key} is missing", fix))
+            return None
+        for other in found[1:]:
+            if other.block != found[0].block:
+                message = f"{key} is {other.block} here and {found[0].block} at {found[0].place}"
+                self._contradict(other, message, "all files must agree")
+        return found[0].block
+
+    def _written(
+        self, key: str, value_of: Callable[[FleetDocument], _Block | None]
+    ) -> list[Declared[_Block]]:
+        values = [(parsed, value_of(parsed.document)) for parsed in self._documents]
+        return [
+            Declared(parsed.source, (key,), value, parsed.gaps)
+            for parsed, value in values
+            if value is not None
+        ]
+
+    def _contradict(self, declared: Declared[_Block], message: str, fix: str) -> None:
+        self.problems.append(declared.problem(message, fix))

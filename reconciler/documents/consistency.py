@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from reconciler.documents.configuration import Configuration, Declared
+from reconciler.documents.merge import FleetMerger
 from reconciler.documents.resource_blocks import NODES_MAX
 from reconciler.model.fleet import Fleet
 from reconciler.model.problem import Problem
@@ -13,40 +14,55 @@ from reconciler.model.problem import Problem
 FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
 PROVIDER_TYPES = ("simulated",)
+_COMPARISONS_MAX = 300_000  # of two names, in search of the one that was meant: half a second
 
 
 def provider_problems(configuration: Configuration) -> Iterator[Problem]:
     """No provider at all, one of an unknown type, or a name that is not configured."""
-    if not configuration.providers:
+    all_known = not configuration.may_hide("providers")
+    if all_known and not configuration.providers:
         yield _at_the_workspace(
             configuration, "no provider is configured", "write providers: {simulated: {}}"
         )
     for name, declared in configuration.providers.items():
-        if declared.block.type is None and name not in PROVIDER_TYPES:
+        unwritten = declared.block.type is None and not declared.may_hide("type")
+        if unwritten and name not in PROVIDER_TYPES:
             known = " or ".join(PROVIDER_TYPES)
             message = f"{name} is not a type of provider that this version has"
             yield declared.problem(message, f"use {known}, or write type: {known} below this name")
-    for block in _blocks_of_fleets(configuration):
+    providers = _KnownNames("provider", configuration.providers)
+    for block in _blocks_of_fleets(configuration) if all_known else ():
         for key in ("providers", "exclude_providers"):
             for index, name in enumerate(getattr(block.block, key) or ()):
                 if name not in configuration.providers:
-                    yield _unknown("provider", name, configuration.providers, block, key, index)
+                    yield providers.unknown(name, block, key, index)
 
 
 def profile_problems(configuration: Configuration) -> Iterator[Problem]:
     """Names under `extends` that are no profile."""
-    for block in (*configuration.profiles.values(), *configuration.fleets.values()):
-        for index, name in enumerate(block.block.extends or ()):
+    if configuration.may_hide("profiles"):
+        return
+    profiles = _KnownNames("profile", configuration.profiles)
+    for block in _blocks_of_fleets(configuration):
+        for index, name in enumerate(getattr(block.block, "extends", None) or ()):
             if name not in configuration.profiles:
-                yield _unknown("profile", name, configuration.profiles, block, "extends", index)
+                yield profiles.unknown(name, block, "extends", index)
 
 
-def size_problems(configuration: Configuration, fleets: Mapping[str, Fleet]) -> Iterator[Problem]:
+def size_problems(
+    configuration: Configuration, merger: FleetMerger, fleets: Mapping[str, Fleet]
+) -> Iterator[Problem]:
     """More fleets or nodes than one workspace can have."""
     if len(configuration.fleets) > FLEETS_MAX:
         message = f"{len(configuration.fleets):,} fleets; at most {FLEETS_MAX:,} are allowed"
         yield _at_the_workspace(configuration, message, "split them over several workspaces")
-    nodes = sum(fleet.nodes.maximum for fleet in fleets.values())
+    if sum(fleet.nodes.maximum for fleet in fleets.values()) <= NODES_MAX:
+        return
+    nodes = sum(
+        fleet.nodes.maximum
+        for name, fleet in fleets.items()
+        if merger.settles(configuration.fleets[name], "nodes")
+    )
     if nodes > NODES_MAX:
         message = f"{nodes:,} nodes are declared; at most {NODES_MAX:,} are allowed"
         yield _at_the_workspace(configuration, message, "split them over several workspaces")
@@ -57,16 +73,30 @@ def _blocks_of_fleets(configuration: Configuration) -> Iterator[Declared[Any]]:
         yield configuration.defaults
     yield from configuration.profiles.values()
     yield from configuration.fleets.values()
+    yield from configuration.repeated_bases
+    yield from configuration.repeated_fleets
 
 
-def _unknown(
-    kind: str, name: str, known: Iterable[str], block: Declared[Any], key: str, index: int
-) -> Problem:
-    from reconciler.documents.wording import nearest
+class _KnownNames:
+    """Words what is wrong with a name that is not among ``names``."""
 
-    names = list(known)
-    listed = f"known: {', '.join(names[:10])}" if names else "none is declared"
-    return block.problem(f"unknown {kind} {name}", nearest(name, names) or listed, key, index)
+    def __init__(self, kind: str, names: Iterable[str]) -> None:
+        self._kind = kind
+        self._names = list(names)
+        self._comparisons_left = _COMPARISONS_MAX
+
+    def unknown(self, name: str, block: Declared[Any], key: str, index: int) -> Problem:
+        listed = f"known: {', '.join(self._names[:10])}" if self._names else "none is declared"
+        fix = self._nearest(name) or listed
+        return block.problem(f"unknown {self._kind} {name}", fix, key, index)
+
+    def _nearest(self, name: str) -> str:
+        self._comparisons_left -= len(self._names)
+        if self._comparisons_left < 0:
+            return ""
+        from reconciler.documents.wording import nearest
+
+        return nearest(name, self._names)
 
 
 def _at_the_workspace(configuration: Configuration, message: str, fix: str) -> Problem:

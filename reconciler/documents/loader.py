@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 
+from reconciler.documents.collector_pause import collector_paused
 from reconciler.documents.configuration import Configuration, Declared, gather
 from reconciler.documents.consistency import profile_problems, provider_problems, size_problems
 from reconciler.documents.declared_fleet import asks_for_gpu, fleet_of, lease_length
 from reconciler.documents.document_files import find_documents
-from reconciler.documents.fleet_blocks import FleetBlock
+from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument, parse_document
 from reconciler.documents.meaning_digest import with_digest
 from reconciler.documents.merge import FleetMerger
+from reconciler.documents.problem_list import capped, reading_order
 from reconciler.documents.workspace_settings import (
+    known_max_ttl,
     notifiers_of,
     providers_of,
     safety_of,
     state_path_of,
 )
-from reconciler.documents.yaml_source import read_capped, read_document
+from reconciler.documents.yaml_source import read_capped, read_what_can_be
 from reconciler.model.errors import DocumentError, EmptyDocuments
-from reconciler.model.fleet import DesiredState, Fleet, Safety
+from reconciler.model.fleet import DesiredState, Fleet
 from reconciler.model.problem import Problem
 from reconciler.model.quantity import format_duration
 
@@ -30,43 +33,40 @@ __all__ = ["find_documents", "load_documents", "load_text"]
 
 TOTAL_YAML_NODES_MAX = 1_000_000
 """RELIABILITY.md, "Default limits to ship"."""
-_place = attrgetter("file", "line", "column")
 
 
 def load_documents(directory: Path) -> DesiredState:
     """What `fleets.yaml` and every `*.fleets.yaml` of ``directory`` declare together.
 
-    Raises DocumentError with all problems of all files, sorted by file, line and column;
-    ``EmptyDocuments`` when every file is empty. Reads files and changes nothing; references are
-    never resolved here.
+    Raises DocumentError with all problems of all files and between them, sorted by file, line and
+    column, at most 100 for a file and a count of the others; ``EmptyDocuments`` when every file is
+    empty. Reads files and changes nothing; references are never resolved here.
     """
-    return _desired(_read_all(find_documents(directory)))
+    paths = find_documents(directory)
+    with collector_paused():
+        return _desired(*_read_all(paths))
 
 
 def load_text(file: str, text: bytes) -> DesiredState:
     """What one document declares; ``file`` is what messages call it. Raises as above."""
-    return _desired([parse_document(read_document(file, text))])
+    with collector_paused():
+        return _desired([parse_document(read_what_can_be(file, text))], [])
 
 
-def _read_all(paths: Iterable[Path]) -> list[ParsedDocument]:
-    """Every file parsed. What is wrong *between* files is not looked for while one is wrong."""
+def _read_all(paths: Iterable[Path]) -> tuple[list[ParsedDocument], list[DocumentError]]:
+    """Every file that can be read, and why the others cannot."""
     parsed: list[ParsedDocument] = []
     errors: list[DocumentError] = []
     yaml_nodes = 0
     for path in paths:
         try:
-            source = read_document(str(path), read_capped(path))
+            source = read_what_can_be(str(path), read_capped(path))
             yaml_nodes += source.nodes
             _limit_yaml_nodes(str(path), yaml_nodes)
             parsed.append(parse_document(source))
         except DocumentError as error:
             errors.append(error)
-    if errors:
-        problems = sorted((found for error in errors for found in error.problems), key=_place)
-        if not parsed and all(isinstance(error, EmptyDocuments) for error in errors):
-            raise EmptyDocuments(problems)
-        raise DocumentError(problems)
-    return parsed
+    return parsed, errors
 
 
 def _limit_yaml_nodes(file: str, count: int) -> None:
@@ -75,27 +75,37 @@ def _limit_yaml_nodes(file: str, count: int) -> None:
         raise DocumentError([Problem(file, 0, 0, limit, "split them over several workspaces")])
 
 
-def _desired(parsed: Sequence[ParsedDocument]) -> DesiredState:
-    configuration = gather(parsed)
-    safety = safety_of(configuration)
+def _desired(parsed: Sequence[ParsedDocument], errors: Sequence[DocumentError]) -> DesiredState:
+    unread = [found for error in errors for found in error.problems]
+    if not parsed:
+        all_empty = all(isinstance(error, EmptyDocuments) for error in errors)
+        raise (EmptyDocuments if all_empty else DocumentError)(sorted(unread, key=reading_order))
+    configuration = gather(parsed, all_read=not errors)
     merger = FleetMerger(configuration)
-    fleets, fleet_problems = _fleets(configuration, merger, safety)
+    fleets, fleet_problems = _fleets(configuration, merger)
     problems = [
+        *(found for document in parsed for found in document.problems),
         *configuration.problems,
         *provider_problems(configuration),
         *profile_problems(configuration),
         *merger.chains.circles,
         *fleet_problems,
-        *size_problems(configuration, fleets),
+        *size_problems(configuration, merger, fleets),
     ]
-    if problems:
-        raise DocumentError(sorted(dict.fromkeys(problems), key=_place))
+    if problems or unread:
+        unlisted = {document.source.file: document.unlisted for document in parsed}
+        listed = [*unread, *capped(problems, unlisted)]
+        raise DocumentError(sorted(listed, key=reading_order))
+    return _desired_state(configuration, fleets)
+
+
+def _desired_state(configuration: Configuration, fleets: dict[str, Fleet]) -> DesiredState:
     return with_digest(
         DesiredState(
             workspace=configuration.workspace,
             fleets=fleets,
             providers=providers_of(configuration),
-            safety=safety,
+            safety=safety_of(configuration),
             notifiers=notifiers_of(configuration),
             state_path=state_path_of(configuration),
         )
@@ -103,25 +113,38 @@ def _desired(parsed: Sequence[ParsedDocument]) -> DesiredState:
 
 
 def _fleets(
-    configuration: Configuration, merger: FleetMerger, safety: Safety
+    configuration: Configuration, merger: FleetMerger
 ) -> tuple[dict[str, Fleet], list[Problem]]:
-    """Every usable fleet, in order of the names, and what is wrong with the others."""
+    """Every fleet that asks for a GPU, in order of the names, and what is wrong with fleets."""
+    max_ttl = known_max_ttl(configuration)
     fleets: dict[str, Fleet] = {}
     problems: list[Problem] = []
     for name, declared in sorted(configuration.fleets.items()):
         settings = merger.merged(declared.block)
-        if not asks_for_gpu(settings):
-            message = f"fleets.{name} asks for no GPU"
-            problems.append(declared.problem(message, "write resources: {gpu: RTX4090}"))
-        elif lease_length(settings) > safety.max_ttl:
-            problems.append(_too_long(declared, merger, safety))
-        else:
+        problems += _problems_of(declared, settings, merger, max_ttl)
+        if asks_for_gpu(settings):
             fleets[name] = fleet_of(name, settings)
+    for declared in configuration.repeated_fleets:
+        problems += _problems_of(declared, merger.merged(declared.block), merger, max_ttl)
     return fleets, problems
 
 
-def _too_long(declared: Declared[FleetBlock], merger: FleetMerger, safety: Safety) -> Problem:
-    longest = format_duration(safety.max_ttl)
+def _problems_of(
+    declared: Declared[FleetBlock],
+    settings: FleetSettings,
+    merger: FleetMerger,
+    max_ttl: timedelta | None,
+) -> Iterator[Problem]:
+    """What is surely wrong with a fleet, whatever stands in parts that could not be read."""
+    if not asks_for_gpu(settings) and merger.settles(declared, "resources"):
+        message = f"fleets.{declared.path[-1]} asks for no GPU"
+        yield declared.problem(message, "write resources: {gpu: RTX4090}")
+    if max_ttl is not None and lease_length(settings) > max_ttl and merger.settles(declared, "ttl"):
+        yield _too_long(declared, merger, max_ttl)
+
+
+def _too_long(declared: Declared[FleetBlock], merger: FleetMerger, max_ttl: timedelta) -> Problem:
+    longest = format_duration(max_ttl)
     for origin in merger.origins(declared):
         if origin.block.ttl is not None:
             message = f"ttl is longer than the {longest} that safety.max_ttl allows"

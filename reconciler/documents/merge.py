@@ -17,6 +17,7 @@ from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.resource_blocks import ResourcesBlock
 from reconciler.model.problem import Problem
 
+_MERGED_KEY_BY_KEY = frozenset({"resources", "offers", "lifecycle", "labels", "env"})
 _GPU_CHOICES = ("gpu", "any_of", "ordered")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -24,11 +25,13 @@ _Model = TypeVar("_Model", bound=BaseModel)
 class ProfileChains:
     """Which profiles stand behind a block. Names of profiles that do not exist are left out.
 
-    ``circles`` has a problem for each place where profiles extend one another in a circle.
+    ``circles`` has a problem for each place where profiles extend one another in a circle, and
+    ``circular`` the names of those profiles.
     """
 
     def __init__(self, profiles: Mapping[str, Declared[FleetBlock]]) -> None:
         self.circles: list[Problem] = []
+        self.circular: set[str] = set()
         self._profiles = profiles
         self._chains: dict[str, tuple[str, ...]] = {}
         for name in profiles:
@@ -51,6 +54,7 @@ class ProfileChains:
             if parent in path:
                 circle = " -> ".join([*path[path.index(parent) :], parent])
                 message = f"profiles extend one another in a circle: {circle}"
+                self.circular.update(path[path.index(parent) :])
                 self.circles.append(declared.problem(message, "remove one", "extends", index))
             elif parent in self._profiles:
                 chain.update(dict.fromkeys(self._chain(parent, path)))
@@ -77,6 +81,28 @@ class FleetMerger:
             yield self._configuration.profiles[name]
         if self._configuration.defaults is not None:
             yield self._configuration.defaults
+
+    def settles(self, fleet: Declared[FleetBlock], key: str) -> bool:
+        """Whether all that the documents mean for ``key`` of ``fleet`` is in ``merged``.
+
+        It may not be when a part of the documents could not be read.
+        """
+        for origin in self.origins(fleet):
+            if key not in _MERGED_KEY_BY_KEY and getattr(origin.block, key) is not None:
+                return not origin.contested
+            if origin.may_hide(key) or self._lacks_profiles(origin):
+                return False
+        configuration = self._configuration
+        return configuration.defaults is not None or not configuration.may_hide("defaults")
+
+    def _lacks_profiles(self, origin: Declared[Any]) -> bool:
+        """Whether a profile is meant here that is not among the origins."""
+        if origin.path == ("defaults",):
+            return False
+        names = origin.block.extends or ()
+        unknown = any(name not in self._configuration.profiles for name in names)
+        in_circle = origin.path[0] == "profiles" and origin.path[-1] in self.chains.circular
+        return unknown or in_circle or origin.may_hide("extends")
 
     def _base(self, chain: tuple[str, ...]) -> FleetSettings:
         if chain not in self._bases:

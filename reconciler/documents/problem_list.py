@@ -49,8 +49,7 @@ class ProblemList:
 def capped(problems: Iterable[Problem], unlisted: Mapping[str, int]) -> list[Problem]:
     """The first 100 problems of each file in reading order, each once, and how many more it has.
 
-    ``unlisted`` counts, by file, problems that were found and are not among ``problems``; where
-    there are some, at least 101 of the file's first ones must be.
+    ``unlisted`` counts, by file, problems that were found and stand after those in ``problems``.
     """
     listed: list[Problem] = []
     in_order = sorted(dict.fromkeys(problems), key=reading_order)
@@ -59,7 +58,7 @@ def capped(problems: Iterable[Problem], unlisted: Mapping[str, int]) -> list[Pro
         listed += found[:PROBLEMS_MAX]
         more = len(found) - PROBLEMS_MAX + unlisted.get(file, 0)
         if more > 0:
-            at = found[PROBLEMS_MAX]
+            at = found[: PROBLEMS_MAX + 1][-1]
             words = "1 more problem is" if more == 1 else f"{more} more problems are"
             listed.append(Problem(file, at.line, at.column, f"{words} not listed"))
     return listed

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from reconciler.documents.blocks import FleetDocument
+from reconciler.documents.problem_list import PROBLEMS_MAX
 from reconciler.documents.wording import is_about_name, key_meant, path_of
 
 if TYPE_CHECKING:
@@ -35,8 +36,11 @@ _EVERYTHING: Final[frozenset[Path]] = frozenset({()})
 def salvage(
     source: SourceDocument, found: Sequence[ErrorDetails], incomplete: Iterable[Path]
 ) -> tuple[FleetDocument, frozenset[Path]]:
-    """The document without what ``found`` refuses, and its gaps (see ``ParsedDocument``)."""
-    if not isinstance(source.data, dict):
+    """The document without what ``found`` refuses, and its gaps (see ``ParsedDocument``).
+
+    Nothing is concluded from a file of more than 100 problems: its list is full.
+    """
+    if not isinstance(source.data, dict) or len(found) > PROBLEMS_MAX:
         return FleetDocument(), _EVERYTHING
     data = _copied(source.data)
     gaps = {_field(path) for path in incomplete}
@@ -60,10 +64,10 @@ def _cut(data: dict[str, Any], found: ErrorDetails) -> Iterable[Path]:
     path = path_of(found)
     field = _field(path)
     if is_about_name(found) and len(path) == 2:
-        _parent(data, path).pop(path[-1], None)
+        _remove(data, path)
         return [path[:1]]  # another block may be the one that was meant by this name
     if found["type"] == "extra_forbidden" and path == field:
-        _parent(data, path).pop(path[-1], None)
+        _remove(data, path)
         meant = key_meant(path)
         return [(*path[:-1], meant)] if meant else []
     _cut_field(data, field)
@@ -79,16 +83,15 @@ def _cut_field(data: dict[str, Any], field: Path) -> None:
         if isinstance(blocks, dict) and field[1] in blocks:
             blocks[field[1]] = dict(_STAND_INS[section])
     else:
-        _parent(data, field).pop(field[-1], None)
+        _remove(data, field)
 
 
-def _parent(data: dict[str, Any], path: Path) -> dict[str, Any]:
+def _remove(data: dict[str, Any], path: Path) -> None:
     parent: Any = data
     for step in path[:-1]:
-        parent = parent.get(step)
-        if not isinstance(parent, dict):
-            return {}
-    return parent
+        parent = parent.get(step) if isinstance(parent, dict) else None
+    if isinstance(parent, dict):
+        parent.pop(path[-1], None)
 
 
 def _copied(data: dict[str, Any]) -> dict[str, Any]:

@@ -43,9 +43,7 @@ _INSTEAD: Final = {
 }
 
 
-def problems_of(
-    source: SourceDocument, found: Sequence[ErrorDetails]
-) -> tuple[list[Problem], int]:
+def problems_of(source: SourceDocument, found: Sequence[ErrorDetails]) -> tuple[list[Problem], int]:
     """What pydantic refused, each thing once, in reading order: the first 101, and how many more.
 
     More than 100 are not listed for a file: to word tens of thousands takes many seconds.
@@ -99,7 +97,9 @@ def _problem(source: SourceDocument, place: tuple[int, int], found: ErrorDetails
     elif found["type"] == "value_error":
         message, fix = _own_words(found)
     else:
-        message, fix = _structural(path_of(found), found["input"], missing=found["type"] == "missing")
+        message, fix = _structural(
+            path_of(found), found["input"], missing=found["type"] == "missing"
+        )
     return Problem(
         source.file, *place, printable(message, _MESSAGE_LENGTH), printable(fix, _MESSAGE_LENGTH)
     )

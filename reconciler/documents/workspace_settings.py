@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from reconciler.documents.configuration import Configuration
 from reconciler.model.fleet import NotifierSettings, ProviderSettings, Safety
 
@@ -45,3 +47,14 @@ def safety_of(configuration: Configuration) -> Safety:
         max_ttl=written.max_ttl or built_in.max_ttl,
         tick=written.tick or built_in.tick,
     )
+
+
+def known_max_ttl(configuration: Configuration) -> timedelta | None:
+    """``safety.max_ttl`` or the built-in one; None when another one may be meant."""
+    declared = configuration.safety
+    if declared is None:
+        unknown = configuration.may_hide("safety")
+    else:
+        unread = declared.block.max_ttl is None and declared.may_hide("max_ttl")
+        unknown = unread or declared.contested
+    return None if unknown else safety_of(configuration).max_ttl

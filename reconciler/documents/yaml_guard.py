@@ -252,13 +252,12 @@ class _Guard:
         The refused one is never ``node`` itself, which an alias may use in another place.
         """
         raw = node.raw if isinstance(node, ScalarNode) else ""
-        if not self._is_key(node):
-            mapping.incomplete = True
-        elif raw in mapping.values:
+        if self._is_key(node):
+            if raw not in mapping.values:
+                assert isinstance(node, ScalarNode)
+                return node
             self._refuse_second(mapping, node, raw)
-        else:
-            assert isinstance(node, ScalarNode)
-            return node
+        mapping.incomplete = True
         return ScalarNode(node.line, node.column, None, raw, refused=True)
 
     def _is_key(self, node: Node) -> bool:
@@ -283,7 +282,7 @@ class _Guard:
         return True
 
     def _refuse_second(self, mapping: MappingNode, node: Node, name: str) -> None:
-        """Which of two equal keys is meant cannot be known: the value of neither is read."""
+        """Which of two equal keys has the wrong name cannot be known: neither value is read."""
         first, value = mapping.keys[name], mapping.values[name]
         mapping.values[name] = ScalarNode(value.line, value.column, None, "", refused=True)
         self._problems.report(

@@ -56,7 +56,8 @@ class SequenceNode(_Placed):
 class MappingNode(_Placed):
     """``keys`` and ``values`` by name. ``refused`` is as in a sequence.
 
-    ``incomplete`` means that a key was refused, so that a name which is not here may be meant.
+    ``incomplete`` means that a key was refused, a second equal one too: a name which is not here
+    may be meant.
     """
 
     keys: dict[str, ScalarNode] = field(default_factory=dict)

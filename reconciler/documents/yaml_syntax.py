@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import yaml
 
-from reconciler.documents.yaml_nodes import Position
 from reconciler.documents.yaml_text import position_at
 from reconciler.model.problem import Problem
 from reconciler.model.text import printable

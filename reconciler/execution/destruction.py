@@ -51,7 +51,9 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
     error = ""
     for attempt in range(_TRIES):
         if attempt:
-            await context.clock.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
+            await context.interruption.sleep(context.clock, _FIRST_PAUSE_SECONDS * 2**attempt)
+            if context.interruption.requested:
+                break
         error = await _send(provider, record.instance_id, context)
         await _note_attempt(record, error, context)
         if not attempt and not destroy.again:

@@ -11,10 +11,10 @@ import durationpy
 
 GIB = 2**30
 _SIZE_UNITS = {"MB": 2**20, "MIB": 2**20, "GB": GIB, "GIB": GIB, "TB": 2**40, "TIB": 2**40}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[wdhms])+")
-_CLOCK_TIME = re.compile(r"(\d+):(\d{2})(?::\d{2})?")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[wdhms])+")
+_CLOCK_TIME = re.compile(r"([0-9]+):([0-9]{2})(?::[0-9]{2})?")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 LONGEST_DURATION = timedelta(days=366)
 
 
@@ -38,6 +38,8 @@ def parse_duration(text: str) -> timedelta:
     value = timedelta(seconds=durationpy.from_str(written).total_seconds())
     if not timedelta(0) < value <= LONGEST_DURATION:
         raise ValueError("a duration must be longer than 0 and at most 366d")
+    if value.microseconds:
+        raise ValueError("a duration is of whole seconds")
     return value
 
 

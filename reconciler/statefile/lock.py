@@ -152,6 +152,9 @@ class LocalLock(StateLock):
         )
 
     def _say_who(self) -> None:
+        """For people and for the next process. The kernel lock alone is what protects, so a full
+        disk must not keep a destroy from being sent.
+        """
         path = self._place.info_path
         try:
             remove_leftovers(self._place.files, path)
@@ -159,7 +162,8 @@ class LocalLock(StateLock):
         except OSError as error:
             with suppress(OSError):
                 self._place.files.remove(path)
-            raise local_failure("write", path, error) from error
+            failure = local_failure("write", path, error)
+            self._place.warnings.append(f"{failure.what} (locked all the same, without a name)")
 
 
 def forget_holder(place: LockPlace, lock_id: str) -> LockInfo | None:

@@ -116,6 +116,16 @@ def test_init_does_not_touch_documents_that_are_there(
     assert (directory / "fleets.yaml").read_text() == QUICKSTART
 
 
+def test_a_market_in_a_place_that_cannot_be_made_is_told_in_words(
+    capsys: pytest.CaptureFixture[str], directory: Path
+) -> None:
+    (directory / "file").write_text("in the way")
+    said = run(capsys, "simulate", "new", "-market=file/market.sqlite", directory=directory)
+    assert said.code == 1
+    assert "file cannot be made" in said.err
+    assert "unexpected" not in said.err
+
+
 def test_what_init_writes_is_valid_and_two_people_never_share_a_name(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -135,7 +135,7 @@ def test_every_command_line_names_commands_and_flags_that_exist(page: Path) -> N
 def test_the_pages_really_hold_command_lines_and_a_wrong_one_is_found() -> None:
     assert sum(1 for page in PAGES for _ in _command_lines(page)) > 50
     assert _wrong_with("gpu-shopper aply -auto-approve") == "aply"
-    assert _wrong_with("gpu-shopper apply -auto-aprove") == "-auto-aprove"
+    assert _wrong_with("gpu-shopper apply -auto-aprove") == "--auto-aprove"
     assert _wrong_with("gpu-shopper simulate new --speeed 60 | head") == "--speeed"
     assert _wrong_with("gpu-shopper -chdir=x state show fleet.dev") == ""
 

@@ -159,12 +159,15 @@ def test_plan_destroy_shows_what_destroy_would_do(tmp_path: Path) -> None:
 
 def test_detailed_exitcode_tells_changes_from_none_and_errors_win(tmp_path: Path) -> None:
     with workplace(tmp_path) as shop:
-        assert shop.run("plan", "-detailed-exitcode").code == 2
         assert shop.run("plan").code == 0
+        assert shop.run("plan", "-detailed-exitcode").code == 2
+        shop.declare(TWO_FLEETS.replace("RTX4090}\n    ttl: 8h", "H100}\n    ttl: 8h"))
+        half = shop.run("plan", "-detailed-exitcode")
+        assert half.code == 7
+        assert "1 to create" in half.out
+        shop.declare("version: 1\nworkspace: [\n")
+        assert shop.run("plan", "-detailed-exitcode").code == 12
+        shop.declare(QUICKSTART)
         assert shop.apply().code == 0
         shop.advance(timedelta(seconds=10))
         assert shop.run("plan", "-detailed-exitcode").code == 0
-        shop.declare(TWO_FLEETS.replace("RTX4090}\n    ttl: 8h", "H100}\n    ttl: 8h"))
-        assert shop.run("plan", "-detailed-exitcode").code == 7
-        shop.declare("version: 1\nworkspace: [\n")
-        assert shop.run("plan", "-detailed-exitcode").code == 12

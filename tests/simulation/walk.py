@@ -248,7 +248,9 @@ class Walk:
     def _check_ended_before(self, moment: datetime) -> None:
         state = self.shop.workspace().backend.read()
         alive = {one.id for one in self.ours()}
-        for record in state.instances.values() if state else ():
+        if state is None:
+            return
+        for record in state.instances.values():
             lease = state.leases.get(record.fleet)
             end = lease.ends_at if lease else None
             late = end is not None and end <= moment and record.instance_id in alive

@@ -101,7 +101,8 @@ BAD_INPUTS = (
          _told("4:1", "unknown key fleet", "did you mean fleets?")),
     _one(10, "tab", HEAD + b"fleets:\n\tdev: {}\n", _told("5:1", "tab", "spaces")),
     _one(11, "alias bomb", _ALIAS_BOMB, _told("6:", "expands to more than 100,000 nodes")),
-    _one(12, "recursive alias", HEAD + b"fleets: &a [*a]\n", _told("4:13", "cycle")),
+    _one(12, "recursive alias", HEAD + b"fleets: &a [*a]\n",
+         _told("4:9", "a mapping expected"), _told("4:13", "cycle")),
     _one(13, "500 levels", b"a: " + b"[" * 500 + b"]" * 500, _told("1:67", "level 65")),
     _one(13, "100 000 levels", b"a: " + b"[" * 100_000, _told("1:67", "level 65")),
     # 14 needs a file of 50 MB: a test of its own

@@ -36,7 +36,7 @@ def test_a_fleet_alone_gets_every_built_in_default() -> None:
     assert made.resources.disk_bytes == DEFAULT_DISK_BYTES
     assert (made.ttl, made.grace) == (timedelta(hours=12), timedelta(minutes=10))
     assert not made.spot
-    assert not made.prevent_destroy
+    assert made.prevent_destroy is None
     assert made.max_gpu_hour_usd is None
 
 
@@ -85,7 +85,7 @@ fleets:
     assert made.resources.cpu.minimum == 8
     assert made.offers.verified is True
     assert (made.offers.min_reliability, made.offers.hosting) == (Decimal("0.9"), "datacenter")
-    assert made.prevent_destroy
+    assert made.prevent_destroy is True
 
 
 def test_a_fleet_can_lift_what_its_defaults_say() -> None:
@@ -99,8 +99,18 @@ fleets:
     offers: {verified: false}
 """)
     assert made.where.countries == frozenset()
-    assert not made.prevent_destroy
+    assert made.prevent_destroy is False
     assert made.offers.verified is False
+
+
+@pytest.mark.parametrize("lifecycle", ["", "lifecycle: {}, "])
+def test_protection_that_no_document_writes_is_neither_set_nor_lifted(lifecycle: str) -> None:
+    made = fleet(f"""
+defaults: {{lifecycle: {{}}, resources: {{gpu: L4}}}}
+profiles: {{p: {{ttl: 1h}}}}
+fleets: {{f: {{{lifecycle}extends: p}}}}
+""")
+    assert made.prevent_destroy is None
 
 
 CHOICES = {"gpu": "L4", "any_of": "[L4, T4]", "ordered": "[H100, L4]"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.documents.yaml_guard import build_tree
-from reconciler.documents.yaml_source import Position, SourceDocument, read_document
+from reconciler.documents.yaml_source import (
+    REFUSED,
+    Data,
+    Path,
+    Position,
+    SourceDocument,
+    read_document,
+    read_what_can_be,
+)
 from reconciler.documents.yaml_text import decode_document
 from reconciler.model.errors import DocumentError
 from reconciler.model.problem import Problem
@@ -44,6 +52,14 @@ def problems_of(text: str | bytes) -> tuple[Problem, ...]:
     with pytest.raises(DocumentError) as caught:
         read(text)
     return caught.value.problems
+
+
+def refusals(raw_bytes: bytes, loader: object) -> tuple[Problem, ...]:
+    """Every problem that the guard finds, whether or not it ends the reading."""
+    try:
+        return build_tree(FILE, decode_document(FILE, raw_bytes), loader=loader).problems
+    except DocumentError as error:
+        return error.problems
 
 
 def only_problem(text: str | bytes) -> str:
@@ -88,15 +104,6 @@ def test_a_path_that_does_not_exist_leads_to_its_nearest_parent() -> None:
     assert source.position_of(("nothing",)) == Position(2, 1)
 
 
-def test_the_text_of_a_scalar_can_be_shown_as_written() -> None:
-    source = read(QUICKSTART)
-    assert source.raw_at(("fleets", "dev", "ttl")) == "12:30"
-    assert source.raw_at(("fleets", "dev", "max_gpu_hour_usd")) == "0.60"
-    assert source.raw_at(("fleets", "dev", "countries", 1)) == "'yes'"
-    assert source.raw_at(("fleets", "dev")) is None
-    assert source.raw_at(("nothing",)) is None
-
-
 def test_quoted_scalars_are_always_text() -> None:
     assert read("""{a: '010', b: "1e3", c: 'true', d: "", e: '<<'}""").data == {
         "a": "010", "b": "1e3", "c": "true", "d": "", "e": "<<",
@@ -124,7 +131,6 @@ def test_an_alias_is_a_copy_whose_inner_places_are_those_of_the_anchor() -> None
     assert source.data["a"] is not source.data["c"]
     assert source.position_of(("c",)) == Position(3, 4)
     assert source.position_of(("c", "b", 0)) == Position(2, 7)
-    assert source.raw_at(("e",)) == "5"
     assert source.nodes == 1 + 4 + (4 + 4) + (1 + 1)
 
 
@@ -226,14 +232,11 @@ OTHER_REFUSALS = [
 def test_other_bad_yaml_is_refused_alike_by_both_parsers(
     text: str, said: str, loader: object
 ) -> None:
-    with pytest.raises(DocumentError) as caught:
-        build_tree(FILE, decode_document(FILE, text.encode()), loader=loader)
-    assert said in "\n".join(str(problem) for problem in caught.value.problems)
+    assert said in "\n".join(str(problem) for problem in refusals(text.encode(), loader))
 
 
 def test_half_a_surrogate_pair_is_refused_where_the_pure_parser_would_accept_it() -> None:
-    with pytest.raises(DocumentError, match="1 problem"):
-        build_tree(FILE, 'a: "\\ud800"', loader=yaml.SafeLoader)
+    assert len(refusals(b'a: "\\ud800"', yaml.SafeLoader)) == 1
 
 
 # --- limits, at the limit and one more -----------------------------------------------------------
@@ -342,11 +345,11 @@ def test_at_most_ten_forbidden_characters_are_listed() -> None:
         "env: {HF_TOKEN: 0123456789e1}",
         "note: 0x" + "0123456789abcdef" * 4,
         "a: 1\nsk-0123456789abcdef: x\nsk-0123456789abcdef: y",
+        "[{api_key: x, api_key: 0123456789}]",
     ],
 )
 def test_input_27_a_value_that_looks_secret_is_not_echoed(text: str) -> None:
-    message = only_problem(text)
-    assert "123456789" not in message
+    assert "123456789" not in "\n".join(str(problem) for problem in problems_of(text))
 
 
 def test_text_in_messages_is_escaped_and_cut() -> None:
@@ -354,6 +357,52 @@ def test_text_in_messages_is_escaped_and_cut() -> None:
     assert "\x1b" not in message
     assert r"key a\x1b[2J stands twice" in message
     assert len(only_problem(f"{'k' * 500}: 1\n{'k' * 500}: 2\n")) < 200
+
+
+# --- what is refused does not hide the rest ------------------------------------------------------
+
+LEFT_STANDING = [
+    ("{a: 010, b: 1}", {"a": REFUSED, "b": 1}),
+    ("{a: [1, 1e3, 3]}", {"a": [1, REFUSED, 3]}),
+    ("{a: !x {b: 1}, c: 1}", {"a": REFUSED, "c": 1}),
+    ("{a: !!str b, c: 1}", {"a": REFUSED, "c": 1}),
+    ("{a: {b: 1}, a: 2, c: 3}", {"a": REFUSED, "c": 3}),
+    ("{<<: {a: 1}, b: 2}", {"b": 2}),
+    ("{7: a, b: 2}", {"b": 2}),
+    ("{? [a] : 1, b: 2}", {"b": 2}),
+    ("{a: *nothing, b: 2}", {"a": REFUSED, "b": 2}),
+    ("{a: &x 1, b: &x 2, c: *x}", {"a": 1, "b": 2, "c": REFUSED}),
+    ("{a: &x 010, b: *x, c: 1}", {"a": REFUSED, "b": REFUSED, "c": 1}),
+    ("{a: '" + "x" * 65_537 + "', b: 1}", {"a": REFUSED, "b": 1}),
+]
+
+
+@pytest.mark.parametrize(("text", "data"), LEFT_STANDING, ids=lambda value: str(value)[:24])
+def test_a_refused_value_or_key_leaves_the_rest_as_written(text: str, data: Data) -> None:
+    source = read_what_can_be(FILE, text.encode())
+    assert len(source.problems) == 1
+    assert source.data == data
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("{a: {<<: {}, b: 1}}", {("a",)}),
+        ("{a: [{1: x}]}", {("a", 0)}),
+        ("{a: 1, a: 2}", {()}),
+        ("{a: &x {1: x}, b: *x}", {("a",), ("b",)}),
+        ("{a: 010}", set()),
+        ("{a: !x {1: x}}", set()),
+    ],
+)
+def test_mappings_in_which_a_key_was_refused_are_named(text: str, paths: set[Path]) -> None:
+    assert read_what_can_be(FILE, text.encode()).incomplete_mappings() == paths
+
+
+@pytest.mark.parametrize("text", ["a: [1", "a: 1\n---\nb: 2", "[" * 65, b"a: \xff"])
+def test_syntax_errors_limits_and_encodings_end_the_reading(text: str | bytes) -> None:
+    with pytest.raises(DocumentError):
+        read_what_can_be(FILE, text if isinstance(text, bytes) else text.encode())
 
 
 # --- anything at all -----------------------------------------------------------------------------
@@ -368,14 +417,6 @@ YAML_PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-def _problems_found(raw_bytes: bytes, loader: object) -> tuple[Problem, ...]:
-    try:
-        build_tree(FILE, decode_document(FILE, raw_bytes), loader=loader)
-    except DocumentError as error:
-        return error.problems
-    return ()
-
-
 def _can_be_printed(problem: Problem) -> bool:
     has_place = problem.line > 0 and problem.column > 0
     return str(problem).isprintable() and (has_place or problem.line == 0)
@@ -385,14 +426,21 @@ def _can_be_printed(problem: Problem) -> bool:
 @REPEATABLE
 @given(raw_bytes=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_raise_anything_but_a_document_error(loader: object, raw_bytes: bytes) -> None:
-    assert all(_can_be_printed(problem) for problem in _problems_found(raw_bytes, loader))
+    assert all(_can_be_printed(problem) for problem in refusals(raw_bytes, loader))
 
 
 @pytest.mark.parametrize("loader", LOADERS)
 @REPEATABLE
 @given(text=YAML_PIECES)
 def test_no_broken_yaml_raises_anything_but_a_document_error(loader: object, text: str) -> None:
-    assert all(_can_be_printed(problem) for problem in _problems_found(text.encode(), loader))
+    assert all(_can_be_printed(problem) for problem in refusals(text.encode(), loader))
+
+
+def paths_of(data: Data, path: Path) -> Iterator[Path]:
+    yield path
+    if isinstance(data, dict | list):
+        for step, below in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from paths_of(below, (*path, step))
 
 
 @REPEATABLE
@@ -403,6 +451,6 @@ def test_every_value_read_has_a_place_inside_the_text(text: str) -> None:
     except DocumentError:
         return
     lines = text.split("\n")
-    for found in source.positions.values():
-        for place in (found.key, found.value):
-            assert place is None or place.column <= len(lines[place.line - 1]) + 1
+    for path in paths_of(source.data, ()):
+        for place in (source.position_of(path), source.position_of(path, key=True)):
+            assert 1 <= place.column <= len(lines[place.line - 1]) + 1

@@ -16,7 +16,8 @@ from reconciler.model.record import RecordedState
 from reconciler.planning import transitions
 from reconciler.statefile.files import Files
 from reconciler.statefile.local_file import LocalFile
-from tests.builders import START, intent, mark_text, recorded_state
+from tests.builders import intent, mark_text, recorded_state
+from tests.markets import START
 from tests.virtual_time import run_virtual
 
 Change = Callable[[RecordedState], RecordedState]
@@ -138,9 +139,7 @@ def test_I28_what_was_learnt_is_saved_although_the_one_who_learnt_it_is_cancelle
         with anyio.CancelScope() as scope:
             scope.cancel()
             await journal.commit(
-                transitions.created(
-                    intent(), "m-1", None, START + timedelta(seconds=1)
-                )
+                transitions.created(intent(), "m-1", None, START + timedelta(seconds=1))
             )
         assert [one.instance_id for one in stored(tmp_path).instances.values()] == ["m-1"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.market.fault_catalogue import CATALOGUE
-from reconciler.market.faults import Call, Fault
+from reconciler.market.faults import Call, ErrorWord, Fault
 from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import MarketSettings
 from reconciler.model.exit_code import ExitCode
@@ -63,7 +63,7 @@ def test_I2_the_intent_is_on_the_disk_when_the_create_arrives(tmp_path: Path) ->
 
 
 def test_the_doom_is_on_the_disk_when_the_destroy_arrives(tmp_path: Path) -> None:
-    doomed = []
+    doomed: list[bool] = []
 
     def hook(call: Call) -> Fault | None:
         if call.operation == "destroy_instance":
@@ -132,6 +132,21 @@ def test_I26_no_create_is_ever_sent_again(tmp_path: Path, number: str) -> None:
     story(tmp_path, tell, *several_offers(20))
 
 
+@pytest.mark.parametrize("error", ["rate-limited", "auth-refused", "not-found"])
+def test_I11_an_error_that_does_not_say_nothing_was_made_buys_no_second_one(
+    tmp_path: Path, error: ErrorWord
+) -> None:
+    async def tell(shop: Shop) -> None:
+        shop.world.script_fault(Fault(error=error, done=True), "create_instance", times=1)
+        assert (await shop.apply()).code is ExitCode.PROVIDER_FAILURE
+        assert shop.sent("create_instance") == len(shop.alive()) == 1
+        await shop.wait(MINUTE)
+        await shop.apply()
+        assert shop.sent("create_instance") == len(shop.state().instances) == 1
+
+    story(tmp_path, tell, *level_offers(3))
+
+
 def test_creates_of_one_fleet_never_take_one_capacity_twice(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         operation, fault = CATALOGUE["C1.9"]
@@ -192,6 +207,27 @@ def test_C10_5_a_full_disk_keeps_no_machine_alive(tmp_path: Path, verb: str) -> 
             await shop.reconcile()
             await shop.wait(MINUTE)
         assert shop.state().instances == {}
+
+    story(tmp_path, tell)
+
+
+class FullDisk(BadDisk):
+    def write(self, descriptor: int, data: memoryview) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(descriptor, data)
+
+
+def test_C10_5_a_disk_too_full_for_the_lock_keeps_no_machine_alive(tmp_path: Path) -> None:
+    async def tell(healthy: Shop) -> None:
+        shop = on_a_bad_disk(healthy)
+        shop.files = FullDisk()
+        await shop.apply()
+        await shop.wait(4 * HOUR)
+        shop.files.full = True
+        await shop.reconcile()
+        await shop.wait(MINUTE)
+        assert shop.alive() == ()
 
     story(tmp_path, tell)
 

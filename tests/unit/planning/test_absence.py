@@ -9,7 +9,8 @@ import pytest
 from reconciler.model.observation import DirectRead
 from reconciler.model.record import AbsenceEvidence
 from reconciler.planning.absence import Presence, Weighed, earliest_proof, weigh_absence
-from tests.builders import START, complete, instance, partial, unreadable
+from tests.builders import complete, instance, partial, unreadable
+from tests.markets import START
 
 WINDOW = timedelta(seconds=120)
 DENIED = DirectRead(not_found=True)

@@ -12,7 +12,6 @@ from reconciler.model.observation import DirectRead
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import carries_another_mark, classify_instances
 from tests.builders import (
-    START,
     complete,
     instance,
     intent,
@@ -21,6 +20,7 @@ from tests.builders import (
     record,
     recorded_state,
 )
+from tests.markets import START
 
 WINDOW = timedelta(seconds=10)
 SEEN_WINDOW = {"simulated": WINDOW}
@@ -48,22 +48,16 @@ def stranger(label: str | None, machine_id: str = "x") -> Instance:
         (None, "foreign"),
     ],
 )
-def test_a_machine_without_a_record_is_told_by_its_whole_mark(
-    label: str | None, kind: str
-) -> None:
+def test_a_machine_without_a_record_is_told_by_its_whole_mark(label: str | None, kind: str) -> None:
     state = recorded_state(record(), intent(index=5))
-    listing = complete(
-        "simulated", instance(), instance(intent(index=5)), stranger(label)
-    )
+    listing = complete("simulated", instance(), instance(intent(index=5)), stranger(label))
     found = classify_instances(state, observed(listing))
     assert [(one.instance.id, one.kind) for one in found.strangers] == [("x", kind)]
 
 
 def test_of_two_machines_under_the_mark_of_a_create_one_is_ours_and_one_a_duplicate() -> None:
     twins = [stranger(mark_text(), "m-2"), stranger(mark_text(), "m-1")]
-    found = classify_instances(
-        recorded_state(intent()), observed(complete("simulated", *twins))
-    )
+    found = classify_instances(recorded_state(intent()), observed(complete("simulated", *twins)))
     assert [one.instance and one.instance.id for one in found.intents] == ["m-1"]
     assert [(one.instance.id, one.kind) for one in found.strangers] == [("m-2", "duplicate")]
 

@@ -15,7 +15,8 @@ from reconciler.planning.leases import (
     next_deadline,
     planned_end,
 )
-from tests.builders import HOUR, START, TTL, fleet, lease, record, recorded_state
+from tests.builders import HOUR, TTL, fleet, lease, record, recorded_state
+from tests.markets import START
 
 NOW = START + HOUR
 LATE = START + 5 * HOUR
@@ -114,9 +115,7 @@ def test_the_reader_is_told_what_changes() -> None:
 def test_the_next_deadline_is_a_lease_end_or_a_due_notice_of_what_lives() -> None:
     tick = timedelta(seconds=60)
     doomed = record(doom=Doom(reason=DestroyReason.EXPIRED, since=START))
-    notice = SoftNotice(
-        reason=DestroyReason.UNDECLARED, noticed_at=START, due_at=START + 2 * HOUR
-    )
+    notice = SoftNotice(reason=DestroyReason.UNDECLARED, noticed_at=START, due_at=START + 2 * HOUR)
     alive = recorded_state(record())
     assert next_deadline(alive, NOW, tick) == START + TTL
     assert next_deadline(alive.with_(notices={"m": notice}), NOW, tick) == START + 2 * HOUR

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.model.fleet import DesiredState, Fleet, NodeCount
 from reconciler.model.instance import Instance, InstanceStatus
-from reconciler.model.observation import Complete, DirectRead, ObservedState
+from reconciler.model.observation import Complete, DirectRead, ObservedState, ProviderInventory
 from reconciler.model.offer import OfferBook
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import DestroyReason
@@ -28,7 +28,6 @@ from reconciler.planning.planner import compute_plan
 from tests.builders import (
     HOUR,
     PROVIDER,
-    START,
     complete,
     desired,
     fleet,
@@ -44,6 +43,7 @@ from tests.builders import (
     recorded_state,
     unreadable,
 )
+from tests.markets import START
 
 WINDOW = timedelta(seconds=10)
 NOW = START + 2 * HOUR
@@ -126,16 +126,13 @@ def scenes(draw: st.DrawFn, *modes: Mode) -> Scene:
         soft_destroys=draw(st.lists(MINUTES, max_size=2)),
     )
     rows = tuple(_rows(draw, [*machines, *pending]))
-    listing = draw(
-        st.sampled_from(
-            [
-                complete(PROVIDER, *rows, started_at=NOW),
-                partial(PROVIDER, *rows, started_at=NOW),
-                unreadable(started_at=NOW),
-                unreadable(started_at=NOW, wrong_account=True, credentials_refused=True),
-            ]
-        )
-    )
+    listings: list[ProviderInventory] = [
+        complete(PROVIDER, *rows, started_at=NOW),
+        partial(PROVIDER, *rows, started_at=NOW),
+        unreadable(started_at=NOW),
+        unreadable(started_at=NOW, wrong_account=True, credentials_refused=True),
+    ]
+    listing = draw(st.sampled_from(listings))
     reads = {
         (one.provider, one.instance_id): draw(
             st.sampled_from([DirectRead(not_found=True), DirectRead(why="?")])
@@ -176,7 +173,9 @@ walk = settings(
 @given(scenes())
 def test_every_record_and_every_create_in_doubt_gets_exactly_one_action(scene: Scene) -> None:
     plan = planned(scene)
-    ended = [entry.record.mark for entry in (*plan.destroys, *plan.announces, *plan.keeps)]
+    ended = [entry.record.mark for entry in plan.destroys]
+    ended += [entry.record.mark for entry in plan.announces]
+    ended += [entry.record.mark for entry in plan.keeps]
     actions = Counter(
         [*ended, *(entry.mark for entry in plan.doubts), *(entry.mark for entry in plan.forgets)]
     )

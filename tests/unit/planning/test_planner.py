@@ -24,7 +24,6 @@ from reconciler.planning.planner import compute_plan
 from tests.builders import (
     HOUR,
     PROVIDER,
-    START,
     complete,
     desired,
     fleet,
@@ -40,6 +39,7 @@ from tests.builders import (
     recorded_state,
     unreadable,
 )
+from tests.markets import START
 
 NOW = START + HOUR
 APPLY = PlanRequest(Mode.APPLY)
@@ -132,9 +132,7 @@ def test_what_is_not_declared_goes_at_once_in_apply_and_after_a_grace_in_the_loo
     assert len(found.announces) == announces
 
 
-@pytest.mark.parametrize(
-    ("minutes", "destroyed"), [(1, 0), (0, 1), (-1, 1)]
-)
+@pytest.mark.parametrize(("minutes", "destroyed"), [(1, 0), (0, 1), (-1, 1)])
 def test_an_announced_destroy_is_carried_out_when_it_is_due(minutes: int, destroyed: int) -> None:
     due = SoftNotice(
         reason=DestroyReason.UNDECLARED, noticed_at=START, due_at=NOW + timedelta(minutes=minutes)
@@ -152,9 +150,7 @@ def test_safety_undeclared_report_only_reports() -> None:
     assert "safety.undeclared is report" in found.findings[0].message
 
 
-@pytest.mark.parametrize(
-    ("live", "allowed"), [(1, 1), (3, 1), (4, 1), (7, 2), (10, 3)]
-)
+@pytest.mark.parametrize(("live", "allowed"), [(1, 1), (3, 1), (4, 1), (7, 2), (10, 3)])
 def test_I16_an_unfused_apply_is_refused_beyond_a_third(live: int, allowed: int) -> None:
     records = [record("lab", index) for index in range(live)]
     rows = [instance(one) for one in records]
@@ -201,14 +197,28 @@ def test_I3_a_create_held_back_by_the_fuse_still_holds_its_slot() -> None:
     assert [one.record.mark for one in found.keeps] == [pending.mark]
 
 
+def test_I3_a_late_arrival_held_back_by_the_fuse_is_not_taken_for_a_machine_of_its_slot() -> None:
+    pending = intent(watched_until=NOW + HOUR)
+    state = recorded_state(pending, lease(), soft_destroys=[NOW])
+    found = plan(desired(fleet()), state, instance(pending), request=LOOP)
+    assert (found.destroys, found.adopts, found.keeps) == ((), (), ())
+
+
+def test_I16_a_destroy_that_is_repeated_is_not_counted_again() -> None:
+    doom = Doom(reason=DestroyReason.UNDECLARED, since=NOW - timedelta(minutes=10))
+    state = recorded_state(record(doom=doom), soft_destroys=[doom.since])
+    for request in (LOOP, APPLY):
+        found = plan(desired(fleet("other")), state, instance(), request=request, offers=())
+        assert [one.again for one in found.destroys] == [True]
+        assert not found.blocked
+
+
 @pytest.mark.parametrize("mode", [Mode.APPLY, Mode.DESTROY])
 def test_a_create_that_was_found_is_as_protected_as_its_fleet(mode: Mode) -> None:
     pending = intent()
     row = instance(pending, usd_per_hour=Decimal("9.99"))
     state = recorded_state(pending, lease(prevent_destroy=True))
-    found = plan(
-        desired(fleet(prevent_destroy=True)), state, row, request=PlanRequest(mode)
-    )
+    found = plan(desired(fleet(prevent_destroy=True)), state, row, request=PlanRequest(mode))
     assert found.destroys == ()
     assert found.blocked
 
@@ -224,7 +234,9 @@ def test_I5_a_late_arrival_is_destroyed_by_a_whole_listing_only() -> None:
 
 def test_a_slot_with_two_machines_on_their_way_out_is_filled_by_a_later_run() -> None:
     doom = Doom(reason=DestroyReason.DRIFTED, since=START)
-    two = [record(mark=mark_text(nonce=f"{name:0>8}"), instance_id=name, doom=doom) for name in "ab"]
+    two = [
+        record(mark=mark_text(nonce=f"{name:0>8}"), instance_id=name, doom=doom) for name in "ab"
+    ]
     rows = [instance(one) for one in two]
     found = plan(desired(fleet()), recorded_state(*two, lease()), *rows)
     assert len(found.destroys) == 2
@@ -262,9 +274,7 @@ def test_heal_opens_no_lease_and_never_grows_a_fleet() -> None:
     ],
 )
 def test_I11_unknown_blocks_and_proof_frees_a_slot(presence: str, creates: int) -> None:
-    old = AbsenceEvidence(
-        last_seen_at=START, first_absent_at=START + timedelta(minutes=10)
-    )
+    old = AbsenceEvidence(last_seen_at=START, first_absent_at=START + timedelta(minutes=10))
     held = record(absence=old if presence == "proven gone" else None)
     rows = [instance()] if presence == "kept" else []
     seen = observed(
@@ -294,9 +304,7 @@ def test_targets_leave_everything_else_alone() -> None:
     assert len(found.keeps) == 2
 
 
-@pytest.mark.parametrize(
-    ("heal", "destroys"), [(True, 1), (False, 0)]
-)
+@pytest.mark.parametrize(("heal", "destroys"), [(True, 1), (False, 0)])
 def test_the_loop_replaces_a_stopped_machine_only_to_heal(heal: bool, destroys: int) -> None:
     row = instance(status=InstanceStatus.STOPPED)
     found = plan(
@@ -320,11 +328,12 @@ def test_approval_holds_while_prices_stay_under_what_was_approved() -> None:
 
 
 _HASHED = """
+import hashlib
 import tests.unit.planning.test_planner as t
 records = [t.record("lab", i) for i in range(4)] + [t.record("train", i) for i in range(3)]
 docs = t.desired(t.fleet("lab", nodes=2), t.fleet("train", nodes=5), t.fleet("x"))
 found = t.plan(docs, t.recorded_state(*records, t.intent("x")), *map(t.instance, records))
-print(t.hashlib.sha256(repr(found).encode()).hexdigest())
+print(hashlib.sha256(repr(found).encode()).hexdigest())
 """
 
 

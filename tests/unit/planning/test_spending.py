@@ -15,7 +15,8 @@ from reconciler.planning.spending import (
     live_rate,
     worst_case,
 )
-from tests.builders import HOUR, START, instance, record, recorded_state
+from tests.builders import HOUR, instance, record, recorded_state
+from tests.markets import START
 
 TICK = timedelta(seconds=60)
 
@@ -31,9 +32,7 @@ def test_I13_a_machine_that_was_not_read_counts_at_its_last_known_rate() -> None
     ("ends_at", "seconds"),
     [(START + HOUR, 3721), (START, 121), (START - HOUR, 121)],
 )
-def test_the_worst_case_counts_lease_tick_and_destroy_time(
-    ends_at: datetime, seconds: int
-) -> None:
+def test_the_worst_case_counts_lease_tick_and_destroy_time(ends_at: datetime, seconds: int) -> None:
     machines = [Running("a", Decimal("3.6"), ends_at), Running("b", Decimal("0"), ends_at)]
     assert worst_case(machines, START, TICK) == Decimal(seconds) / 1000
     assert hourly_burn_rate(machines) == Decimal("3.6")

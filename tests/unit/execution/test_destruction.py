@@ -1,0 +1,75 @@
+"""A destroy is a request: repeated until it is accepted, and again until there is proof."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from reconciler.market.fault_catalogue import CATALOGUE
+from reconciler.model.exit_code import ExitCode
+from tests.simulation.shop import QUICKSTART, Shop, story
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+BIGGER = QUICKSTART.replace("RTX4090}", "RTX4090, disk: 200GB}")
+
+
+def inject(shop: Shop, number: str, times: int | None = None) -> None:
+    operation, fault = CATALOGUE[number]
+    shop.world.script_fault(fault, operation, times=times)
+
+
+def test_C4_3_one_failure_is_tried_again_in_the_same_pass(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        await shop.wait(4 * HOUR)
+        inject(shop, "C4.3", 2)
+        assert (await shop.reconcile()).code is ExitCode.DONE
+        assert shop.sent("destroy_instance") == 3
+        await shop.wait(MINUTE)
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
+def test_C4_3_a_destroy_that_was_never_accepted_is_exit_11_at_once(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        await shop.wait(4 * HOUR)
+        inject(shop, "C4.3")
+        assert (await shop.reconcile()).code is ExitCode.DESTROY_UNVERIFIED
+        (record,) = shop.state().instances.values()
+        assert record.doom is not None
+        assert (record.doom.attempts, record.doom.failures) == (3, 3)
+        assert record.doom.accepted_at is None
+        assert "server error" in record.doom.last_error
+
+    story(tmp_path, tell)
+
+
+def test_C4_1_a_destroy_without_effect_is_sent_again_while_proof_is_awaited(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        inject(shop, "C4.1", 1)
+        assert (await shop.destroy("fleet.dev")).code is ExitCode.DONE
+        assert shop.sent("destroy_instance") >= 2
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
+def test_a_machine_that_is_denied_and_was_not_destroyed_is_not_replaced(tmp_path: Path) -> None:
+    """C2.14 with C4.3: "not found" counts only after an accepted destroy (section 12, 7)."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        inject(shop, "C4.3")
+        inject(shop, "C2.14")
+        result = await shop.apply(BIGGER, max_destroy=1, options={"wait": False})
+        assert result.code is ExitCode.DESTROY_UNVERIFIED
+        assert shop.sent("create_instance") == 1
+        assert len(shop.alive()) == 1
+
+    story(tmp_path, tell)

@@ -1,0 +1,100 @@
+"""The table of rules: which one speaks first, and what it may override."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from reconciler.model.instance import InstanceStatus
+from reconciler.model.plan import Mode, PlanRequest
+from reconciler.model.reason import DestroyReason
+from reconciler.model.record import LeaseEnding
+from reconciler.planning.enforcement import ENFORCEMENT_RULES, Situation, first_verdict
+from tests.builders import HOUR, TTL, fleet, instance, lease, record
+from tests.markets import START
+
+NOW = START + HOUR
+REASONS = DestroyReason
+
+
+def situation(mode: Mode = Mode.APPLY, *, heal: bool = False, **changes: Any) -> Situation:
+    fields: dict[str, Any] = {
+        "record": record(),
+        "instance": instance(),
+        "fleet": fleet(),
+        "documents": True,
+        "lease": lease(),
+        "ends_at": START + TTL,
+        "request": PlanRequest(mode, heal=heal),
+        "now": NOW,
+    }
+    return Situation(**{**fields, **changes})
+
+
+DEAR = instance(usd_per_hour=Decimal("0.421"))
+FAILED = instance(status=InstanceStatus.FAILED)
+STOPPED = instance(status=InstanceStatus.STOPPED)
+RELEASED = lease(ended_at=START, ended_by=LeaseEnding.RELEASED)
+
+
+@pytest.mark.parametrize(
+    ("at", "rule"),
+    [
+        (situation(), None),
+        (situation(Mode.LOOP), None),
+        (situation(Mode.DESTROY), "REQUESTED"),
+        (situation(ends_at=NOW), "LEASE_ENDED"),
+        (situation(ends_at=NOW + timedelta(microseconds=1)), None),
+        (situation(Mode.DESTROY, ends_at=NOW), "LEASE_ENDED"),
+        (situation(instance=DEAR, ends_at=NOW), "LEASE_ENDED"),
+        (situation(instance=DEAR), "OVERPRICED"),
+        (situation(instance=instance(usd_per_hour=Decimal("0.42"))), None),
+        (situation(instance=instance(usd_per_hour=None)), None),
+        (situation(instance=None), None),
+        (situation(instance=FAILED, fleet=None), "FAILED_READY"),
+        (situation(fleet=None), "UNDECLARED"),
+        (situation(fleet=None, documents=False), None),
+        (situation(record=record(index=1)), "SCALED_DOWN"),
+        (situation(fleet=fleet(ttl=HOUR)), None),
+        (situation(Mode.LOOP, fleet=fleet(ttl=HOUR)), "SHORTENED"),
+        (situation(Mode.LOOP, fleet=fleet(ttl=2 * HOUR)), None),
+        (situation(Mode.LOOP, fleet=fleet(expires_at=NOW)), "SHORTENED"),
+        (situation(fleet=fleet(gpu="H100")), "DRIFTED"),
+        (situation(Mode.LOOP, fleet=fleet(gpu="H100")), None),
+        (situation(Mode.LOOP, fleet=fleet(gpu="H100"), heal=True), None),
+        (situation(instance=STOPPED), "DRIFTED"),
+        (situation(Mode.LOOP, instance=STOPPED), None),
+        (situation(Mode.LOOP, instance=STOPPED, heal=True), "DRIFTED"),
+    ],
+)
+def test_the_first_rule_that_matches_speaks(at: Situation, rule: str | None) -> None:
+    found = first_verdict(at)
+    assert (found[0].name if found else None) == rule
+
+
+@pytest.mark.parametrize(
+    ("held", "reason"), [(RELEASED, REASONS.REQUESTED), (lease(), REASONS.EXPIRED)]
+)
+def test_a_lease_that_a_person_ended_was_requested(held: Any, reason: DestroyReason) -> None:
+    found = first_verdict(situation(lease=held, ends_at=START))
+    assert found is not None
+    assert found[1].reason is reason
+
+
+def test_the_order_of_the_table_is_published() -> None:
+    assert [rule.name for rule in ENFORCEMENT_RULES] == [
+        "LEASE_ENDED",
+        "REQUESTED",
+        "OVERPRICED",
+        "FAILED_READY",
+        "UNDECLARED",
+        "SCALED_DOWN",
+        "SHORTENED",
+        "DRIFTED",
+    ]
+    assert [rule.name for rule in ENFORCEMENT_RULES if rule.outranks_protection] == ["LEASE_ENDED"]
+    soft = [rule.name for rule in ENFORCEMENT_RULES if rule.soft_in_loop]
+    assert soft == ["UNDECLARED", "SCALED_DOWN", "SHORTENED"]
