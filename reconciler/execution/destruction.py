@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.plan import Destroy
     from reconciler.model.record import InstanceRecord
-    from reconciler.planning.machines import Decisions
+    from reconciler.planning.scene import Decisions
     from reconciler.providers.base import Provider
 
 _TRIES = 3

@@ -44,6 +44,8 @@ async def _listing(name: str, provider: Provider, clock: Clock) -> ProviderInven
         return Unknown(name, started_at, error.what)
     except TimeoutError:
         return Unknown(name, started_at, "no answer within the deadline")
+    except Exception as error:  # an adapter's own bug must not hide the other providers
+        return Unknown(name, started_at, f"its adapter failed with {type(error).__name__}")
 
 
 async def observe_instances(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -95,9 +96,10 @@ def refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | N
     """
     if recorded is None or workspace.desired is None:
         return
-    homes = {record.provider for record in recorded.instances.values()}
-    for name in sorted(homes - set(workspace.desired.providers)):
-        count = sum(1 for record in recorded.instances.values() if record.provider == name)
+    homes = Counter(record.provider for record in recorded.instances.values())
+    homes.update(intent.provider for intent in recorded.intents.values() if intent.blocks_slot)
+    for name in sorted(set(homes) - set(workspace.desired.providers)):
+        count = homes[name]
         raise UnsafePlan(
             f"providers.{name} is gone from the documents, and {count} machine(s) live there",
             why="without it nobody could destroy them",

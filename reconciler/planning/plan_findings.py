@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
+from reconciler.planning.leases import has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from reconciler.model.offer import OfferBook
     from reconciler.model.plan import Create
     from reconciler.planning.classification import Classified
-    from reconciler.planning.machines import Decisions, Scene
     from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.scene import Decisions, Scene
 
 
 def observation_findings(
@@ -67,8 +68,15 @@ def _listing_findings(scene: Scene) -> Iterator[Finding]:
             )
 
 
-def lease_findings(needs: Sequence[FleetNeed]) -> Iterator[Finding]:
-    """Fleets that buy nothing because their lease has ended."""
+def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding]:
+    """Fleets that buy nothing because their lease has ended, and renewals of running leases."""
+    for name in sorted(scene.request.renew):
+        lease = scene.recorded.leases.get(name)
+        if lease is None or not has_ended(lease, scene.now):
+            yield Finding(
+                f"fleet.{name}: the lease has not ended, so -renew changes nothing",
+                fix=f"gpu-shopper extend fleet.{name} 1h moves its end",
+            )
     for need in needs:
         if need.lease_ended:
             name = need.fleet.address

@@ -11,7 +11,7 @@ from reconciler.model.plan import Finding, Keep, Mode
 if TYPE_CHECKING:
     from reconciler.model.fleet import Safety
     from reconciler.model.plan import Destroy
-    from reconciler.planning.machines import Decisions, Scene
+    from reconciler.planning.scene import Decisions, Scene
 
 FUSE_WINDOW = timedelta(hours=1)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
-    from reconciler.planning.machines import Decisions, Scene
     from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.scene import Decisions, Scene
 
 
 def machines_before(decisions: Decisions) -> list[Running]:

@@ -15,11 +15,12 @@ from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.leases import describe_change, lease_after_apply
-from reconciler.planning.machines import Decisions, Scene, decide_machines
+from reconciler.planning.machines import decide_machines
 from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import fleet_summaries, machines_after, machines_before
 from reconciler.planning.purchases import buy, fleet_needs
+from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate, worst_case
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     findings = (
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
-        *lease_findings(assessment.needs),
+        *lease_findings(assessment.needs, scene),
         *offer_findings(assessment.needs, creates, offers),
     )
     return Plan(

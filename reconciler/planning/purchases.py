@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import Fleet
     from reconciler.model.offer import Offer
     from reconciler.model.record import LeaseRecord
-    from reconciler.planning.machines import Decisions, Scene
     from reconciler.planning.offer_matching import GpuKind
     from reconciler.planning.offer_shelves import Choice
+    from reconciler.planning.scene import Decisions, Scene
 
 _SPARES = 50
 """How many other offers the creates of a fleet may fall back on when theirs vanish."""

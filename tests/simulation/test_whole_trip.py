@@ -268,3 +268,44 @@ def test_a_machine_that_no_longer_fits_is_replaced_destroy_first(tmp_path: Path)
         assert gone.gone_at <= new.created_at
 
     story(tmp_path, tell)
+
+
+def test_renewing_a_lease_that_runs_is_said_to_change_nothing(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        before = shop.state().leases["dev"]
+        result = await shop.apply(renew=frozenset({"dev"}))
+        assert any("-renew changes nothing" in one.message for one in result.plan.findings)
+        assert shop.state().leases["dev"] == before
+
+    story(tmp_path, tell)
+
+
+def test_no_wait_ends_with_3_while_the_proof_is_pending(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        result = await shop.destroy("fleet.dev", wait=False)
+        assert result.code is ExitCode.PARTIAL
+        await shop.wait(MINUTE)
+        assert shop.alive() == ()
+        assert (await shop.destroy("fleet.dev")).code is ExitCode.DONE
+        assert shop.state().instances == {}
+
+    story(tmp_path, tell)
+
+
+def test_deleting_the_protection_from_the_documents_does_not_lift_it(tmp_path: Path) -> None:
+    guarded = QUICKSTART + "    lifecycle: {prevent_destroy: true}\n"
+    lifted = QUICKSTART + "    lifecycle: {prevent_destroy: false}\n"
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(guarded)
+        await shop.apply(QUICKSTART)
+        with pytest.raises(UnsafePlan, match="protected"):
+            await shop.destroy("fleet.dev")
+        assert len(shop.alive()) == 1
+        await shop.apply(lifted)
+        await shop.destroy("fleet.dev")
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)

@@ -135,11 +135,12 @@ def test_a_list_where_a_mapping_belongs_is_told_although_an_entry_is_refused(
 
 
 def test_what_stands_behind_an_alias_is_told_once(directory: Path) -> None:
-    fleets = "".join(f"  f{number}: *a\n" for number in range(50))
-    text = f"{HEAD}profiles:\n  a: &a {{{GPU}, nod: 1, nodes: 010}}\nfleets:\n{fleets}"
+    fleets = "".join(f"  f{number}: *a\n" for number in range(90))
+    text = f"{HEAD}profiles:\n  a: &a {{{GPU}, nod: 1, tl: 1, nodes: 010}}\nfleets:\n{fleets}"
     assert told(directory, text) == [
         "a:5:32: unknown key nod",
-        "a:5:47: 010: an octal-looking number: some readers take the leading 0 for base 8",
+        "a:5:40: unknown key tl",
+        "a:5:54: 010: an octal-looking number: some readers take the leading 0 for base 8",
     ]
 
 
@@ -219,6 +220,7 @@ def test_nothing_is_said_about_a_fleet_whose_profile_is_broken(
         ("version: 1\nworkspace: lab\nproviders: {Simulated: {}}", 3),
         ("version: 1\nworkspace: lab\nproviders: {simulated: {}}\n<<: {}", 4),
         ("version: 1\nworkspace: lab\nproviders: {simulated: {}}\na: [", 4),
+        ("version: 1\nworkspace: lab\nproviders: {simulated: {}, sim: {typ: simulated}}", 3),
     ],
 )
 def test_a_file_with_a_problem_elsewhere_still_holds_the_workspace(
@@ -283,6 +285,15 @@ def test_a_fleet_that_is_declared_twice_is_checked_twice(directory: Path) -> Non
         "b:2:3: fleets.f is declared twice: first at a:5",
         "b:2:34: ttl is longer than the 30d that safety.max_ttl allows",
         "b:2:48: unknown profile p",
+    ]
+
+
+def test_a_profile_that_is_declared_twice_may_be_meant_to_have_another_name(
+    directory: Path,
+) -> None:
+    first = f"{HEAD}profiles: {{p: {{}}}}\nfleets: {{f: {{extends: q}}}}\n"
+    assert told(directory, first, f"profiles: {{p: {{{GPU}}}}}\n") == [
+        "b:1:12: profiles.p is declared twice: first at a:4"
     ]
 
 

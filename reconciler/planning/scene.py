@@ -1,0 +1,76 @@
+"""What one decision is made from, and what it has come to so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from reconciler.model.observation import Complete, Unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from reconciler.model.fleet import DesiredState, Fleet
+    from reconciler.model.observation import ObservedState
+    from reconciler.model.plan import (
+        Adopt,
+        Announce,
+        Destroy,
+        Doubt,
+        Finding,
+        Forget,
+        Keep,
+        PlanRequest,
+    )
+    from reconciler.model.record import InstanceRecord, LeaseRecord, RecordedState
+    from reconciler.planning.enforcement import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The inputs of one decision, the leases already moved to where this plan puts them."""
+
+    desired: DesiredState | None
+    recorded: RecordedState
+    observed: ObservedState
+    leases: Mapping[str, LeaseRecord]
+    now: datetime
+    request: PlanRequest
+
+    def fleet(self, name: str) -> Fleet | None:
+        return self.desired.fleets.get(name) if self.desired else None
+
+    def may_act(self, record: InstanceRecord) -> bool:
+        """False for machines that are not targeted, or whose provider shows another account."""
+        inventory = self.observed.inventories.get(record.provider)
+        if isinstance(inventory, Unknown) and inventory.wrong_account:
+            return False
+        return self.request.covers(record.fleet, record.index)
+
+    def is_unreadable(self, provider: str) -> bool:
+        return isinstance(self.observed.inventories.get(provider), Unknown)
+
+    def has_complete_listing(self, provider: str) -> bool:
+        return isinstance(self.observed.inventories.get(provider), Complete)
+
+
+@dataclass(slots=True)
+class Decisions:
+    """The plan while it is being made."""
+
+    adopts: list[Adopt] = field(default_factory=list)
+    destroys: list[Destroy] = field(default_factory=list)
+    forgets: list[Forget] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+    announces: list[Announce] = field(default_factory=list)
+    keeps: list[Keep] = field(default_factory=list)
+    protected: list[tuple[InstanceRecord, Verdict]] = field(default_factory=list)
+    reported: list[tuple[InstanceRecord, Verdict]] = field(default_factory=list)
+    sighted: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def staying(self) -> list[InstanceRecord]:
+        """Machines that this plan leaves alone."""
+        return [entry.record for entry in self.keeps] + [entry.record for entry in self.announces]

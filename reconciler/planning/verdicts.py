@@ -1,0 +1,118 @@
+"""From the verdict of a rule to the action: announced, held back, in doubt, or carried out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.model.mark import parse_mark
+from reconciler.model.plan import Announce, Destroy, Doubt, Keep
+from reconciler.planning.classification import Sighting, carries_another_mark
+from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict
+from reconciler.planning.leases import planned_end
+
+if TYPE_CHECKING:
+    from reconciler.model.instance import Instance
+    from reconciler.model.record import InstanceRecord
+    from reconciler.planning.scene import Decisions, Scene
+
+_DEFAULT_GRACE = timedelta(minutes=10)
+
+
+def situation_of(record: InstanceRecord, instance: Instance | None, scene: Scene) -> Situation:
+    lease = scene.leases.get(record.fleet)
+    mark = parse_mark(record.mark)
+    if lease is not None:
+        ends_at = planned_end(lease, record.created_at)
+    else:
+        # Without a lease the mark's own end holds: it was the lease end when it was made.
+        ends_at = mark.end if mark else record.created_at
+    return Situation(
+        record=record,
+        instance=instance,
+        fleet=scene.fleet(record.fleet),
+        documents=scene.desired is not None,
+        lease=lease,
+        ends_at=ends_at,
+        request=scene.request,
+        now=scene.now,
+    )
+
+
+def _is_protected(situation: Situation) -> bool:
+    """By the lease in force: looser documents count only after apply (SPEC.md section 12, 1)."""
+    declared = situation.fleet is not None and situation.fleet.prevent_destroy is True
+    return declared or (situation.lease is not None and situation.lease.prevent_destroy)
+
+
+def destroy_for_certain(sighting: Sighting, verdict: Verdict, decisions: Decisions) -> None:
+    """Lease ends: our own id is proof enough, even unlisted, unless it was plainly recycled."""
+    if carries_another_mark(sighting.record, sighting.instance):
+        decisions.doubts.append(doubt_about(sighting.record, sighting.identity_doubt))
+        return
+    decisions.destroys.append(Destroy(sighting.record, verdict.reason, verdict.detail))
+
+
+def carry_out(
+    sighting: Sighting,
+    found: tuple[EnforcementRule, Verdict],
+    situation: Situation,
+    scene: Scene,
+    decisions: Decisions,
+) -> None:
+    """A destroy that needs the machine re-identified in this pass; may be held back (I4, I5)."""
+    rule, verdict = found
+    record = sighting.record
+    if sighting.instance is None:
+        detail = f"{verdict.reason}, but the machine could not be read"
+        decisions.doubts.append(doubt_about(record, detail))
+    elif sighting.identity_doubt:
+        decisions.doubts.append(
+            doubt_about(record, f"{verdict.reason}, but {sighting.identity_doubt}")
+        )
+    elif verdict.reason.may_be_a_slip and not scene.has_complete_listing(record.provider):
+        detail = f"{verdict.reason}, but the listing is not complete"
+        decisions.keeps.append(Keep(record, sighting.instance, detail))
+    elif _is_protected(situation):
+        decisions.protected.append((record, verdict))
+        decisions.keeps.append(Keep(record, sighting.instance, f"{verdict.reason}, protected"))
+    elif rule.soft_in_loop and situation.in_loop:
+        soften(record, sighting.instance, verdict, scene, decisions)
+    else:
+        decisions.destroys.append(
+            Destroy(record, verdict.reason, verdict.detail, differences=verdict.differences)
+        )
+
+
+def soften(
+    record: InstanceRecord,
+    instance: Instance | None,
+    verdict: Verdict,
+    scene: Scene,
+    decisions: Decisions,
+) -> None:
+    """The first pass announces, a pass after the grace acts (SPEC.md section 2, ``grace``)."""
+    desired = scene.desired
+    if desired is not None and desired.safety.undeclared == "report":
+        decisions.reported.append((record, verdict))
+        decisions.keeps.append(Keep(record, instance, f"{verdict.reason}, reported only"))
+        return
+    lease = scene.leases.get(record.fleet)
+    grace = lease.grace if lease else _DEFAULT_GRACE
+    notice = scene.recorded.notices.get(record.mark)
+    if notice is not None and notice.reason is verdict.reason:
+        if notice.due_at <= scene.now:
+            decisions.destroys.append(Destroy(record, verdict.reason, verdict.detail, soft=True))
+        else:
+            detail = f"{verdict.reason}: ends {notice.due_at:%Y-%m-%d %H:%M:%S}Z"
+            decisions.keeps.append(Keep(record, instance, detail))
+    elif grace > timedelta(0):
+        due_at = scene.now + grace
+        decisions.announces.append(Announce(record, verdict.reason, due_at, verdict.detail))
+    else:
+        decisions.destroys.append(Destroy(record, verdict.reason, verdict.detail, soft=True))
+
+
+def doubt_about(record: InstanceRecord, detail: str, sighting: Sighting | None = None) -> Doubt:
+    evidence = sighting.weighed.evidence if sighting else None
+    return Doubt(record.slot, record.mark, record.provider, detail, record.usd_per_hour, evidence)
