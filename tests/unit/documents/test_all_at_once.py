@@ -9,39 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.documents.loader import load_documents, load_text
+from reconciler.documents.loader import load_text
 from reconciler.model.errors import DocumentError
 from reconciler.model.problem import Problem
-
-HEAD = "version: 1\nworkspace: lab\nproviders: {simulated: {}}\n"
-"""Three lines; what follows begins in line 4."""
-GPU = "resources: {gpu: L4}"
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    return tmp_path
-
-
-def told(directory: Path, *texts: str) -> list[str]:
-    """What is said about files `a.fleets.yaml`, `b.fleets.yaml` and so on; nothing if all is well.
-
-    The part in brackets, the advice, is left out.
-    """
-    for letter, text in zip("abcdef", texts, strict=False):
-        (directory / f"{letter}.fleets.yaml").write_text(text)
-    try:
-        load_documents(directory)
-    except DocumentError as error:
-        shown = [str(problem).replace(f"{directory}/", "") for problem in error.problems]
-        return [line.replace(".fleets.yaml:", ":").partition(" (")[0] for line in shown]
-    return []
-
+from tests.unit.documents.told import GPU, HEAD, told
 
 # --- in one file ---------------------------------------------------------------------------------
 
 
-def test_a_problem_of_the_yaml_hides_nothing_else_of_its_file(directory: Path) -> None:
+def test_a_problem_of_the_yaml_hides_nothing_else_of_its_file(tmp_path: Path) -> None:
     text = HEAD + (
         "safety: {max_ttl: 10d}\n"
         "fleets:\n"
@@ -60,7 +36,7 @@ def test_a_problem_of_the_yaml_hides_nothing_else_of_its_file(directory: Path) -
         "    max_gpu_hour_usd: 1e3\n"
         "    countries: [NO, no]\n"
     )
-    assert told(directory, text) == [
+    assert told(tmp_path, text) == [
         "a:7:12: 010: an octal-looking number: some readers take the leading 0 for base 8",
         "a:8:10: ttl is longer than the 10d that safety.max_ttl allows",
         "a:9:14: unknown profile europ",
@@ -90,12 +66,12 @@ WRITABLE = (
 @pytest.mark.parametrize("value", ["010", "!x y", "!x {a: b}", "*nothing"])
 @pytest.mark.parametrize("path", WRITABLE)
 def test_a_refused_value_is_reported_once_whatever_key_it_stands_under(
-    path: str, value: str, directory: Path
+    path: str, value: str, tmp_path: Path
 ) -> None:
     written = value
     for key in reversed(path.split(".")):
         written = f"{{{key}: {written}}}"
-    found = told(directory, f"{HEAD}defaults: {{{GPU}}}\nfleets: {{f: {written}}}\n")
+    found = told(tmp_path, f"{HEAD}defaults: {{{GPU}}}\nfleets: {{f: {written}}}\n")
     assert len([line for line in found if "is missing" not in line]) == 1, found
 
 
@@ -111,204 +87,64 @@ def test_a_refused_value_is_reported_once_whatever_key_it_stands_under(
         "7: x", "fleets: {f: {7: x}}", "010", "fleets: {f: {}, f: {}}",
     ],
 )  # fmt: skip
-def test_no_second_problem_follows_from_a_refused_part(written: str, directory: Path) -> None:
+def test_no_second_problem_follows_from_a_refused_part(written: str, tmp_path: Path) -> None:
     rest = HEAD.splitlines(keepends=True)
     kept = [line for line in rest if not written.startswith(line.partition(":")[0])]
     whole = "" if written == "010" else "".join(kept)
-    assert len(told(directory, f"{whole}{written}\n")) == 1
+    assert len(told(tmp_path, f"{whole}{written}\n")) == 1
 
 
-def test_an_unknown_key_is_told_although_its_value_is_refused_too(directory: Path) -> None:
-    assert told(directory, f"{HEAD}fleets: {{f: {{{GPU}, max_price: 1e3}}}}\n") == [
+def test_an_unknown_key_is_told_although_its_value_is_refused_too(tmp_path: Path) -> None:
+    assert told(tmp_path, f"{HEAD}fleets: {{f: {{{GPU}, max_price: 1e3}}}}\n") == [
         "a:4:36: unknown key max_price",
         "a:4:47: 1e3: a number with an exponent is not read",
     ]
 
 
 def test_a_list_where_a_mapping_belongs_is_told_although_an_entry_is_refused(
-    directory: Path,
+    tmp_path: Path,
 ) -> None:
-    assert told(directory, f"{HEAD}fleets: [010]\n") == [
+    assert told(tmp_path, f"{HEAD}fleets: [010]\n") == [
         "a:4:9: fleets: a mapping expected, found a list",
         "a:4:10: 010: an octal-looking number: some readers take the leading 0 for base 8",
     ]
 
 
-def test_what_stands_behind_an_alias_is_told_once(directory: Path) -> None:
+def test_what_stands_behind_an_alias_is_told_once(tmp_path: Path) -> None:
     fleets = "".join(f"  f{number}: *a\n" for number in range(90))
-    text = f"{HEAD}profiles:\n  a: &a {{{GPU}, nod: 1, tl: 1, nodes: 010}}\nfleets:\n{fleets}"
-    assert told(directory, text) == [
+    text = (
+        f"{HEAD}profiles:\n  a: &a {{{GPU}, nod: 1, tl: 1, xx: 1, nodes: 010}}\nfleets:\n{fleets}"
+    )
+    assert told(tmp_path, text) == [
         "a:5:32: unknown key nod",
         "a:5:40: unknown key tl",
-        "a:5:54: 010: an octal-looking number: some readers take the leading 0 for base 8",
+        "a:5:47: unknown key xx",
+        "a:5:61: 010: an octal-looking number: some readers take the leading 0 for base 8",
     ]
 
 
-def test_a_fleet_may_lack_a_gpu_and_live_too_long(directory: Path) -> None:
-    assert told(directory, f"{HEAD}fleets:\n  f: {{ttl: 90d}}\n") == [
+def test_a_fleet_may_lack_a_gpu_and_live_too_long(tmp_path: Path) -> None:
+    assert told(tmp_path, f"{HEAD}fleets:\n  f: {{ttl: 90d}}\n") == [
         "a:5:3: fleets.f asks for no GPU",
         "a:5:12: ttl is longer than the 30d that safety.max_ttl allows",
     ]
 
 
-def test_a_syntax_error_ends_its_file_and_no_other_one(directory: Path) -> None:
+def test_a_syntax_error_ends_its_file_and_no_other_one(tmp_path: Path) -> None:
     good = f"{HEAD}fleets: {{f: {{{GPU}, nod: 1}}}}\n"
-    assert told(directory, good, "a: 010\nb: @x\nc: 010\n") == [
+    assert told(tmp_path, good, "a: 010\nb: @x\nc: 010\n") == [
         "a:4:36: unknown key nod",
         "b:1:4: 010: an octal-looking number: some readers take the leading 0 for base 8",
         "b:2:4: no value can begin with @",
     ]
 
 
-# --- between files -------------------------------------------------------------------------------
-
-
-def test_problems_between_files_come_with_those_inside_them(directory: Path) -> None:
-    assert told(
-        directory,
-        f"{HEAD}fleets: {{f: {{{GPU}, nodes: 010}}}}\n",
-        "workspace: other\nfleets:\n  f: {tem: x}\n  g: {extends: nowhere, providers: [vastai]}\n",
-        "safety: {max_ttl: 1d, tik: 1m}\n"
-        f"fleets:\n  h: {{{GPU}, ttl: 2d}}\n  i: {{{GPU}, ttl: 3}}\n  j: {{ttl: 1h}}\n",
-    ) == [
-        "a:4:43: 010: an octal-looking number: some readers take the leading 0 for base 8",
-        "b:1:1: workspace is other here and lab at a:2",
-        "b:3:3: fleets.f is declared twice: first at a:4",
-        "b:3:3: fleets.f asks for no GPU",
-        "b:3:7: unknown key tem",
-        "b:4:16: unknown profile nowhere",
-        "b:4:37: unknown provider vastai",
-        "c:1:23: unknown key tik",
-        "c:3:34: ttl is longer than the 1d that safety.max_ttl allows",
-        'c:4:34: ttl: a duration needs a unit: write "3h", "3m"',
-        "c:5:3: fleets.j asks for no GPU",
-    ]
-
-
-BROKEN_BASES = [
-    "profiles: {p: {nod: 1, resources: {gpu: H1000}}}",
-    "profiles: {p: 010}",
-    "profiles: {p: {resources: 010}}",
-    "profiles: {p: {resource: {gpu: L4}}}",
-    "profiles: {p: {gpu: L4}}",
-    "profiles: {p: {<<: {}}}",
-    "profiles: [p]",
-    "profile: {p: {}}",
-    "profiles: {P: {}}",
-    "profiles: {q: {}, q: {}}",
-    "profiles: {p: {extends: p}}",
-]
-
-
-@pytest.mark.parametrize("broken", BROKEN_BASES)
-def test_nothing_is_said_about_a_fleet_whose_profile_is_broken(
-    broken: str, directory: Path
-) -> None:
-    found = told(directory, f"{HEAD}fleets: {{f: {{extends: p}}}}\n", f"{broken}\n")
-    assert found != []
-    assert all(line.startswith("b:") for line in found), found
-
-
-@pytest.mark.parametrize(
-    ("broken", "line"),
-    [
-        ("version: 1\nworkspace: lab\nproviders: {simulated: {}}\nfleets: {f: {nodes: 010}}", 4),
-        ("version: 1\nworkspace: lab\nproviders: {simulated: {tpe: simulated}}", 3),
-        ("version: 1\nworkspace: Lab\nproviders: {simulated: {}}", 2),
-        ("version: 2\nworkspace: lab\nproviders: {simulated: {}}", 1),
-        ("version: 1\nworkspac: lab\nproviders: {simulated: {}}", 2),
-        ("version: 1\nworkspace: lab\nproviders: {Simulated: {}}", 3),
-        ("version: 1\nworkspace: lab\nproviders: {simulated: {}}\n<<: {}", 4),
-        ("version: 1\nworkspace: lab\nproviders: {simulated: {}}\na: [", 4),
-        ("version: 1\nworkspace: lab\nproviders: {simulated: {}, sim: {typ: simulated}}", 3),
-    ],
-)
-def test_a_file_with_a_problem_elsewhere_still_holds_the_workspace(
-    broken: str, line: int, directory: Path
-) -> None:
-    fleet = f"fleets: {{g: {{{GPU}, providers: [simulated]}}}}\n"
-    found = [each for each in told(directory, fleet, broken) if "asks for no GPU" not in each]
-    assert [each.split(":")[:2] for each in found] in ([["b", str(line)]], [["b", str(line + 1)]])
-
-
-def test_what_is_missing_everywhere_is_told_although_a_fleet_is_broken(directory: Path) -> None:
-    assert told(directory, f"fleets:\n  f: {{{GPU}, nod: 1, extends: p}}\n") == [
-        "a:1:1: key version is missing",
-        "a:1:1: key workspace is missing",
-        "a:1:1: no provider is configured",
-        "a:2:29: unknown key nod",
-        "a:2:46: unknown profile p",
-    ]
-
-
-@pytest.mark.parametrize(
-    "safety", ["safety: {max_ttl: 90}", "safety: 010", "safty: {max_ttl: 90d}", "safety: {<<: {}}"]
-)
-def test_a_ttl_is_not_measured_by_a_limit_that_is_not_known(safety: str, directory: Path) -> None:
-    found = told(directory, f"{HEAD}fleets: {{f: {{{GPU}, ttl: 40d}}}}\n", safety)
-    assert [line[0] for line in found] == ["b"], found
-
-
-@pytest.mark.parametrize(
-    "fleet", ["ttl: 3", "tl: 3h", "ttl: 3h, ttl: 4h", "<<: {}", "extends: [gone, long]"]
-)
-def test_a_ttl_of_a_profile_is_not_blamed_when_the_fleet_may_have_its_own(
-    fleet: str, directory: Path
-) -> None:
-    profiles = "profiles: {long: {ttl: 40d}}\n"
-    own = fleet if "extends" in fleet else f"extends: long, {fleet}"
-    found = told(directory, f"{HEAD}{profiles}fleets: {{f: {{{GPU}, {own}}}}}\n")
-    assert len(found) == 1, found
-    assert "longer than" not in found[0]
-
-
-def test_an_unread_file_may_hold_the_defaults(directory: Path) -> None:
-    found = told(directory, f"{HEAD}fleets: {{f: {{}}, g: {{ttl: 40d, {GPU}}}}}\n", "a: [")
-    assert [line[0] for line in found] == ["b"], found
-
-
-def test_defaults_in_two_files_are_told_once_and_not_for_every_fleet(directory: Path) -> None:
-    first = f"{HEAD}defaults: {{ttl: 1h}}\nfleets: {{f: {{}}, g: {{}}}}\n"
-    assert told(directory, first, f"defaults: {{{GPU}, regions: [010]}}\n") == [
-        "b:1:1: defaults stands in two files: first at a:4",
-        "b:1:44: 010: an octal-looking number: some readers take the leading 0 for base 8",
-    ]
-
-
-def test_a_fleet_that_is_declared_twice_is_checked_twice(directory: Path) -> None:
-    assert told(
-        directory,
-        f"{HEAD}fleets:\n  f: {{{GPU}, ttl: 40d}}\n",
-        f"fleets:\n  f: {{{GPU}, ttl: 50d, extends: p}}\n",
-    ) == [
-        "a:5:34: ttl is longer than the 30d that safety.max_ttl allows",
-        "b:2:3: fleets.f is declared twice: first at a:5",
-        "b:2:34: ttl is longer than the 30d that safety.max_ttl allows",
-        "b:2:48: unknown profile p",
-    ]
-
-
-def test_a_profile_that_is_declared_twice_may_be_meant_to_have_another_name(
-    directory: Path,
-) -> None:
-    first = f"{HEAD}profiles: {{p: {{}}}}\nfleets: {{f: {{extends: q}}}}\n"
-    assert told(directory, first, f"profiles: {{p: {{{GPU}}}}}\n") == [
-        "b:1:12: profiles.p is declared twice: first at a:4"
-    ]
-
-
-def test_nodes_of_a_broken_fleet_are_not_counted(directory: Path) -> None:
-    text = f"{HEAD}defaults: {{nodes: 20000, {GPU}}}\nfleets:\n  a: {{nodes: 010}}\n  b: {{}}\n"
-    assert len(told(directory, text)) == 1
-    assert any("40,000 nodes" in line for line in told(directory, text + "  c: {}\n"))
-
-
 # --- limits --------------------------------------------------------------------------------------
 
 
-def test_a_file_lists_100_problems_of_all_kinds_in_reading_order(directory: Path) -> None:
+def test_a_file_lists_100_problems_of_all_kinds_in_reading_order(tmp_path: Path) -> None:
     fleets = "".join(f"  f{number}: {{nodes: 010, nod: 1, extends: p}}\n" for number in range(40))
-    found = told(directory, f"{HEAD}fleets:\n{fleets}", "flets: {}\n")
+    found = told(tmp_path, f"{HEAD}fleets:\n{fleets}", "flets: {}\n")
     assert len(found) == 102
     assert found[100] == "a:38:21: 20 more problems are not listed"
     places = [tuple(map(int, line.split(":")[1:3])) for line in found[:101]]
@@ -318,12 +154,12 @@ def test_a_file_lists_100_problems_of_all_kinds_in_reading_order(directory: Path
 
 @pytest.mark.parametrize("profiles", [1, 9_000])
 def test_I23_thousands_of_unknown_profiles_take_less_than_two_seconds(
-    profiles: int, directory: Path
+    profiles: int, tmp_path: Path
 ) -> None:
     known = "".join(f"  p{number}: {{}}\n" for number in range(profiles))
     fleets = "".join(f"  f{number}: {{extends: q{number}}}\n" for number in range(9_000))
     began = time.process_time()
-    found = told(directory, f"{HEAD}profiles:\n{known}fleets:\n{fleets}")
+    found = told(tmp_path, f"{HEAD}profiles:\n{known}fleets:\n{fleets}")
     assert time.process_time() - began < 2
     assert found[-1].endswith("8900 more problems are not listed")
 
