@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
-from reconciler.execution.context import ExecutionContext
-from reconciler.execution.journal import Journal
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
 
     from reconciler.clock import Clock
+    from reconciler.execution.context import ExecutionContext
     from reconciler.execution.interruption import Interruption
     from reconciler.model.fleet import DesiredState
     from reconciler.model.progress import SlotProgress
@@ -87,6 +86,9 @@ class Workspace:
         notifier: Notifier,
     ) -> ExecutionContext:
         """A context for one run over ``recorded`` (None: there is no state yet)."""
+        from reconciler.execution.context import ExecutionContext  # reads need none
+        from reconciler.execution.journal import Journal
+
         state = recorded or self.fresh_state()
         return ExecutionContext(
             workspace=self.name,

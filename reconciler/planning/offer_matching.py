@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from reconciler.model.quantity import Range
 
-    from reconciler.model.fleet import Fleet, GpuRequirement
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from reconciler.model.fleet import Fleet, GpuRequirement, OfferRules, Resources, Where
     from reconciler.model.offer import Offer
-    from reconciler.model.quantity import Range
+
+    RefusalTest = tuple[str, Callable[[Offer], bool]]
+    """The reason for which an offer is refused, and what passes."""
 
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
@@ -76,64 +80,56 @@ def _alternative(wanted: Sequence[GpuRequirement], offer: Offer) -> int | None:
     return None
 
 
-def refusal_tests(fleet: Fleet) -> list[tuple[str, Callable[[Offer], bool]]]:
+def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
     """The constraints that the fleet really states, in the order in which they are reported."""
-    where, rules, resources = fleet.where, fleet.offers, fleet.resources
     kind = "spot" if fleet.spot else "on-demand"
-    tests: list[tuple[str, Callable[[Offer], bool]]] = [
+    return [
         (f"not {kind}", lambda offer: offer.spot == fleet.spot),
         ("none left", lambda offer: offer.stock > 0),
+        *_place_tests(fleet.where),
+        *_hardware_tests(fleet.resources),
+        *_host_tests(fleet.offers),
     ]
+
+
+def _place_tests(where: Where) -> Iterator[RefusalTest]:
     if where.providers:
-        tests.append(("other provider", lambda offer: offer.provider in where.providers))
+        yield "other provider", lambda offer: offer.provider in where.providers
     if where.exclude_providers:
-        tests.append(
-            ("excluded provider", lambda offer: offer.provider not in where.exclude_providers)
-        )
+        yield "excluded provider", lambda offer: offer.provider not in where.exclude_providers
     if where.regions:
-        tests.append(("other region", lambda offer: offer.region in where.regions))
+        yield "other region", lambda offer: offer.region in where.regions
     if where.countries:
-        tests.append(("other country", lambda offer: offer.country in where.countries))
+        yield "other country", lambda offer: offer.country in where.countries
     if where.exclude_countries:
         # An offer that hides its country may be in an excluded one.
-        tests.append(
-            (
-                "excluded country",
-                lambda offer: (
-                    offer.country is not None and offer.country not in where.exclude_countries
-                ),
-            )
-        )
+        hidden_or_excluded = where.exclude_countries | {None}
+        yield "excluded country", lambda offer: offer.country not in hidden_or_excluded
+
+
+def _hardware_tests(resources: Resources) -> Iterator[RefusalTest]:
     for reason, span, value in (
         ("too few or too many CPUs", resources.cpu, lambda offer: offer.vcpus),
         ("too little or too much memory", resources.memory, lambda offer: offer.memory_bytes),
         ("other CUDA version", resources.cuda, lambda offer: offer.cuda),
     ):
         if not span.is_open:
-            tests.append((reason, _in_range(span, value)))
-    tests.append(("too little disk", lambda offer: _disk_fits(offer, resources.disk_bytes)))
+            yield reason, _in_range(span, value)
+    yield "too little disk", lambda offer: _disk_fits(offer, resources.disk_bytes)
+
+
+def _host_tests(rules: OfferRules) -> Iterator[RefusalTest]:
     if rules.min_reliability is not None:
-        wanted = rules.min_reliability
-        tests.append(
-            (
-                "less reliable",
-                lambda offer: offer.reliability is not None and offer.reliability >= wanted,
-            )
-        )
+        yield "less reliable", _in_range(Range(rules.min_reliability), lambda o: o.reliability)
     if rules.verified is not None:
-        tests.append(
-            (
-                "not verified" if rules.verified else "verified",
-                lambda offer: offer.verified is rules.verified,
-            )
-        )
+        reason = "not verified" if rules.verified else "verified"
+        yield reason, lambda offer: offer.verified is rules.verified
     if rules.hosting != "any":
-        tests.append(("other hosting", lambda offer: offer.hosting == rules.hosting))
+        yield "other hosting", lambda offer: offer.hosting == rules.hosting
     if rules.exclude_hosts:
-        tests.append(("excluded host", lambda offer: offer.host not in rules.exclude_hosts))
+        yield "excluded host", lambda offer: offer.host not in rules.exclude_hosts
     if rules.allow_hosts:
-        tests.append(("host not allowed", lambda offer: offer.host in rules.allow_hosts))
-    return tests
+        yield "host not allowed", lambda offer: offer.host in rules.allow_hosts
 
 
 def _in_range(

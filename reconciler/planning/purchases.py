@@ -13,7 +13,6 @@ from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.leases import has_ended
-from reconciler.planning.offer_shelves import OfferShelves
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -126,6 +125,10 @@ def buy(needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene) -> li
     Nothing is bought from a provider whose machines cannot be seen: its account may be another
     one (I14).
     """
+    if not any(need.slots for need in needs):
+        return []
+    from reconciler.planning.offer_shelves import OfferShelves  # most plans buy nothing
+
     shelves = OfferShelves(one for one in offers if not scene.is_unreadable(one.provider))
     creates: list[Create] = []
     for need in needs:
