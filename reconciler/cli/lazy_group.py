@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler.cli.terraform_flags import with_double_dashes
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

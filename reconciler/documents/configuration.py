@@ -7,7 +7,7 @@ Maps are joined over the files, a name once; `defaults`, `safety` and `state` st
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Generic, TypeVar
 
 from reconciler.documents.blocks import (
@@ -21,6 +21,7 @@ from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument
 from reconciler.documents.yaml_source import Path, SourceDocument
 from reconciler.model.problem import Problem
+from reconciler.model.value import dataclass
 
 _Block = TypeVar("_Block", bound=object)
 _Kept = TypeVar("_Kept", bound=object)

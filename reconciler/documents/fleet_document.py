@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -13,6 +12,7 @@ from reconciler.documents.secret_guard import looks_secret
 from reconciler.documents.yaml_source import REFUSED, Path, SourceDocument
 from reconciler.model.errors import EmptyDocuments
 from reconciler.model.problem import Problem
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from reconciler.documents.problem_list import ECHO_LENGTH, ProblemList
 from reconciler.documents.yaml_nodes import CollectionNode, Position, ScalarNode
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 
 ALIASES_MAX: Final = 100
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -30,6 +29,7 @@ from reconciler.documents.yaml_scalars import RefusedScalar, resolve_plain
 from reconciler.documents.yaml_syntax import describe_yaml_error, place_of_event
 from reconciler.model.problem import Problem
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 
 # Limits of RELIABILITY.md, "Default limits to ship".
 DEPTH_MAX: Final = 64

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias
 
 from reconciler.documents.yaml_scalars import Scalar
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

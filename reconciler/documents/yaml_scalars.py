@@ -8,9 +8,10 @@ inputs 2 to 6 and 17). Quoted scalars never come here: they are text.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
+
+from reconciler.model.value import dataclass
 
 Scalar: TypeAlias = str | int | bool | Decimal | None
 

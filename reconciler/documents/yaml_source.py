@@ -9,7 +9,7 @@ column of a key or value are looked up when they are asked for. Meaning (schema,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, TypeAlias
 
 from reconciler.documents.capped_file import read_capped
@@ -26,6 +26,7 @@ from reconciler.documents.yaml_scalars import Scalar
 from reconciler.documents.yaml_text import decode_document
 from reconciler.model.errors import DocumentError
 from reconciler.model.problem import Problem
+from reconciler.model.value import dataclass
 
 __all__ = ["REFUSED", "Data", "Path", "Position", "Refused", "SourceDocument", "read_capped",
            "read_document", "read_what_can_be"]  # fmt: skip

@@ -6,7 +6,6 @@ both share. What it does not know is passed on, escaped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import yaml
@@ -14,6 +13,7 @@ import yaml
 from reconciler.documents.yaml_text import position_at
 from reconciler.model.problem import Problem
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -21,6 +20,7 @@ from reconciler.model.mark import Mark, workspace_part
 from reconciler.model.plan import Destroy, SlotOutcome
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
+from reconciler.model.value import dataclass
 from reconciler.planning import transitions
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest

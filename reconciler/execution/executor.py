@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
@@ -13,6 +13,7 @@ from reconciler.execution.readiness import wait_until_ready
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
+from reconciler.model.value import dataclass
 from reconciler.planning import transitions
 from reconciler.planning.spending import accrued_cost
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar, get_args
+
+from reconciler.model.value import dataclass
 
 Operation = Literal[
     "list_offers", "list_instances", "get_instance", "create_instance", "destroy_instance"

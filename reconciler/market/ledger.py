@@ -7,12 +7,12 @@ its disk.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.market.units import usd
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from reconciler.market.machine import Machine

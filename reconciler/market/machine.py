@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.market.chance import draw, happens
 from reconciler.market.units import microseconds, moment
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from reconciler.market.faults import Fault

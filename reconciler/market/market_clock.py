@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from reconciler.clock import Clock, PacedClock
 from reconciler.market.units import microseconds, moment
+from reconciler.model.value import dataclass
 
 # While it sleeps, the clock looks this often (wall time) whether somebody advanced the market.
 _LOOK_AGAIN_SECONDS = 1.0

@@ -12,7 +12,6 @@ import gzip
 import io
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from reconciler.market.offer import MarketOffer
 from reconciler.market.places import country_of
 from reconciler.market.units import microusd
 from reconciler.model.gpu import GpuModel, gpu_model, resolve_offered
+from reconciler.model.value import dataclass
 
 GIB = 2**30
 FILE_BYTES_MAX = 256 * 2**20

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
+
+from reconciler.model.value import dataclass
 
 
 @dataclass(frozen=True, slots=True)

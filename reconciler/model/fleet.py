@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.gpu import memory_matches
 from reconciler.model.quantity import ANYTHING, GIB, Range
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,6 @@ a known spelling, so that "A10" never finds an A10G or an A100.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -26,6 +25,7 @@ from reconciler.model.gpu_spelling import (
     squeezed,
     without_count,
 )
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from decimal import Decimal

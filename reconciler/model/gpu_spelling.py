@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from reconciler.model.gpu_catalog import FORM_WORDS, IGNORED_WORDS
+from reconciler.model.value import dataclass
 
 GIB = 2**30
 # Longer text is no name; the cap also bounds what the patterns below may cost.

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+from reconciler.model.value import dataclass
 
 _PREFIX = "gs1"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"

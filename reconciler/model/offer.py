@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.quantity import GIB
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import ZERO
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 
 _PATH_SHOWN = 400
 

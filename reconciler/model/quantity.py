@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
 import durationpy
+
+from reconciler.model.value import dataclass
 
 GIB = 2**30
 _SIZE_UNITS = {"MB": 2**20, "MIB": 2**20, "GB": GIB, "GIB": GIB, "TB": 2**40, "TIB": 2**40}

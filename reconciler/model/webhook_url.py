@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+from reconciler.model.value import dataclass
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.execution.journal import Journal
@@ -12,6 +11,7 @@ from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.quantity import format_duration
 from reconciler.model.record import LeaseEnding
+from reconciler.model.value import dataclass
 from reconciler.operations.look import look
 from reconciler.operations.run import Run, RunResult
 from reconciler.planning import transitions

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
@@ -11,6 +10,7 @@ from reconciler.inventory.offers import collect_offers
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
+from reconciler.model.value import dataclass
 from reconciler.planning.planner import Assessment, assess, complete_plan
 
 if TYPE_CHECKING:

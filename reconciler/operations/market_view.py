@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
@@ -10,6 +9,7 @@ from reconciler.inventory.offers import collect_offers
 from reconciler.model.errors import UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
+from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.explanation import explain
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from reconciler.execution.interruption import Interruption
 from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.plan import SlotOutcome
+from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
 from reconciler.planning import transitions

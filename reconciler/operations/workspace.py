@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, U
 from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import ProviderPin, RecordedState
+from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
 from reconciler.providers.registry import OpenedProviders, open_providers
 from reconciler.statefile.local_file import LocalFile

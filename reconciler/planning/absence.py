@@ -6,12 +6,12 @@ sighting, and a direct read that denies it. Anything less is "billed, unknown".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from reconciler.model.observation import Complete
 from reconciler.model.record import AbsenceEvidence
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

@@ -7,12 +7,13 @@ workspace's mark = neighbour; no mark = foreign.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from reconciler.model.mark import parse_mark, same_workspace_name, workspace_part
 from reconciler.model.plan import Stranger
 from reconciler.model.record import AbsenceEvidence
+from reconciler.model.value import dataclass
 from reconciler.planning.absence import Presence, Weighed, weigh_absence
 
 if TYPE_CHECKING:

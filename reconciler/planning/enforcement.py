@@ -7,7 +7,6 @@ and 5, section 12, 1).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from reconciler.model.instance import Instance, InstanceStatus
 from reconciler.model.plan import Difference, Mode
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding
+from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.leases import has_ended
 

@@ -7,11 +7,12 @@ thousand offers read what they take and little more.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from reconciler.model.value import dataclass
 from reconciler.planning.offer_matching import RankedOffer, refusal_tests
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from reconciler.model.fleet import DEFAULT_DISK_BYTES
 from reconciler.model.gpu import memory_matches
 from reconciler.model.offer_view import OfferGroup, OfferView, PricedOffer
 from reconciler.model.quantity import ANYTHING, Range
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -7,12 +7,12 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.fleet import Safety
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
+from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines

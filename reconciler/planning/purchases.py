@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
@@ -11,6 +11,7 @@ from reconciler.model.cost import price_ceiling
 from reconciler.model.plan import Create, Mode
 from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification
+from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.leases import has_ended
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, projected_cost
 from reconciler.model.quantity import about
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

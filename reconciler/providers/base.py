@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

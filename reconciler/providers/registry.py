@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.clock import Clock, SystemClock
 from reconciler.model.errors import UsageRefused
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ control, escape or bidirectional character passes.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

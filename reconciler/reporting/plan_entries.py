@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate
+from reconciler.model.value import dataclass
 from reconciler.reporting.columns import cell, wrap
 from reconciler.reporting.wording import (
     counted,

@@ -7,8 +7,9 @@ every backend.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -9,11 +9,11 @@ from __future__ import annotations
 import errno
 import hashlib
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import GpuShopperError, StateConflict, StateError
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 from reconciler.statefile.backend import StateBackend
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import decode, encode

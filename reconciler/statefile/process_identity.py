@@ -9,9 +9,10 @@ from __future__ import annotations
 import getpass
 import os
 import socket
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+
+from reconciler.model.value import dataclass
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _START_FIELD = 19  # of /proc/PID/stat, counted after the name, which may hold spaces

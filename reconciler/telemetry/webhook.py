@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reconciler.model.text import printable
+from reconciler.model.value import dataclass
 from reconciler.model.webhook_url import parse_webhook_url
 
 if TYPE_CHECKING:
