@@ -25,7 +25,8 @@ class Other:
 def test_values_are_equal_by_class_and_every_field() -> None:
     assert Point(1, 2) == Point(1, 2)
     assert Point(1, 2) != Point(1, 3)
-    assert Point(1, 2) != Other(1, 2)
+    other: object = Other(1, 2)
+    assert Point(1, 2) != other
     assert len({Point(1), Point(1), Point(2)}) == 2
 
 
