@@ -1,8 +1,9 @@
 """``dataclass`` for values, as the standard library's, made in half the time.
 
-The standard one writes and compiles ``__eq__``, ``__hash__`` and ``__repr__`` anew for each class,
-which was an eighth of the start-up of a command: here all classes share one of each. They mean the
-same: equal when of one class and equal in every field.
+The standard one writes and compiles ``__eq__``, ``__hash__`` and ``__repr__`` anew for each class;
+here all classes share one of each. They mean the same: equal when of one class and equal in every
+field. A no-change ``gpu-shopper plan`` takes 1.43 G instructions instead of 1.55 G
+(``valgrind --tool=callgrind``, Python 3.11).
 """
 
 from __future__ import annotations
