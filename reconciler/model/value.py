@@ -2,7 +2,7 @@
 
 The standard one writes and compiles ``__eq__``, ``__hash__`` and ``__repr__`` anew for each class;
 here all classes share one of each. They mean the same: equal when of one class and equal in every
-field. A no-change ``gpu-shopper plan`` takes 1.43 G instructions instead of 1.55 G
+field. It spares a no-change ``gpu-shopper plan`` 0.12 G of 1.55 G instructions
 (``valgrind --tool=callgrind``, Python 3.11).
 """
 
