@@ -35,8 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _spare_start_up() -> None:
     """Two things that cost a short command time and give it nothing.
 
-    The collector walks the modules again and again while they load; pydantic asks every installed
-    package for plugins.
+    The collector walks modules and records again and again while they load, and finds nothing;
+    pydantic asks every installed package for plugins.
     """
-    gc.set_threshold(100_000, 20, 20)
+    gc.set_threshold(1_000_000, 20, 20)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")

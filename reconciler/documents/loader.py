@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from reconciler.documents.collector_pause import collector_paused
 from reconciler.documents.configuration import Configuration, Declared, gather
 from reconciler.documents.consistency import profile_problems, provider_problems, size_problems
 from reconciler.documents.declared_fleet import asks_for_gpu, fleet_of, lease_length
@@ -43,14 +42,12 @@ def load_documents(directory: Path) -> DesiredState:
     empty. Reads files and changes nothing; references are never resolved here.
     """
     paths = find_documents(directory)
-    with collector_paused():
-        return _desired(*_read_all(paths))
+    return _desired(*_read_all(paths))
 
 
 def load_text(file: str, text: bytes) -> DesiredState:
     """What one document declares; ``file`` is what messages call it. Raises as above."""
-    with collector_paused():
-        return _desired([parse_document(read_what_can_be(file, text))], [])
+    return _desired([parse_document(read_what_can_be(file, text))], [])
 
 
 def _read_all(paths: Iterable[Path]) -> tuple[list[ParsedDocument], list[DocumentError]]:

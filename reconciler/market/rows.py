@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from reconciler.market.errors import NoSuchMachine
-from reconciler.market.machine import Machine, from_row, to_row
+from reconciler.market.machine import Machine
 from reconciler.market.offer import MarketOffer
 from reconciler.market.units import microseconds
 
@@ -61,15 +61,14 @@ def nodes_taken(connection: sqlite3.Connection, now: datetime) -> dict[str, int]
 
 def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime) -> Machine:
     row = connection.execute("SELECT * FROM machines WHERE id = ?", (machine_id,)).fetchone()
-    machine = None if row is None else from_row(row)
-    hidden = machine is not None and machine.created_at <= now < machine.listed_from
-    if machine is None or hidden or not machine.exists_at(now):
+    machine = None if row is None else Machine._make(row)
+    if machine is None or machine.is_hidden_at(now) or not machine.exists_at(now):
         raise NoSuchMachine(f"machine {machine_id} does not exist")
     return machine
 
 
 def add_machine(connection: sqlite3.Connection, machine: Machine) -> None:
-    connection.execute(_INSERT_MACHINE, to_row(machine))
+    connection.execute(_INSERT_MACHINE, machine)
 
 
 def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine]:
@@ -78,9 +77,9 @@ def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine
         "SELECT * FROM machines"
         " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
     )
-    return [from_row(row) for row in connection.execute(query, (microseconds(as_of),))]
+    return list(map(Machine._make, connection.execute(query, (microseconds(as_of),))))
 
 
 def all_machines(connection: sqlite3.Connection) -> list[Machine]:
     """Every machine that ever was, in the order of ids."""
-    return [from_row(row) for row in connection.execute("SELECT * FROM machines ORDER BY id")]
+    return list(map(Machine._make, connection.execute("SELECT * FROM machines ORDER BY id")))

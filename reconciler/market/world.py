@@ -235,7 +235,7 @@ class World:
         Raises ``NoSuchMachine``, also when it is gone already.
         """
         with self._storage.transaction() as connection:
-            if machine_by_id(connection, machine_id, now).destroy_asked_at is not None:
+            if machine_by_id(connection, machine_id, now).destroy_asked is not None:
                 return
             gone_at = now + gone_after(self.seed, self.settings, machine_id)
             connection.execute(

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.clock import wall_now
 from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
@@ -21,6 +22,7 @@ from reconciler.statefile.local_file import LocalFile
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
+    from datetime import datetime
 
     from reconciler.clock import Clock
     from reconciler.execution.context import ExecutionContext
@@ -127,11 +129,15 @@ async def open_workspace(
     desired, error = _load(directory, tolerate_bad_documents)
     path = _state_path(directory, desired) if desired else _only_state(directory, error)
     name = desired.workspace if desired else path.stem
-    pins = _recorded_pins(path, name)
-    settings = _provider_settings(desired, pins)
+    opened: OpenedProviders | None = None
+
+    def now() -> datetime:
+        return opened.clock.now() if opened else wall_now()
+
+    backend = LocalFile(path, name, now)
+    settings = _provider_settings(desired, _recorded_pins(backend))
     opened = open_providers(settings, directory)
     try:
-        backend = LocalFile(path, name, opened.clock.now)
         yield Workspace(directory, name, desired, error, backend, opened, os.environ)
     finally:
         await opened.close()
@@ -177,11 +183,9 @@ def _only_state(directory: Path, error: DocumentError | None) -> Path:
     return states[0]
 
 
-def _recorded_pins(path: Path, name: str) -> Mapping[str, ProviderPin]:
-    """Providers that the state relies on; read before the clock is known, so without one."""
-    from reconciler.clock import wall_now
-
-    state = LocalFile(path, name, wall_now).read()
+def _recorded_pins(backend: LocalFile) -> Mapping[str, ProviderPin]:
+    """Providers that the state relies on."""
+    state = backend.read()
     if state is None:
         return {}
     homes = {record.provider for record in state.instances.values()}

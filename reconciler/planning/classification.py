@@ -69,13 +69,14 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
         if sighting.instance is not None:
             taken.add((sighting.instance.provider, sighting.instance.id))
         result.intents.append(sighting)
-    known = {_identity(mark) for mark in (*recorded.instances, *recorded.intents)}
-    for key, found in sorted(seen.items()):
-        if key not in taken:
-            stranger = _stranger(found, recorded, known)
-            result.strangers.append(stranger)
-            if stranger.kind == "orphaned" and found.label is not None:
-                known.add(_identity(found.label))  # a second one under this mark is a duplicate
+    others = sorted(entry for entry in seen.items() if entry[0] not in taken)
+    marks = (*recorded.instances, *recorded.intents) if others else ()
+    known = {_identity(mark) for mark in marks}
+    for _, found in others:
+        stranger = _stranger(found, recorded, known)
+        result.strangers.append(stranger)
+        if stranger.kind == "orphaned" and found.label is not None:
+            known.add(_identity(found.label))  # a second one under this mark is a duplicate
     return result
 
 
@@ -112,6 +113,8 @@ def _sight_record(
 
 
 def _identity_doubt(record: InstanceRecord, instance: Instance) -> str:
+    if instance.label == record.mark:
+        return ""
     mark = parse_mark(instance.label)
     if mark is None:
         return "its mark is missing or was changed at the provider"
@@ -131,9 +134,9 @@ def _by_identity(
 ) -> dict[tuple[str, str], Instance]:
     """(provider, identity) to the machine; with two under one mark the smaller id comes first."""
     found: dict[tuple[str, str], Instance] = {}
-    for key, instance in sorted(seen.items()):
+    for _, instance in sorted(entry for entry in seen.items() if entry[0] not in taken):
         mark = parse_mark(instance.label)
-        if mark is not None and key not in taken:
+        if mark is not None:
             found.setdefault((instance.provider, mark.identity), instance)
     return found
 

@@ -55,7 +55,7 @@ def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator
         yield Difference("spot_policy", kinds[bought.spot], kinds[fleet.spot])
     if bought.image != fleet.image:
         yield Difference("image", bought.image or "(none)", fleet.image or "(none)")
-    if bought.env != dict(fleet.env):
+    if bought.env != fleet.env:
         yield Difference("env", ", ".join(sorted(bought.env)), ", ".join(sorted(fleet.env)))
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
+from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
 from reconciler.model.plan import FleetSummary
+from reconciler.model.value import dataclass
 from reconciler.planning.leases import planned_end
 from reconciler.planning.spending import Running, hourly_burn_rate, live_rate, worst_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
+    from decimal import Decimal
 
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
@@ -54,16 +57,34 @@ def machines_after(decisions: Decisions, creates: Sequence[Create], scene: Scene
     return kept
 
 
+@dataclass(frozen=True, slots=True)
+class Billed:
+    """Every billed machine by fleet, ``before`` and ``after`` the plan is carried out."""
+
+    before: Mapping[str, Sequence[Running]]
+    after: Mapping[str, Sequence[Running]]
+    worst_case_usd: Mapping[str, Decimal]
+    """Of each fleet in ``after``."""
+
+
+def billed_machines(
+    decisions: Decisions, creates: Sequence[Create], scene: Scene, tick: timedelta
+) -> Billed:
+    """``tick``: how often a loop is expected to pass."""
+    after = _by_fleet(machines_after(decisions, creates, scene))
+    worst = {name: worst_case(machines, scene.now, tick) for name, machines in after.items()}
+    return Billed(_by_fleet(machines_before(decisions)), after, worst)
+
+
 def fleet_summaries(
     needs: Sequence[FleetNeed],
     decisions: Decisions,
     creates: Sequence[Create],
     scene: Scene,
-    tick: timedelta,
+    billed: Billed,
 ) -> Iterator[FleetSummary]:
     """One for each fleet that is declared or has machines, in order of the names."""
-    before = _by_fleet(machines_before(decisions))
-    after = _by_fleet(machines_after(decisions, creates, scene))
+    before, after = billed.before, billed.after
     need_of = {need.fleet.name: need for need in needs}
     declared = set(scene.desired.fleets) if scene.desired else set()
     buying = Counter(create.slot.fleet for create in creates)
@@ -83,7 +104,7 @@ def fleet_summaries(
             unfilled=len(need.slots) - buying[name] if need else 0,
             rate_before=hourly_burn_rate(before.get(name, ())),
             rate_after=hourly_burn_rate(after.get(name, ())),
-            worst_case_usd=worst_case(after.get(name, ()), scene.now, tick),
+            worst_case_usd=billed.worst_case_usd.get(name, ZERO),
             ends_at=planned_end(lease, scene.now) if lease else None,
             note=_note(need, declared=name in declared, documents=scene.desired is not None),
             command=f"gpu-shopper apply -renew fleet.{name}" if need and need.lease_ended else "",

@@ -7,8 +7,10 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from reconciler.model.cost import ZERO
 from reconciler.model.fleet import Safety
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
@@ -18,15 +20,14 @@ from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
 from reconciler.planning.plan_safety import check_plan_safety
-from reconciler.planning.plan_summary import fleet_summaries, machines_after, machines_before
+from reconciler.planning.plan_summary import billed_machines, fleet_summaries
 from reconciler.planning.purchases import buy, fleet_needs
 from reconciler.planning.scene import Decisions, Scene
-from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate, worst_case
+from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.model.address import Slot
     from reconciler.model.fleet import DesiredState
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
@@ -101,8 +102,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     scene, decisions = assessment.scene, assessment.decisions
     creates = buy(assessment.needs, offers.offers, scene)
     tick = _safety(scene.desired).tick
-    after = machines_after(decisions, creates, scene)
-    ends = [machine.ends_at for machine in after]
+    billed = billed_machines(decisions, creates, scene, tick)
+    ends = [machine.ends_at for machines in billed.after.values() for machine in machines]
     findings = (
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
@@ -123,18 +124,19 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         sighted=tuple(sorted(set(decisions.sighted))),
         lease_changes=assessment.lease_changes,
         strangers=tuple(assessment.classified.strangers),
-        fleets=tuple(fleet_summaries(assessment.needs, decisions, creates, scene, tick)),
+        fleets=tuple(fleet_summaries(assessment.needs, decisions, creates, scene, billed)),
         findings=tuple(findings),
-        rate_before=hourly_burn_rate(machines_before(decisions)),
-        rate_after=hourly_burn_rate(after),
-        worst_case_usd=worst_case(after, scene.now, tick),
+        rate_before=hourly_burn_rate(chain.from_iterable(billed.before.values())),
+        rate_after=hourly_burn_rate(chain.from_iterable(billed.after.values())),
+        worst_case_usd=sum(billed.worst_case_usd.values(), ZERO),
         worst_case_until=max(ends) + tick + DESTROY_TIME if ends else None,
         enforced_by=enforced_by(scene.recorded, scene.now, tick),
     )
 
 
-def _by_slot(action: Destroy | Adopt | Announce | Keep) -> tuple[Slot, str]:
-    return (action.slot, action.record.mark)
+def _by_slot(action: Destroy | Adopt | Announce | Keep) -> tuple[str, int, str]:
+    record = action.record
+    return (record.fleet, record.index, record.mark)
 
 
 def _safety(desired: DesiredState | None) -> Safety:

@@ -21,11 +21,11 @@ _DEFAULT_GRACE = timedelta(minutes=10)
 
 def situation_of(record: InstanceRecord, instance: Instance | None, scene: Scene) -> Situation:
     lease = scene.leases.get(record.fleet)
-    mark = parse_mark(record.mark)
     if lease is not None:
         ends_at = planned_end(lease, record.created_at)
     else:
         # Without a lease the mark's own end holds: it was the lease end when it was made.
+        mark = parse_mark(record.mark)
         ends_at = mark.end if mark else record.created_at
     return Situation(
         record=record,

@@ -42,11 +42,10 @@ _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, er
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What is in the file, as far as comparing needs it."""
+    """What is in the file: the digest of its bytes, and what they say."""
 
     digest: bytes
-    lineage: str
-    serial: int
+    state: RecordedState
 
 
 class LocalFile(StateBackend):
@@ -81,13 +80,13 @@ class LocalFile(StateBackend):
         if data is None:
             self._mention_backup()
             return None
-        return self._decoded(data)
+        return self._stored(data)
 
     def write(self, state: RecordedState, *, expected_serial: int | None) -> RecordedState:
         self._refuse_other_workspace(state)
         with self._turn():
             data = self._bytes()
-            stored = None if data is None else self._summary(data)
+            stored = None if data is None else self._stored(data)
             self._refuse_conflict(state, stored, expected_serial)
             serial = (state.serial if stored is None else stored.serial) + 1
             saved = state.with_(serial=serial, saved_at=self._now())
@@ -117,12 +116,12 @@ class LocalFile(StateBackend):
             raise local_failure("look at", directory, error) from error
         return read_private(self._files, self._path, self.warnings)
 
-    def _summary(self, data: bytes) -> _Stored:
+    def _stored(self, data: bytes) -> RecordedState:
+        """What ``data`` says; the same bytes are decoded once."""
         digest = hashlib.sha256(data).digest()
         if self._known is None or self._known.digest != digest:
-            state = self._decoded(data)
-            self._known = _Stored(digest, state.lineage, state.serial)
-        return self._known
+            self._known = _Stored(digest, self._decoded(data))
+        return self._known.state
 
     def _decoded(self, data: bytes) -> RecordedState:
         try:
@@ -145,7 +144,7 @@ class LocalFile(StateBackend):
         except OSError as error:
             raise local_failure("write", self._path, error) from error
         self._wrote = True
-        self._known = _Stored(hashlib.sha256(data).digest(), state.lineage, state.serial)
+        self._known = _Stored(hashlib.sha256(data).digest(), state)
 
     def _keep_backup(self, previous: bytes) -> None:
         # While the old backup is away the state itself is whole: it was read a moment ago.
@@ -192,7 +191,7 @@ class LocalFile(StateBackend):
             )
 
     def _refuse_conflict(
-        self, state: RecordedState, stored: _Stored | None, expected_serial: int | None
+        self, state: RecordedState, stored: RecordedState | None, expected_serial: int | None
     ) -> None:
         wanted = None if expected_serial is None else (expected_serial, state.lineage)
         found = None if stored is None else (stored.serial, stored.lineage)

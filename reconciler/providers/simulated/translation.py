@@ -98,7 +98,7 @@ def as_instance(provider: str, machine: Machine, shown_at: datetime, fault: Faul
         label=None if fault.drop_labels else machine.label,
         status=status,
         status_text=word,
-        usd_per_hour=usd(machine.billed_microusd_at(shown_at)),
+        usd_per_hour=_usd(machine.billed_microusd_at(shown_at)),
         gpu=machine.gpu,
         gpu_count=machine.gpu_count,
         region=machine.region,
