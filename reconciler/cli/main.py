@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.cli.late_metadata import load_metadata_late
 from reconciler.cli.version_line import VERSION_LINE
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _spare_start_up() -> None:
-    """Two things that cost a short command time and give it nothing.
+    """What costs a short command time and gives it nothing.
 
     The collector walks modules and records again and again while they load, and finds nothing;
     pydantic asks every installed package for plugins.
     """
     gc.set_threshold(1_000_000, 20, 20)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    load_metadata_late()
