@@ -56,6 +56,10 @@ demo: setup ## watch a fleet being planned, bought, shown and destroyed on the s
 test: setup ## run all tests
 	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal
 
+.PHONY: bench
+bench: setup ## measure time and memory, beside Terraform where it is installed (10 min)
+	@$(BIN)/python -m tests.benchmarks
+
 # --- what must hold before a change is merged -------------------------------------------------
 
 .PHONY: check

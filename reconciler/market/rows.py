@@ -59,6 +59,16 @@ def nodes_taken(connection: sqlite3.Connection, now: datetime) -> dict[str, int]
     return dict(connection.execute(query, (microseconds(now),)).fetchall())
 
 
+def nodes_taken_of(connection: sqlite3.Connection, capacity_key: str, now: datetime) -> int:
+    """As ``nodes_taken``, of one capacity key."""
+    query = (
+        "SELECT count(*) FROM machines"
+        " WHERE capacity_key = ? AND (gone_at IS NULL OR gone_at > ?)"
+    )
+    (count,) = connection.execute(query, (capacity_key, microseconds(now))).fetchone()
+    return int(count)
+
+
 def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime) -> Machine:
     row = connection.execute("SELECT * FROM machines WHERE id = ?", (machine_id,)).fetchone()
     machine = None if row is None else Machine._make(row)

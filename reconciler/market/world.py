@@ -35,6 +35,7 @@ from reconciler.market.rows import (
     machine_by_id,
     machines_at,
     nodes_taken,
+    nodes_taken_of,
     offer_by_id,
     offers_of,
     read_facts,
@@ -315,7 +316,7 @@ class World:
 
     def _free_nodes(self, connection: sqlite3.Connection, offer: MarketOffer, now: datetime) -> int:
         board = PriceBoard(self.seed, self.settings, now)
-        taken = nodes_taken(connection, now).get(offer.capacity_key, 0)
+        taken = nodes_taken_of(connection, offer.capacity_key, now)
         return offer.stock - taken - board.rented_by_others(offer.capacity_key, offer.stock)
 
     def _place(

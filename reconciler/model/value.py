@@ -8,6 +8,7 @@ every field; frozen values refuse assignment with ``FrozenInstanceError``.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ else:
             cls.__dataclass_params__.frozen = frozen
             left_out = {field.name for field in fields} | {"__dict__", "__weakref__"}
             namespace = {k: v for k, v in cls.__dict__.items() if k not in left_out}
+            names = tuple(field.name for field in fields)
             namespace |= {
-                "__slots__": tuple(field.name for field in fields),
+                "__slots__": names,
+                "__content__": attrgetter(*names) if names else _nothing,
                 "__init__": _init_made_late(fields, frozen, "__post_init__" in namespace),
                 "__eq__": _equal,
                 "__hash__": _hash if frozen else None,
@@ -78,22 +81,22 @@ else:
         raise dataclasses.FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _values(value: Any) -> tuple[Any, ...]:
-    return tuple(getattr(value, name) for name in value.__slots__)
+def _nothing(_: Any) -> tuple[()]:
+    return ()
 
 
-def _equal(self: Any, other: object) -> Any:
+def _equal(self: Any, other: Any) -> Any:
     if other.__class__ is not self.__class__:
         return NotImplemented
-    return self is other or _values(self) == _values(other)
+    return self is other or self.__content__(self) == self.__content__(other)
 
 
 def _hash(self: Any) -> int:
-    return hash(_values(self))
+    return hash(self.__content__(self))
 
 
 def _reduced(self: Any) -> tuple[Any, ...]:
-    return self.__class__, _values(self)
+    return self.__class__, tuple(getattr(self, name) for name in self.__slots__)
 
 
 def _repr(self: Any) -> str:

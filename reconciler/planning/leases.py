@@ -36,9 +36,26 @@ def lease_after_apply(
         if renew or destroyed:
             return _new_lease(fleet, now if renew and occupied else None, recorded)
         return recorded
+    if _is_applied(fleet, recorded):
+        return recorded
     moved = (recorded.ttl, recorded.expires_at) != (fleet.ttl, fleet.expires_at)
     return _new_lease(fleet, recorded.started_at, recorded).with_(
         extended_to=None if moved else recorded.extended_to
+    )
+
+
+def _is_applied(fleet: Fleet, recorded: LeaseRecord) -> bool:
+    """True when nothing that a lease takes from its fleet has changed."""
+    return (
+        recorded.ttl == fleet.ttl
+        and recorded.expires_at == fleet.expires_at
+        and recorded.grace == fleet.grace
+        and recorded.target == fleet.nodes.target
+        and recorded.maximum == fleet.nodes.maximum
+        and fleet.prevent_destroy in (None, recorded.prevent_destroy)
+        and recorded.team == fleet.team
+        and recorded.owner == fleet.owner
+        and recorded.labels == fleet.labels
     )
 
 
@@ -74,7 +91,7 @@ def planned_end(lease: LeaseRecord, now: datetime) -> datetime:
 
 def describe_change(before: LeaseRecord | None, after: LeaseRecord | None) -> LeaseChange | None:
     """What a reader should know about the change, or None when nothing changes."""
-    if before == after:
+    if before is after or before == after:
         return None
     named = before or after
     assert named is not None

@@ -1,7 +1,4 @@
-"""Workspaces of any size: documents, a simulated market, and the machines of an apply.
-
-The machines are bought by the installed command, so that state and market are what a user has.
-"""
+"""Workspaces of any size: documents, a simulated market, and the machines of an apply."""
 
 from __future__ import annotations
 
@@ -12,17 +9,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.clock import wall_now
+from reconciler.documents.loader import load_documents
+from reconciler.market.faults import HEALTHY
+from reconciler.market.machine import Order
 from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM
+from reconciler.market.units import usd
 from reconciler.market.world import World
+from reconciler.model.mark import Mark, workspace_part
+from reconciler.model.observation import Complete, ObservedState
+from reconciler.model.offer import OfferBook
+from reconciler.model.plan import Mode, PlanRequest
+from reconciler.model.record import InstanceRecord, ProviderPin, RecordedState
+from reconciler.planning.leases import planned_end
+from reconciler.planning.planner import compute_plan
+from reconciler.planning.transitions import in_turn, lease_changed
+from reconciler.providers.simulated.provider import SimulatedProvider
+from reconciler.providers.simulated.translation import as_listing
+from reconciler.statefile.local_file import LocalFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from reconciler.model.fleet import DesiredState
+    from reconciler.model.plan import Create
+    from reconciler.model.record import LeaseRecord
+    from reconciler.planning.transitions import Change
 
 GIB = 2**30
 COMMAND = Path(sys.executable).parent / "gpu-shopper"
 MARKET = Path("state/simulated-market.sqlite")
-_MODELS = (
+MODELS = (
     ("RTX4090", 24, 400_000),
     ("RTX3090", 24, 200_000),
     ("A100-SXM-80GB", 80, 1_500_000),
@@ -32,7 +50,7 @@ _MODELS = (
     ("H200-SXM", 141, 3_200_000),
     ("V100-SXM2-32GB", 32, 150_000),
 )
-_REGIONS = (
+REGIONS = (
     ("us-east", "US"),
     ("us-west", "US"),
     ("eu-west", "NL"),
@@ -46,8 +64,8 @@ _SETTLED = timedelta(minutes=5)
 def market_offers(count: int, *, stock: int = 1) -> Iterator[MarketOffer]:
     """``count`` single-GPU offers over eight models and six regions, no two of one price."""
     for number in range(count):
-        gpu, memory_gib, base = _MODELS[number % len(_MODELS)]
-        region, country = _REGIONS[number // len(_MODELS) % len(_REGIONS)]
+        gpu, memory_gib, base = MODELS[number % len(MODELS)]
+        region, country = REGIONS[number // len(MODELS) % len(REGIONS)]
         yield MarketOffer(
             id=f"offer-{number:06d}",
             gpu=gpu,
@@ -73,7 +91,7 @@ def market_offers(count: int, *, stock: int = 1) -> Iterator[MarketOffer]:
 
 def fleet_block(name: str, number: int, nodes: int) -> str:
     """One fleet with a dozen settings, as people write them."""
-    gpu, _, _ = _MODELS[number % len(_MODELS)]
+    gpu, _, _ = MODELS[number % len(MODELS)]
     return f"""\
   {name}:
     nodes: {nodes}
@@ -90,20 +108,49 @@ def fleet_block(name: str, number: int, nodes: int) -> str:
 """
 
 
+def profiled_block(name: str, number: int) -> str:
+    """One fleet of one node that takes what all have in common from a profile."""
+    gpu, _, _ = MODELS[number % len(MODELS)]
+    return f"""\
+  {name}:
+    extends: base
+    resources: {{gpu: {gpu}, disk: {40 + number % 200}GB}}
+    team: team-{number % 20}
+"""
+
+
+_PROFILE = """\
+profiles:
+  base:
+    max_gpu_hour_usd: 9.5
+    ttl: 20d
+    image: nvidia/cuda:12.4.1-devel-ubuntu22.04
+    exclude_countries: [RU]
+    owner: ada
+"""
+
+
 def declare(directory: Path, *, fleets: int, nodes_each: int, files: int = 1) -> None:
-    """Write the documents: ``fleets`` like fleets, evenly over ``files`` files."""
+    """Write the documents: ``fleets`` like fleets, evenly over ``files`` files.
+
+    Fleets of one node take their settings from a profile, as people with many fleets do.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     each = -(-fleets // files)
     for file in range(files):
         numbers = range(file * each, min(fleets, (file + 1) * each))
         head = "version: 1\nworkspace: bench\nproviders: {simulated: {}}\n" if not file else ""
-        blocks = "".join(fleet_block(f"f{n:05d}", n, nodes_each) for n in numbers)
+        if nodes_each == 1:
+            head += _PROFILE if not file else ""
+            blocks = "".join(profiled_block(f"f{n:05d}", n) for n in numbers)
+        else:
+            blocks = "".join(fleet_block(f"f{n:05d}", n, nodes_each) for n in numbers)
         name = "fleets.yaml" if not file else f"part-{file:02d}.fleets.yaml"
         (directory / name).write_text(f"{head}fleets:\n{blocks}", encoding="utf-8")
 
 
-def open_market(directory: Path, offers: int, *, stock: int = 1) -> None:
-    """A calm market of ``offers`` offers in the place where the command looks for it."""
+def open_market(directory: Path, offers: Iterable[MarketOffer]) -> None:
+    """A calm market of ``offers`` in the place where the command looks for it."""
     path = directory / MARKET
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     now = wall_now()
@@ -112,26 +159,79 @@ def open_market(directory: Path, offers: int, *, stock: int = 1) -> None:
         seed=1,
         started_at=now,
         wall_origin=now,
-        offers=market_offers(offers, stock=stock),
+        offers=offers,
         settings=CALM,
     ).close()
 
 
 def running(directory: Path, *, fleets: int, nodes_each: int, files: int = 1) -> Path:
-    """A converged workspace: everything declared runs, was seen, and is past its boot."""
+    """A converged workspace: everything declared was bought, was seen, and is past its boot.
+
+    The records are those that ``apply`` writes, made at once instead of one after the other.
+    """
     declare(directory, fleets=fleets, nodes_each=nodes_each, files=files)
-    open_market(directory, 800, stock=fleets * nodes_each)
-    command(directory, "apply", "-auto-approve", "-detach")
+    open_market(directory, market_offers(800, stock=fleets * nodes_each))
+    desired = load_documents(directory)
     with World.open(directory / MARKET) as world:
+        now = world.clock().now()
+        state = _bought(desired, world, now)
+        backend = LocalFile(directory / "state/bench.json", "bench", lambda: now)
+        backend.write(state, expected_serial=None)
         world.advance(_SETTLED)
     command(directory, "reconcile", "--once")
     return directory
 
 
+def _bought(desired: DesiredState, world: World, now: datetime) -> RecordedState:
+    """The state after an apply of ``desired``, its machines rented from ``world``."""
+    state = RecordedState(workspace=desired.workspace, lineage="0" * 32)
+    provider = SimulatedProvider("simulated", world, world.clock())
+    seen = Complete(provider.name, world.account, now, ())
+    book = OfferBook((as_listing(provider.name, world.list_offers(now), now, HEALTHY),))
+    observed = ObservedState({provider.name: seen}, {}, {})
+    plan = compute_plan(desired, state, observed, book, now, PlanRequest(Mode.APPLY))
+    changes: list[Change] = [lease_changed(change) for change in plan.lease_changes]
+    state = in_turn(changes)(state)
+    leases = {name: one.with_(started_at=now) for name, one in state.leases.items()}
+    records = [_rented(create, leases, state, world, now) for create in plan.creates]
+    pin = ProviderPin(type="simulated", account=world.account)
+    return state.with_(
+        leases=leases,
+        instances={record.mark: record for record in records},
+        providers={provider.name: pin},
+    )
+
+
+def _rented(
+    create: Create,
+    leases: dict[str, LeaseRecord],
+    state: RecordedState,
+    world: World,
+    now: datetime,
+) -> InstanceRecord:
+    slot, wanted = create.slot, create.specification
+    part = workspace_part(state.workspace, state.lineage)
+    nonce = f"{slot.fleet[1:]}{slot.index:03d}"
+    mark = str(Mark(part, slot.fleet, slot.index, planned_end(leases[slot.fleet], now), nonce))
+    machine = world.rent(Order(create.offer.id, mark, wanted.disk_bytes, wanted.image), now)
+    return InstanceRecord(
+        fleet=slot.fleet,
+        index=slot.index,
+        provider=create.offer.provider,
+        instance_id=machine.id,
+        mark=mark,
+        specification=wanted,
+        ceiling_usd_per_hour=create.ceiling_usd_per_hour,
+        usd_per_hour=usd(machine.microusd_per_hour),
+        created_at=now,
+        ready_at=now,
+    )
+
+
 def buying(directory: Path, *, fleets: int, nodes_each: int, offers: int) -> Path:
     """A workspace that runs nothing yet."""
     declare(directory, fleets=fleets, nodes_each=nodes_each)
-    open_market(directory, offers)
+    open_market(directory, market_offers(offers))
     return directory
 
 

@@ -1,0 +1,59 @@
+"""Runs commands and says what each cost: processor time, wall time, peak memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Medians over ``runs`` runs; seconds, and mebibytes at the peak. None: not measured."""
+
+    cpu: float
+    wall: float | None
+    mebibytes: float | None
+    runs: int
+
+
+def cost_of(
+    arguments: Sequence[str | Path], directory: Path, *, runs: int, expected: int = 0
+) -> Cost:
+    """What ``arguments`` cost in ``directory``; a first run, not counted, writes the bytecode.
+
+    Raises ``RuntimeError`` when a run ends with another code than ``expected``.
+    """
+    if runs > 1:
+        _one(arguments, directory, expected)
+    costs = [_one(arguments, directory, expected) for _ in range(runs)]
+    cpu, wall, mebibytes = (median(column) for column in zip(*costs, strict=True))
+    return Cost(cpu, wall, mebibytes, runs)
+
+
+def _one(
+    arguments: Sequence[str | Path], directory: Path, expected: int
+) -> tuple[float, float, float]:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    begun = perf_counter()
+    process = subprocess.Popen(
+        [str(one) for one in arguments],
+        cwd=directory,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != expected:
+        raise RuntimeError(f"{arguments} ended with {process.returncode}, not {expected}")
+    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
