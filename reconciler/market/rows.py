@@ -62,8 +62,7 @@ def nodes_taken(connection: sqlite3.Connection, now: datetime) -> dict[str, int]
 def nodes_taken_of(connection: sqlite3.Connection, capacity_key: str, now: datetime) -> int:
     """As ``nodes_taken``, of one capacity key."""
     query = (
-        "SELECT count(*) FROM machines"
-        " WHERE capacity_key = ? AND (gone_at IS NULL OR gone_at > ?)"
+        "SELECT count(*) FROM machines WHERE capacity_key = ? AND (gone_at IS NULL OR gone_at > ?)"
     )
     (count,) = connection.execute(query, (capacity_key, microseconds(now))).fetchone()
     return int(count)
