@@ -40,4 +40,4 @@ def load_metadata_late() -> None:
     if _NAME not in sys.modules:
         module = _LateModule(_NAME)
         sys.modules[_NAME] = module
-        setattr(importlib, "metadata", module)
+        vars(importlib)["metadata"] = module

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+import pickle
 
 import pytest
 
@@ -47,3 +49,36 @@ def test_what_is_not_frozen_has_no_hash() -> None:
 
     with pytest.raises(TypeError):
         hash(Draft(1))
+
+
+def test_defaults_are_made_anew_and_what_follows_init_is_done() -> None:
+    @dataclass(slots=True)
+    class Basket:
+        owner: str
+        things: list[int] = dataclasses.field(default_factory=list)
+
+        def __post_init__(self) -> None:
+            self.owner = self.owner.upper()
+
+    one, two = Basket("ada"), Basket(owner="bo", things=[1])
+    one.things.append(7)
+    assert (one.owner, one.things, Basket("x").things) == ("ADA", [7], [])
+    assert two.things == [1]
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'owner'"):
+        Basket()  # type: ignore[call-arg]
+
+
+def test_frozen_values_are_copied_pickled_and_cannot_lose_a_field() -> None:
+    point = Point(1, 2)
+    assert copy.deepcopy(point) == point
+    assert pickle.loads(pickle.dumps(point)) == point
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del point.x
+
+
+def test_the_standard_library_knows_their_fields() -> None:
+    assert [entry.name for entry in dataclasses.fields(Point)] == ["x", "y"]
+    assert dataclasses.asdict(Point(1)) == {"x": 1, "y": 0}
+    match Point(3, 4):
+        case Point(x, y):
+            assert (x, y) == (3, 4)
