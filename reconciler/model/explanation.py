@@ -17,11 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedOffer:
-    """One offer of the ranking: ``usd_per_hour`` = the GPU part + the disk part."""
+    """One offer of the ranking: ``usd_per_hour`` = the GPU part + the disk part.
+
+    ``alternative``: the position of the GPU, as the fleet writes them, that it satisfies.
+    """
 
     offer: Offer
     gpu_usd_per_hour: Decimal
     disk_usd_per_hour: Decimal
+    alternative: int
 
     @property
     def usd_per_hour(self) -> Decimal:

@@ -11,7 +11,7 @@ from reconciler.planning.relaxation import cheapest_relaxation
 
 if TYPE_CHECKING:
     from reconciler.model.fleet import Fleet
-    from reconciler.model.offer import Offer, OfferBook
+    from reconciler.model.offer import OfferBook
     from reconciler.planning.offer_matching import RankedOffer
 
 RANKED_SHOWN = 10
@@ -27,7 +27,7 @@ def explain(fleet: Fleet, book: OfferBook) -> Explanation:
         fleet=fleet,
         total=len(offers),
         matching=len(match.ranked),
-        ranked=tuple(_explained(fleet, entry.offer) for entry in ranked[:RANKED_SHOWN]),
+        ranked=tuple(_explained(entry) for entry in ranked[:RANKED_SHOWN]),
         alternatives=tuple(
             _alternative(fleet, position, match.ranked)
             for position in range(len(fleet.resources.gpu))
@@ -46,14 +46,15 @@ def _ranked(fleet: Fleet, ranked: tuple[RankedOffer, ...]) -> tuple[RankedOffer,
     return tuple(sorted(ranked, key=lambda entry: entry.alternative))
 
 
-def _explained(fleet: Fleet, offer: Offer) -> ExplainedOffer:
-    total = offer.node_usd_per_hour(fleet.resources.disk_bytes)
-    return ExplainedOffer(offer, offer.usd_per_hour, total - offer.usd_per_hour)
+def _explained(entry: RankedOffer) -> ExplainedOffer:
+    without_disk = entry.offer.usd_per_hour
+    disk = entry.usd_per_hour - without_disk
+    return ExplainedOffer(entry.offer, without_disk, disk, entry.alternative)
 
 
 def _alternative(
     fleet: Fleet, position: int, ranked: tuple[RankedOffer, ...]
 ) -> ExplainedAlternative:
     mine = [entry for entry in ranked if entry.alternative == position]
-    best = _explained(fleet, mine[0].offer) if mine else None
+    best = _explained(mine[0]) if mine else None
     return ExplainedAlternative(fleet.resources.gpu[position].text, len(mine), best)

@@ -25,6 +25,7 @@ COMMANDS = (
     "offers --group region",
     "offers --json",
     "explain fleet.dev",
+    "explain fleet.dev -json",
     "ssh-config",
     "ssh -print fleet.dev",
     "state list",
