@@ -15,6 +15,7 @@ from reconciler.cli.parameters import (
     DurationType,
     lock_timeout_option,
     max_destroy_option,
+    record_option,
     target_option,
 )
 from reconciler.cli.running import on_workspace, show_plan, show_result
@@ -57,6 +58,7 @@ renew_option = click.option(
 @max_destroy_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
+@record_option
 @click.pass_obj
 def plan_command(
     directory: Path,
@@ -65,6 +67,7 @@ def plan_command(
     max_destroy: int | None,
     destroy: bool,
     detailed_exitcode: bool,
+    record: Path | None,
 ) -> int:
     """Show what would change, and what it costs. Changes nothing and takes no lock."""
     from reconciler.operations.plan import plan_fleets
@@ -73,7 +76,8 @@ def plan_command(
     request = _request(mode, targets, renew, max_destroy, fused=False)
 
     async def verb(workspace: Workspace, _: Interruption) -> Plan:
-        return await plan_fleets(workspace, request)
+        kept = None if record is None else directory / record
+        return await plan_fleets(workspace, request, record=kept)
 
     plan = on_workspace(directory, verb)
     show_plan(plan)
