@@ -30,7 +30,8 @@ COMMANDS = (
     "ssh -print fleet.dev",
     "state list",
     "state show fleet.dev",
-    "reconcile --once",
+    "reconcile --once -record r.json",
+    "replay r.json",
     "simulate ledger",
     "destroy -auto-approve -no-wait",
 )
@@ -86,6 +87,7 @@ def test_I22_a_mark_that_was_overwritten_at_the_provider_stays_inert(
         [SENT],
         ["--chdir=" + SENT, "plan"],
         ["validate", SENT],
+        ["replay", SENT],
         ["state", "unlock", SENT],
         ["offers", "--gpu", SENT],
         ["reconcile", f"--interval={SENT}"],
