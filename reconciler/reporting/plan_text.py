@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
-from reconciler.reporting.plan_entries import SIGNS, Entry, action_lines, plan_entries, sign_counts
+from reconciler.reporting.plan_entries import (
+    SIGNS,
+    Entry,
+    action_lines,
+    plan_entries,
+    see_one,
+    sign_counts,
+)
 from reconciler.reporting.wording import counted, minute, rate_change, utc, whole_usd
 
 if TYPE_CHECKING:
@@ -22,8 +29,8 @@ FLEETS_SHOWN = 40
 ACTION_LINES = 60
 FINDINGS_SHOWN = 12
 _COLUMNS = (
-    Column("FLEET", shrink_to=12),
-    Column("CHANGES", shrink_to=14),
+    Column("FLEET", shrink_to=14),
+    Column("CHANGES", shrink_to=20),
     Column("NODES", right=True),
     Column("RATE", right=True),
     Column("AT MOST", right=True),
@@ -80,7 +87,10 @@ def _fleet_lines(
     hidden = len(plan.fleets) - len(shown)
     if hidden:
         changing = sum(1 for name in busy_names if name not in names)
-        yield palette.quiet(f"... and {counted(hidden, 'more fleet')}, {changing} of them changing")
+        more = f"... and {counted(hidden, 'more fleet')}, {changing} of them changing"
+        command = see_one(plan, "NAME")
+        text = f"{more} ({command})" if command else more
+        yield from (palette.quiet(line) for line in wrap(text, hang=2))
 
 
 def _is_busy(signs: Mapping[str, int]) -> bool:
@@ -126,9 +136,12 @@ def _finding_lines(findings: Sequence[Finding], palette: Palette) -> Iterator[st
         yield from lines[1:]
         if finding.fix:
             yield from wrap(f"fix: {cell(finding.fix, 200)}", indent=2, hang=2)
-    hidden = len(findings) - len(kept) - len(warnings[:room])
-    if hidden:
-        yield palette.quiet(f"... and {hidden} more of this kind")
+    for hidden, what in (
+        (len(warnings) - room, "more warning"),
+        (len(blocking) - len(kept), "more reason to refuse"),
+    ):
+        if hidden > 0:
+            yield palette.quiet(f"... and {counted(hidden, what)}")
 
 
 def _aside_lines(

@@ -82,7 +82,8 @@ def test_a_decision_that_comes_out_otherwise_is_1_with_its_first_differing_line(
         "The plan differs from the recorded one, first in line 4:",
         "  recorded: fleet.dev  something else",
         f"  replayed: {lines[3]}",
-        f"Recorded by gpu-shopper 0.0.9, replayed by {__version__}: another version may decide otherwise.",
+        f"Recorded by gpu-shopper 0.0.9, replayed by {__version__}: "
+        "another version may decide otherwise.",
     ]
 
 
