@@ -18,7 +18,7 @@ from reconciler.cli.parameters import (
     record_option,
     target_option,
 )
-from reconciler.cli.running import on_workspace, show_plan, show_result
+from reconciler.cli.running import on_workspace, show_markdown, show_plan, show_result
 from reconciler.cli.terminal import ask_yes, is_interactive, progress_view
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.plan import Mode, PlanRequest
@@ -58,6 +58,7 @@ renew_option = click.option(
 @max_destroy_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
+@click.option("--markdown", is_flag=True, help="As Markdown, for a comment on a pull request.")
 @record_option
 @click.pass_obj
 def plan_command(
@@ -67,6 +68,7 @@ def plan_command(
     max_destroy: int | None,
     destroy: bool,
     detailed_exitcode: bool,
+    markdown: bool,
     record: Path | None,
 ) -> int:
     """Show what would change, and what it costs. Changes nothing and takes no lock."""
@@ -80,7 +82,10 @@ def plan_command(
         return await plan_fleets(workspace, request, record=kept)
 
     plan = on_workspace(directory, verb)
-    show_plan(plan)
+    if markdown:
+        show_markdown(plan)
+    else:
+        show_plan(plan)
     code = most_urgent(finding.code for finding in plan.findings if finding.code is not None)
     if detailed_exitcode and plan.has_changes and code is ExitCode.DONE:
         return ExitCode.CHANGES

@@ -21,7 +21,7 @@ from reconciler.reporting.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from reconciler.model.plan import Create, Destroy, Difference, Keep, Plan
@@ -208,7 +208,7 @@ def action_lines(plan: Plan, entries: Sequence[Entry], palette: Palette, limit: 
         f": {command}" if command else ""
     )
     below = [palette.quiet(line) for line in wrap(more, indent=6, hang=2)]
-    return [*_reason_lines(entries), "", *lines, *below]
+    return [*_reason_lines(entries, palette), "", *lines, *below]
 
 
 def see_one(plan: Plan, fleet: str) -> str:
@@ -219,7 +219,7 @@ def see_one(plan: Plan, fleet: str) -> str:
     return f"gpu-shopper plan{destroy} -target fleet.{fleet}"
 
 
-def _reason_lines(entries: Sequence[Entry]) -> Iterator[str]:
+def _reason_lines(entries: Sequence[Entry], palette: Palette) -> Iterator[str]:
     """Every action, counted by sign and reason, in the order of a summary."""
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     for entry in entries:
@@ -232,7 +232,9 @@ def _reason_lines(entries: Sequence[Entry]) -> Iterator[str]:
         if total:
             text = f"{total:>{size}} {_SAID[sign]}" + (f": {told}" if told else "")
             indent = 3 - len(sign)
-            yield from wrap(f"{sign} {text}", indent=indent, hang=6 - indent)
+            headline, *rest = wrap(f"{sign} {text}", indent=indent, hang=6 - indent)
+            yield _painter(sign, palette)(headline[:3]) + headline[3:]
+            yield from rest
 
 
 def _grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
@@ -251,14 +253,18 @@ def _grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
     return list(groups.values())
 
 
-def _group_text(group: Sequence[Entry], palette: Palette) -> list[str]:
-    first = group[0]
-    paint = {
+def _painter(sign: str, palette: Palette) -> Callable[[str], str]:
+    return {
         "+": palette.create,
         "-": palette.destroy,
         "-/+": palette.destroy,
         ".": palette.quiet,
-    }.get(first.sign, palette.change)
+    }.get(sign, palette.change)
+
+
+def _group_text(group: Sequence[Entry], palette: Palette) -> list[str]:
+    first = group[0]
+    paint = _painter(first.sign, palette)
     indent = 3 - len(first.sign)
     headline, *rest = wrap(f"{first.sign} {_headline(group)}", indent=indent, hang=6 - indent)
     lines = [paint(headline[:3]) + headline[3:], *rest]

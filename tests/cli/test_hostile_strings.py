@@ -16,6 +16,7 @@ SENT = HOSTILE.replace("\ud800", "")
 COMMANDS = (
     "plan",
     "plan -destroy",
+    "plan -markdown",
     "apply -auto-approve -detach",
     "status",
     "status --json",
