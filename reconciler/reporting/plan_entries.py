@@ -202,13 +202,19 @@ def action_lines(plan: Plan, entries: Sequence[Entry], palette: Palette, limit: 
     hidden = [group for at, group in enumerate(groups) if at not in chosen]
     if not hidden:
         return lines
-    command = see_one(plan, hidden[0][0].fleet)
     number, fleets = sum(len(group) for group in hidden), len({one[0].fleet for one in hidden})
-    more = f"... and {number} more in {counted(fleets, 'fleet')}" + (
-        f": {command}" if command else ""
-    )
-    below = [palette.quiet(line) for line in wrap(more, indent=6, hang=2)]
-    return [*_reason_lines(entries, palette), "", *lines, *below]
+    more = f"... and {number} more in {counted(fleets, 'fleet')}"
+    below = more_lines(more, see_one(plan, hidden[0][0].fleet), indent=6)
+    return [*_reason_lines(entries, palette), "", *lines, *map(palette.quiet, below)]
+
+
+def more_lines(text: str, command: str, *, indent: int = 0) -> list[str]:
+    """How much is left out, and how to see it: a command is never broken over two lines."""
+    lead = " " * indent
+    if not command:
+        return [lead + text]
+    one = f"{lead}{text}: {command}"
+    return [one] if display_width(one) <= WIDTH else [f"{lead}{text}:", f"{lead}  {command}"]
 
 
 def see_one(plan: Plan, fleet: str) -> str:

@@ -12,6 +12,7 @@ from reconciler.reporting.plan_entries import (
     SIGNS,
     Entry,
     action_lines,
+    more_lines,
     plan_entries,
     see_one,
     sign_counts,
@@ -88,9 +89,7 @@ def _fleet_lines(
     if hidden:
         changing = sum(1 for name in busy_names if name not in names)
         more = f"... and {counted(hidden, 'more fleet')}, {changing} of them changing"
-        command = see_one(plan, "NAME")
-        text = f"{more} ({command})" if command else more
-        yield from (palette.quiet(line) for line in wrap(text, hang=2))
+        yield from map(palette.quiet, more_lines(more, see_one(plan, "NAME")))
 
 
 def is_busy(signs: Mapping[str, int]) -> bool:
