@@ -163,7 +163,8 @@ def explain_command(directory: Path, address: Address, as_json: bool) -> int:
     else:
         from reconciler.reporting.explain_text import explain_text
 
-        click.echo(explain_text(explanation, palette_for(sys.stdout)))
+        columns = shutil.get_terminal_size((80, 24)).columns
+        click.echo(explain_text(explanation, palette_for(sys.stdout), width=max(80, columns)))
     if explanation.failures:
         return ExitCode.PROVIDER_FAILURE
     return ExitCode.DONE if explanation.matching else ExitCode.NO_OFFER

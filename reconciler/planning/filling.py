@@ -68,8 +68,9 @@ def _by_kind(offers: Iterable[RankedOffer], count: int) -> dict[GpuKind, list[Ra
     chosen: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
     taken: dict[tuple[GpuKind, str, str], int] = defaultdict(int)
     for entry in sorted(offers, key=_cheapest_first):
-        mine, offer = chosen[entry.kind], entry.offer
-        key = (entry.kind, offer.provider, offer.capacity_key)
+        kind, offer = entry.kind, entry.offer
+        mine = chosen[kind]
+        key = (kind, offer.provider, offer.capacity_key)
         number = min(offer.stock - taken[key], count - len(mine))
         if number > 0:
             taken[key] += number

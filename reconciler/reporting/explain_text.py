@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.quantity import format_duration, format_size
-from reconciler.reporting.columns import Column, cell, table, wrap
+from reconciler.reporting.columns import WIDTH, Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted, gpu_text, per_gpu_hour, place_text, rate_change
 
@@ -31,13 +31,13 @@ _RANKING = (
 )
 
 
-def explain_text(explanation: Explanation, palette: Palette = PLAIN) -> str:
+def explain_text(explanation: Explanation, palette: Palette = PLAIN, *, width: int = WIDTH) -> str:
     """What is asked, the ranking, each alternative at its best, the rejections by reason, and the
-    one change that would save most.
+    one change that would save most. Where the terminal is wider, only the ranking uses it.
     """
     blocks = [
         _question(explanation.fleet, palette),
-        _ranking(explanation, palette),
+        _ranking(explanation, palette, width),
         list(_alternatives(explanation, palette)),
         list(_rejections(explanation, palette)),
         [palette.change(line) for line in _failures(explanation)],
@@ -67,12 +67,12 @@ def _question(fleet: Fleet, palette: Palette) -> list[str]:
     return [palette.strong(fleet.address), *wrap(", ".join(facts), indent=2)]
 
 
-def _ranking(explanation: Explanation, palette: Palette) -> list[str]:
+def _ranking(explanation: Explanation, palette: Palette, width: int) -> list[str]:
     ordered = explanation.fleet.resources.ordered
     rows = [_row(place, entry, ordered) for place, entry in enumerate(explanation.ranked, 1)]
     if not rows:
         return []
-    heading, *lines = table(_RANKING, rows, indent=2)
+    heading, *lines = table(_RANKING, rows, indent=2, width=width)
     which = "Best" if ordered else "Cheapest"
     title = f"{which} {len(rows)} of {counted(explanation.matching, 'matching offer')}:"
     terms = "first the alternatives as written (ALT), then $/H" if ordered else "$/H"

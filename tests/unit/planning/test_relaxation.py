@@ -270,6 +270,7 @@ def markets(draw: st.DrawFn) -> list[Offer]:
                 disk_usd_per_gib_hour=Decimal("0.001"),
                 stock=draw(st.sampled_from([0, 1, 1, 2])),
                 host=draw(st.sampled_from([None, "h1", "h2"])),
+                capacity_key=draw(st.sampled_from([f"k{number}", f"k{number}", "k1", "k2"])),
             )
         )
     return made
@@ -374,7 +375,7 @@ def smaller_disks(wanted: Fleet, market: list[Offer]) -> list[Paid]:
 
 
 @settings(
-    max_examples=1500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(fleets(), markets())
 def test_no_single_step_saves_more_and_the_claimed_saving_is_real(

@@ -119,6 +119,16 @@ def test_every_line_fits_80_columns_with_the_longest_names() -> None:
     assert all(display_width(line) <= 80 for line in text.splitlines())
 
 
+def test_a_wider_terminal_shows_the_whole_names_of_the_ranking() -> None:
+    name = "a-region-with-a-rather-long-name"[:24]
+    book = OfferBook((listing(offer("an-offer-of-some-length-012", region=name)),))
+    value = explain(fleet(), book)
+    narrow, wide = explain_text(value), explain_text(value, width=120)
+    assert f"{name}/NL  an-offer-of-some-length-012" in wide
+    assert f"{name}/NL  an-offer" not in narrow
+    assert all(display_width(line) <= 80 for line in narrow.splitlines())
+
+
 def test_the_json_holds_the_same_with_exact_money() -> None:
     german = offer("de", "0.10", country="DE", disk_usd_per_gib_hour=Decimal("0.0002"))
     wanted = fleet(where=Where(countries=frozenset({"NL"})))
