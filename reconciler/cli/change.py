@@ -15,9 +15,10 @@ from reconciler.cli.parameters import (
     DurationType,
     lock_timeout_option,
     max_destroy_option,
+    record_option,
     target_option,
 )
-from reconciler.cli.running import on_workspace, show_plan, show_result
+from reconciler.cli.running import on_workspace, show_markdown, show_plan, show_result
 from reconciler.cli.terminal import ask_yes, is_interactive, progress_view
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.plan import Mode, PlanRequest
@@ -57,6 +58,8 @@ renew_option = click.option(
 @max_destroy_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
+@click.option("--markdown", is_flag=True, help="As Markdown, for a comment on a pull request.")
+@record_option
 @click.pass_obj
 def plan_command(
     directory: Path,
@@ -65,6 +68,8 @@ def plan_command(
     max_destroy: int | None,
     destroy: bool,
     detailed_exitcode: bool,
+    markdown: bool,
+    record: Path | None,
 ) -> int:
     """Show what would change, and what it costs. Changes nothing and takes no lock."""
     from reconciler.operations.plan import plan_fleets
@@ -73,10 +78,14 @@ def plan_command(
     request = _request(mode, targets, renew, max_destroy, fused=False)
 
     async def verb(workspace: Workspace, _: Interruption) -> Plan:
-        return await plan_fleets(workspace, request)
+        kept = None if record is None else directory / record
+        return await plan_fleets(workspace, request, record=kept)
 
     plan = on_workspace(directory, verb)
-    show_plan(plan)
+    if markdown:
+        show_markdown(plan)
+    else:
+        show_plan(plan)
     code = most_urgent(finding.code for finding in plan.findings if finding.code is not None)
     if detailed_exitcode and plan.has_changes and code is ExitCode.DONE:
         return ExitCode.CHANGES

@@ -10,7 +10,12 @@ import click
 
 from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformCommand
-from reconciler.cli.parameters import DurationType, lock_timeout_option, max_destroy_option
+from reconciler.cli.parameters import (
+    DurationType,
+    lock_timeout_option,
+    max_destroy_option,
+    record_option,
+)
 from reconciler.cli.running import on_workspace, show_plan, show_result
 from reconciler.cli.terminal import PlainProgress
 from reconciler.model.exit_code import ExitCode
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
 @click.option("--yes", is_flag=True, help="With --install: write without asking.")
 @max_destroy_option
 @lock_timeout_option
+@record_option
 @click.pass_obj
 def reconcile_command(
     directory: Path,
@@ -51,11 +57,14 @@ def reconcile_command(
     yes: bool,
     max_destroy: int | None,
     lock_timeout: timedelta,
+    record: Path | None,
 ) -> int:
     """Destroy whatever has expired or is not declared. Buys nothing, unless --heal."""
     chosen = [once, interval is not None, install is not None]
     if sum(chosen) + (dry_run and not any(chosen)) != 1:
         raise click.UsageError("choose one of --once, --interval, --install (or --dry-run)")
+    if record is not None and not (once or dry_run):
+        raise click.UsageError("--record keeps the decision of one pass: use it with --once")
     if install is not None:
         from reconciler.cli.loop_entry import install_loop
 
@@ -66,7 +75,8 @@ def reconcile_command(
     seconds = lock_timeout.total_seconds()
     if interval is not None and not dry_run:
         return _daemon(directory, request, interval)
-    return _one_pass(directory, request, seconds, dry_run=dry_run)
+    kept = None if record is None else directory / record
+    return _one_pass(directory, request, seconds, dry_run=dry_run, record=kept)
 
 
 def _options(
@@ -87,13 +97,16 @@ def _options(
     )
 
 
-def _one_pass(directory: Path, request: PlanRequest, seconds: float, *, dry_run: bool) -> int:
+def _one_pass(
+    directory: Path, request: PlanRequest, seconds: float, *, dry_run: bool, record: Path | None
+) -> int:
     from reconciler.operations.reconcile import preview_pass, reconcile_once
 
     async def verb(workspace: Workspace, interruption: Interruption) -> RunResult:
         _warn_of_documents(workspace)
         do = preview_pass if dry_run else reconcile_once
-        result = await do(workspace, request, _options(interruption, seconds, dry_run=dry_run))
+        options = replace(_options(interruption, seconds, dry_run=dry_run), record=record)
+        result = await do(workspace, request, options)
         if workspace.documents_error is not None:
             result.document_code = workspace.documents_error.exit_code
         return result

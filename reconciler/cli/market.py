@@ -145,18 +145,26 @@ def _disk_bytes(text: str) -> int:
 
 @click.command(cls=TerraformCommand)
 @click.argument("address", type=AddressType())
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 @click.pass_obj
-def explain_command(directory: Path, address: Address) -> int:
-    """Say which offers a fleet may take, why not the others, and what each alternative costs."""
+def explain_command(directory: Path, address: Address, as_json: bool) -> int:
+    """Say which offers a fleet may take, why not the others, and which change would save most."""
     from reconciler.model.exit_code import ExitCode
     from reconciler.operations.market_view import explain_fleet
-    from reconciler.reporting.explain_text import explain_text
 
     async def verb(workspace: Workspace, _: Interruption) -> Explanation:
         return await explain_fleet(workspace, address.fleet)
 
     explanation = on_workspace(directory, verb)
-    click.echo(explain_text(explanation, palette_for(sys.stdout)))
+    if as_json:
+        from reconciler.reporting.explain_json import explain_json
+
+        click.echo(json.dumps(explain_json(explanation), indent=2))
+    else:
+        from reconciler.reporting.explain_text import explain_text
+
+        columns = shutil.get_terminal_size((80, 24)).columns
+        click.echo(explain_text(explanation, palette_for(sys.stdout), width=max(80, columns)))
     if explanation.failures:
         return ExitCode.PROVIDER_FAILURE
     return ExitCode.DONE if explanation.matching else ExitCode.NO_OFFER

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -62,6 +63,12 @@ target_option = click.option(
     multiple=True,
     metavar="ADDRESS",
     help="Only this fleet or slot: fleet.NAME, fleet.NAME[0]. May be repeated.",
+)
+record_option = click.option(
+    "--record",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Keep the decision and all that it was made from in FILE, for gpu-shopper replay.",
 )
 max_destroy_option = click.option(
     "--max-destroy",

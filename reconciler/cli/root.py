@@ -29,6 +29,9 @@ _COMMANDS = {
     "Enforce": (
         LazyCommand("reconcile", "enforce:reconcile_command", "Destroy what has to go; the loop."),
         LazyCommand("orphans", "market:orphans_command", "List machines that no record covers."),
+        LazyCommand(
+            "replay", "replay:replay_command", "Decide once more from a recorded decision."
+        ),
     ),
     "Use": (
         LazyCommand("status", "use:status_command", "Show the machines, their cost and end."),

@@ -84,6 +84,13 @@ def show_plan(plan: Plan, next_step: str | None = None) -> None:
     put(plan_text(plan, palette_for(sys.stdout), next_step=said))
 
 
+def show_markdown(plan: Plan) -> None:
+    """The plan on standard output, for a pull request."""
+    from reconciler.reporting.plan_markdown import plan_markdown
+
+    put(plan_markdown(plan).rstrip("\n"))
+
+
 def show_result(result: RunResult) -> int:
     """Outcomes worth a line on standard error; the exit code."""
     proven = {one.mark for one in result.outcomes if one.action == "prove" and one.done}

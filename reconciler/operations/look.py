@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.inventory.offers import collect_offers
+from reconciler.model.decision import DecisionInputs
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
@@ -27,6 +28,7 @@ class Look:
     plan: Plan
     recorded: RecordedState | None
     observed: ObservedState
+    inputs: DecisionInputs
 
     @property
     def accounts(self) -> dict[str, str]:
@@ -57,7 +59,8 @@ async def look(workspace: Workspace, request: PlanRequest) -> Look:
     offers = EMPTY_OFFER_BOOK
     if models is not None:
         offers = await collect_offers(workspace.providers, models, workspace.clock)
-    return Look(complete_plan(assessment, offers), recorded, observed)
+    inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)
+    return Look(complete_plan(assessment, offers), recorded, observed, inputs)
 
 
 def _refuse_lost_state(workspace: Workspace, assessment: Assessment) -> None:

@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 from reconciler.operations.look import look, refuse_forgotten_providers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler.model.plan import Plan, PlanRequest
     from reconciler.operations.workspace import Workspace
 
 
-async def plan_fleets(workspace: Workspace, request: PlanRequest) -> Plan:
-    """The plan as of now. No lock is taken: nothing is written, here or at a provider."""
+async def plan_fleets(
+    workspace: Workspace, request: PlanRequest, *, record: Path | None = None
+) -> Plan:
+    """The plan as of now. No lock is taken: nothing is written, here or at a provider, but the
+    decision itself where ``record`` names a file for it.
+    """
     seen = await look(workspace, request)
     refuse_forgotten_providers(workspace, seen.recorded)
+    if record is not None:
+        from reconciler.operations.recording import record_decision  # most plans are not kept
+
+        record_decision(record, seen.inputs, seen.plan, seen.plan)
     return seen.plan

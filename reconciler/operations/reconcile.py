@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.operations.look import look
 from reconciler.operations.overdue import ALERT_EVERY, overdue_outcome, overdue_records
@@ -12,9 +13,12 @@ from reconciler.operations.run import Run, RunResult
 from reconciler.planning import transitions
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler.execution.executor import PlanExecutor
-    from reconciler.model.plan import PlanRequest
+    from reconciler.model.plan import Plan, PlanRequest
     from reconciler.model.record import InstanceRecord
+    from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
     from reconciler.operations.workspace import Workspace
 
@@ -31,7 +35,9 @@ async def reconcile_once(
     run = Run(workspace, options)
     with run.lock("reconcile"):
         seen = await look(workspace, request)
-        run.show(replace(seen.plan, enforced_by="this loop"))
+        shown = replace(seen.plan, enforced_by="this loop")
+        run.show(shown)
+        unrecorded = _record(options.record, seen, shown)
         executor = await run.carry_out(seen, seen.plan, by_loop=True)
         state = executor.state
         overdue = overdue_records(state, workspace)
@@ -39,16 +45,40 @@ async def reconcile_once(
             await _alert_now_and_then(record, run, executor)
     result = run.result(seen.plan)
     result.outcomes += [overdue_outcome(record) for record in overdue]
+    _tell(unrecorded, result)
     return result
 
 
 async def preview_pass(
     workspace: Workspace, request: PlanRequest, options: RunOptions
 ) -> RunResult:
-    """What the pass would do (``--dry-run``): no write, no mutating call (I30)."""
+    """What the pass would do (``--dry-run``): no mutating call (I30), and no write but that of the
+    decision where ``options`` ask for it.
+    """
     seen = await look(workspace, request)
     options.show(seen.plan)
-    return RunResult(plan=seen.plan)
+    result = RunResult(plan=seen.plan)
+    _tell(_record(options.record, seen, seen.plan), result)
+    return result
+
+
+def _record(path: Path | None, seen: Look, shown: Plan) -> GpuShopperError | None:
+    """Keep the decision before anything is done; what cannot be kept holds no destroy back."""
+    if path is None:
+        return None
+    from reconciler.operations.recording import record_decision  # most passes are not kept
+
+    try:
+        record_decision(path, seen.inputs, seen.plan, shown)
+    except GpuShopperError as error:
+        return error
+    return None
+
+
+def _tell(unrecorded: GpuShopperError | None, result: RunResult) -> None:
+    if unrecorded is not None:
+        result.warnings.append(f"the decision was not recorded: {unrecorded.what}")
+        result.unrecorded = unrecorded.exit_code
 
 
 async def _alert_now_and_then(record: InstanceRecord, run: Run, executor: PlanExecutor) -> None:

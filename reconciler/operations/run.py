@@ -21,6 +21,7 @@ from reconciler.planning.leases import next_deadline
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from datetime import datetime
+    from pathlib import Path
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.notice import Notice
@@ -55,6 +56,8 @@ class RunOptions:
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
     interval: timedelta | None = None
     """When a daemon passes again at the latest; None for a pass that cron or a person made."""
+    record: Path | None = None
+    """Where a pass of the loop keeps its decision, to be replayed."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,8 @@ class RunResult:
     interrupted: ExitCode | None = None
     unsaved: ExitCode | None = None
     """Set when the state could not be written in the end: what is known is in the outcomes."""
+    unrecorded: ExitCode | None = None
+    """Set when the decision could not be kept where it was asked for; a warning says why."""
     next_deadline: datetime | None = None
     """When a later pass has something to do, as far as the state tells."""
 
@@ -83,7 +88,13 @@ class RunResult:
         codes += [one.code for one in self.outcomes if not _settled(one, proven)]
         return most_urgent(
             code
-            for code in (*codes, self.interrupted, self.document_code, self.unsaved)
+            for code in (
+                *codes,
+                self.interrupted,
+                self.document_code,
+                self.unsaved,
+                self.unrecorded,
+            )
             if code is not None
         )
 

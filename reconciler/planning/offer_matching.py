@@ -11,7 +11,7 @@ from reconciler.model.quantity import Range
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.fleet import Fleet, GpuRequirement, OfferRules, Resources, Where
     from reconciler.model.offer import Offer
@@ -42,36 +42,41 @@ class RankedOffer:
 
 @dataclass(frozen=True, slots=True)
 class OfferMatch:
-    """``ranked``: cheapest first, ties by provider and id. ``rejections``: each other offer
-    counted under its first reason.
+    """``ranked``: cheapest first, ties by provider and id. ``rejected``: every other offer once,
+    under its first reason.
     """
 
     ranked: tuple[RankedOffer, ...]
-    rejections: dict[str, int] = field(default_factory=dict)
+    rejected: Mapping[str, Sequence[Offer]] = field(default_factory=dict)
+
+    @property
+    def rejections(self) -> dict[str, int]:
+        """How many offers each reason refuses, in order of the reasons' words."""
+        return {reason: len(offers) for reason, offers in sorted(self.rejected.items())}
 
 
 def match_offers(fleet: Fleet, offers: Iterable[Offer]) -> OfferMatch:
     """Filter and rank; the order of ``offers`` does not matter."""
     tests = refusal_tests(fleet)
     ranked: list[RankedOffer] = []
-    rejections: dict[str, int] = defaultdict(int)
+    rejected: dict[str, list[Offer]] = defaultdict(list)
     for offer in offers:
         alternative = _alternative(fleet.resources.gpu, offer)
         if alternative is None:
-            rejections["other GPU"] += 1
+            rejected["other GPU"].append(offer)
             continue
         refused = next((reason for reason, passes in tests if not passes(offer)), None)
         if refused is not None:
-            rejections[refused] += 1
+            rejected[refused].append(offer)
             continue
         rate = offer.node_usd_per_hour(fleet.resources.disk_bytes)
         too_dear = _too_dear(fleet, offer, rate)
         if too_dear:
-            rejections[too_dear] += 1
+            rejected[too_dear].append(offer)
             continue
         ranked.append(RankedOffer(offer, rate, alternative))
     ranked.sort(key=lambda entry: (entry.usd_per_hour, entry.offer.provider, entry.offer.id))
-    return OfferMatch(tuple(ranked), dict(sorted(rejections.items())))
+    return OfferMatch(tuple(ranked), dict(rejected))
 
 
 def _alternative(wanted: Sequence[GpuRequirement], offer: Offer) -> int | None:

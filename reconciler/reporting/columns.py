@@ -123,21 +123,22 @@ def table(
 def _shrink(
     columns: Sequence[Column], sizes: list[int], shown: list[int], width: int, gap: int
 ) -> list[int]:
-    """Cut what may be cut, the widest first, then leave out what may be left out."""
+    """Leave out what may be left out, as little as possible, and cut the widest of the rest.
 
-    def excess() -> int:
-        return sum(sizes[at] for at in shown) + gap * (len(shown) - 1) - width
-
-    while excess() > 0:
-        soft = [at for at in shown if 0 < columns[at].shrink_to < sizes[at]]
-        if soft:
-            sizes[max(soft, key=lambda at: sizes[at])] -= 1
-            continue
+    Nothing is left out where cutting is enough, and nothing is cut more than that needs.
+    """
+    while True:
+        least = sum(min(sizes[at], columns[at].shrink_to or sizes[at]) for at in shown)
         spare = [at for at in shown if columns[at].optional]
-        if not spare:
+        if least + gap * (len(shown) - 1) <= width or not spare:
             break
         dropped = max(spare, key=lambda at: columns[at].optional)
         shown = [at for at in shown if at != dropped]
+    while sum(sizes[at] for at in shown) + gap * (len(shown) - 1) > width:
+        soft = [at for at in shown if 0 < columns[at].shrink_to < sizes[at]]
+        if not soft:
+            break
+        sizes[max(soft, key=lambda at: sizes[at])] -= 1
     return shown
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import format_rate
+from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.quantity import format_duration, format_size
-from reconciler.reporting.columns import Column, cell, table, wrap
+from reconciler.reporting.columns import WIDTH, Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
-from reconciler.reporting.wording import counted, gpu_text, per_gpu_hour, place_text
+from reconciler.reporting.wording import counted, gpu_text, per_gpu_hour, place_text, rate_change
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from decimal import Decimal
 
-    from reconciler.model.explanation import ExplainedOffer, Explanation
+    from reconciler.model.explanation import ExplainedOffer, Explanation, Relaxation
     from reconciler.model.fleet import Fleet
     from reconciler.reporting.palette import Palette
 
 _RANKING = (
     Column("#", right=True),
+    Column("ALT", right=True),
     Column("$/H", right=True),
     Column("= GPU", right=True),
     Column("+ DISK", right=True),
@@ -29,14 +31,17 @@ _RANKING = (
 )
 
 
-def explain_text(explanation: Explanation, palette: Palette = PLAIN) -> str:
-    """What is asked, the ranking, each alternative at its best, the rejections by reason."""
+def explain_text(explanation: Explanation, palette: Palette = PLAIN, *, width: int = WIDTH) -> str:
+    """What is asked, the ranking, each alternative at its best, the rejections by reason, and the
+    one change that would save most. Where the terminal is wider, only the ranking uses it.
+    """
     blocks = [
         _question(explanation.fleet, palette),
-        _ranking(explanation, palette),
+        _ranking(explanation, palette, width),
         list(_alternatives(explanation, palette)),
         list(_rejections(explanation, palette)),
         [palette.change(line) for line in _failures(explanation)],
+        _relaxation(explanation, palette),
         _verdict(explanation, palette),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -62,19 +67,25 @@ def _question(fleet: Fleet, palette: Palette) -> list[str]:
     return [palette.strong(fleet.address), *wrap(", ".join(facts), indent=2)]
 
 
-def _ranking(explanation: Explanation, palette: Palette) -> list[str]:
-    rows = [_row(place, entry) for place, entry in enumerate(explanation.ranked, 1)]
+def _ranking(explanation: Explanation, palette: Palette, width: int) -> list[str]:
+    ordered = explanation.fleet.resources.ordered
+    rows = [_row(place, entry, ordered) for place, entry in enumerate(explanation.ranked, 1)]
     if not rows:
         return []
-    heading, *lines = table(_RANKING, rows, indent=2)
-    title = f"Cheapest {len(rows)} of {counted(explanation.matching, 'matching offer')}:"
-    return [title, palette.strong(heading), *lines]
+    heading, *lines = table(_RANKING, rows, indent=2, width=width)
+    which = "Best" if ordered else "Cheapest"
+    title = f"{which} {len(rows)} of {counted(explanation.matching, 'matching offer')}:"
+    terms = "first the alternatives as written (ALT), then $/H" if ordered else "$/H"
+    order = f"Order: {terms}, then provider and offer; all nodes of a fleet are of one kind."
+    below = [palette.quiet(line) for line in wrap(order, indent=2)]
+    return [title, palette.strong(heading), *lines, *below]
 
 
-def _row(place: int, entry: ExplainedOffer) -> list[str]:
+def _row(place: int, entry: ExplainedOffer, ordered: bool) -> list[str]:
     offer = entry.offer
     return [
         str(place),
+        str(entry.alternative + 1) if ordered else "",
         f"{entry.usd_per_hour:,.3f}",
         f"{entry.gpu_usd_per_hour:,.3f}",
         f"{entry.disk_usd_per_hour:,.3f}",
@@ -117,21 +128,65 @@ def _failures(explanation: Explanation) -> Iterator[str]:
         yield from wrap(f"{cell(provider)} could not be asked: {cell(why, 200)}", hang=2)
 
 
+def _fleet_now(explanation: Explanation) -> str:
+    """What all nodes would cost, where there is more than one."""
+    target, now = explanation.fleet.nodes.target, explanation.filling
+    if target == 1:
+        return ""
+    return f"; {now.nodes} of {counted(target, 'node')} for {format_rate(now.usd_per_hour)}"
+
+
+def _relaxation(explanation: Explanation, palette: Palette) -> list[str]:
+    """The change in words, what it saves on each GPU, and what the whole fleet would cost."""
+    if not explanation.total:
+        return []
+    found = explanation.relaxation
+    if found is None:
+        lines = wrap("No single constraint, loosened, would save anything or fill more nodes.")
+        return [palette.quiet(line) for line in lines]
+    title, *more = wrap(f"{_gain(explanation, found)}", hang=2)
+    return [
+        palette.strong(title),
+        *(palette.strong(line) for line in more),
+        *_whole_fleet(explanation, found),
+    ]
+
+
+def _gain(explanation: Explanation, found: Relaxation) -> str:
+    now, then, change = explanation.filling, found.filling, cell(found.change, 56)
+    before, after = now.usd_per_gpu_hour, then.usd_per_gpu_hour
+    if after is None:
+        return change
+    if now.nodes < then.nodes or before is None:
+        return f"Would help most: {change}: {counted(then.nodes, 'node')} instead of {now.nodes}"
+    return f"Would save most: {change}: {_difference(after - before)}/GPU-hour"
+
+
+def _whole_fleet(explanation: Explanation, found: Relaxation) -> list[str]:
+    now, then = explanation.filling, found.filling
+    rates = (
+        rate_change(now.usd_per_hour, then.usd_per_hour)
+        if now.nodes
+        else format_rate(then.usd_per_hour)
+    )
+    nodes = f"{then.nodes} of {counted(explanation.fleet.nodes.target, 'node')}"
+    each = per_gpu_hour(then.usd_per_hour, then.gpus)
+    return wrap(f"{nodes}: {rates}, {each}; {found.key}", indent=2)
+
+
+def _difference(usd: Decimal) -> str:
+    """``-$0.310``, ``+$0.020`` (where the GPUs of a node are fewer)."""
+    text = format_usd(usd, 3)
+    return text if usd < 0 else f"+{text}"
+
+
 def _verdict(explanation: Explanation, palette: Palette) -> list[str]:
     if explanation.ranked:
-        best = _best(explanation)
+        best = explanation.ranked[0]
         where = place_text(best.offer.region, best.offer.country)
-        text = f"Best now: {format_rate(best.usd_per_hour)} at {cell(best.offer.provider)} {where}."
+        text = f"Best now: {format_rate(best.usd_per_hour)} at {cell(best.offer.provider)} {where}"
+        text += f"{_fleet_now(explanation)}."
         return [palette.strong(line) for line in wrap(text)]
     if explanation.total:
-        return [palette.alarm("No offer matches: loosen the reason at the top of the list.")]
+        return [palette.alarm("No offer matches this fleet now.")]
     return [palette.alarm("No offers were found at all: see gpu-shopper offers.")]
-
-
-def _best(explanation: Explanation) -> ExplainedOffer:
-    """The cheapest; with ``ordered`` the cheapest of the first alternative that has any."""
-    if explanation.fleet.resources.ordered:
-        for entry in explanation.alternatives:
-            if entry.best is not None:
-                return entry.best
-    return explanation.ranked[0]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate
+from reconciler.model.plan import Mode
 from reconciler.model.value import dataclass
-from reconciler.reporting.columns import cell, wrap
+from reconciler.reporting.columns import WIDTH, cell, display_width, wrap
 from reconciler.reporting.wording import (
     counted,
     gpu_text,
@@ -20,7 +21,7 @@ from reconciler.reporting.wording import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from decimal import Decimal
 
     from reconciler.model.plan import Create, Destroy, Difference, Keep, Plan
@@ -30,6 +31,17 @@ if TYPE_CHECKING:
 SIGNS = ("+", "-", "-/+", "~", "?", "!", "<=", "x", ".")
 """In the order in which a summary counts them."""
 _URGENCY = {sign: place for place, sign in enumerate("- -/+ ? ! + ~ <= x .".split())}
+_SAID = {
+    "+": "to create",
+    "-": "to destroy",
+    "-/+": "to replace",
+    "~": "to change",
+    "?": "unknown",
+    "!": "announced",
+    "<=": "to adopt",
+    "x": "to forget",
+    ".": "kept",
+}
 _SHOWN_ONE_BY_ONE = 10
 _UNTOLD = frozenset({"", "not targeted"})
 _DIFFERENCES_SHOWN = 6
@@ -171,7 +183,8 @@ def sign_counts(entries: Iterable[Entry]) -> dict[str, dict[str, int]]:
 
 
 def action_lines(plan: Plan, entries: Sequence[Entry], palette: Palette, limit: int) -> list[str]:
-    """At most ``limit`` lines about ``entries``, by fleet and slot, and one for what is left out.
+    """At most ``limit`` lines about ``entries``, by fleet and slot. Where that is not enough, all
+    of them are counted by reason first, and what is left out is counted last.
 
     Destroys are the last to be left out. Kept machines are listed only where something is said
     about them, and then together.
@@ -187,11 +200,47 @@ def action_lines(plan: Plan, entries: Sequence[Entry], palette: Palette, limit: 
         chosen[at] = text
     lines = [line for at in sorted(chosen) for line in chosen[at]]
     hidden = [group for at, group in enumerate(groups) if at not in chosen]
-    if hidden:
-        number = sum(len(group) for group in hidden)
-        command = f"gpu-shopper plan -target fleet.{hidden[0][0].fleet}"
-        lines.append(palette.quiet(f"      ... and {number} more ({command})"))
-    return lines
+    if not hidden:
+        return lines
+    number, fleets = sum(len(group) for group in hidden), len({one[0].fleet for one in hidden})
+    more = f"... and {number} more in {counted(fleets, 'fleet')}"
+    below = more_lines(more, see_one(plan, hidden[0][0].fleet), indent=6)
+    return [*_reason_lines(entries, palette), "", *lines, *map(palette.quiet, below)]
+
+
+def more_lines(text: str, command: str, *, indent: int = 0) -> list[str]:
+    """How much is left out, and how to see it: a command is never broken over two lines."""
+    lead = " " * indent
+    if not command:
+        return [lead + text]
+    one = f"{lead}{text}: {command}"
+    return [one] if display_width(one) <= WIDTH else [f"{lead}{text}:", f"{lead}  {command}"]
+
+
+def see_one(plan: Plan, fleet: str) -> str:
+    """The command that shows one fleet of ``plan`` alone; empty where there is none."""
+    if plan.request.mode is Mode.LOOP or plan.request.targets:
+        return ""
+    destroy = " -destroy" if plan.request.mode is Mode.DESTROY else ""
+    return f"gpu-shopper plan{destroy} -target fleet.{fleet}"
+
+
+def _reason_lines(entries: Sequence[Entry], palette: Palette) -> Iterator[str]:
+    """Every action, counted by sign and reason, in the order of a summary."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for entry in entries:
+        counts[entry.sign][entry.reason] += 1
+    size = max(len(str(sum(one.values()))) for one in counts.values())
+    for sign in SIGNS:
+        total = sum(counts[sign].values())
+        reasons = sorted(counts[sign].items(), key=lambda one: (-one[1], one[0]))
+        told = ", ".join(f"{number} {reason}" for reason, number in reasons if reason)
+        if total:
+            text = f"{total:>{size}} {_SAID[sign]}" + (f": {told}" if told else "")
+            indent = 3 - len(sign)
+            headline, *rest = wrap(f"{sign} {text}", indent=indent, hang=6 - indent)
+            yield _painter(sign, palette)(headline[:3]) + headline[3:]
+            yield from rest
 
 
 def _grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
@@ -210,18 +259,25 @@ def _grouped(entries: Sequence[Entry]) -> list[list[Entry]]:
     return list(groups.values())
 
 
-def _group_text(group: Sequence[Entry], palette: Palette) -> list[str]:
-    first = group[0]
-    paint = {
+def _painter(sign: str, palette: Palette) -> Callable[[str], str]:
+    return {
         "+": palette.create,
         "-": palette.destroy,
         "-/+": palette.destroy,
         ".": palette.quiet,
-    }.get(first.sign, palette.change)
+    }.get(sign, palette.change)
+
+
+def _group_text(group: Sequence[Entry], palette: Palette) -> list[str]:
+    first = group[0]
+    paint = _painter(first.sign, palette)
     indent = 3 - len(first.sign)
     headline, *rest = wrap(f"{first.sign} {_headline(group)}", indent=indent, hang=6 - indent)
     lines = [paint(headline[:3]) + headline[3:], *rest]
-    for text in _below(group):
+    below = list(_below(group))
+    if rest and len(below) == 1 and display_width(f"{rest[-1]}  {below[0]}") <= WIDTH:
+        lines[-1] += "  " + palette.quiet(below.pop())
+    for text in below:
         lines += [palette.quiet(line) for line in wrap(text, indent=6, hang=2)]
     return lines
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
-from reconciler.reporting.plan_entries import SIGNS, Entry, action_lines, plan_entries, sign_counts
+from reconciler.reporting.plan_entries import (
+    SIGNS,
+    Entry,
+    action_lines,
+    more_lines,
+    plan_entries,
+    see_one,
+    sign_counts,
+)
 from reconciler.reporting.wording import counted, minute, rate_change, utc, whole_usd
 
 if TYPE_CHECKING:
@@ -22,8 +30,8 @@ FLEETS_SHOWN = 40
 ACTION_LINES = 60
 FINDINGS_SHOWN = 12
 _COLUMNS = (
-    Column("FLEET", shrink_to=12),
-    Column("CHANGES", shrink_to=14),
+    Column("FLEET", shrink_to=14),
+    Column("CHANGES", shrink_to=20),
     Column("NODES", right=True),
     Column("RATE", right=True),
     Column("AT MOST", right=True),
@@ -54,8 +62,8 @@ def plan_text(plan: Plan, palette: Palette, *, next_step: str | None = None) -> 
         [palette.strong(line) for line in wrap(title)],
         list(_fleet_lines(plan, counts, palette)),
         action_lines(plan, entries, palette, ACTION_LINES),
-        list(_finding_lines(plan.findings, palette)),
-        [*_aside_lines(plan, counts, palette), *_closing_lines(plan, entries, palette, next_step)],
+        list(finding_lines(plan.findings, palette)),
+        [*aside_lines(plan, counts, palette), *_closing_lines(plan, entries, palette, next_step)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
@@ -65,13 +73,13 @@ def _fleet_lines(
 ) -> Iterator[str]:
     if not plan.fleets:
         return
-    busy = [one for one in plan.fleets if one.note or _is_busy(counts.get(one.fleet, {}))]
+    busy = [one for one in plan.fleets if one.note or is_busy(counts.get(one.fleet, {}))]
     busy_names = {one.fleet for one in busy}
     quiet = [one for one in plan.fleets if one.fleet not in busy_names]
     names = {one.fleet for one in (*busy, *quiet)[:FLEETS_SHOWN]}
     shown = [one for one in plan.fleets if one.fleet in names]
     heading, *rows = table(
-        _COLUMNS, [_fleet_row(one, counts.get(one.fleet, {})) for one in shown], width=WIDTH
+        _COLUMNS, [fleet_row(one, counts.get(one.fleet, {})) for one in shown], width=WIDTH
     )
     yield palette.strong(heading)
     for entry, row in zip(shown, rows, strict=True):
@@ -80,14 +88,17 @@ def _fleet_lines(
     hidden = len(plan.fleets) - len(shown)
     if hidden:
         changing = sum(1 for name in busy_names if name not in names)
-        yield palette.quiet(f"... and {counted(hidden, 'more fleet')}, {changing} of them changing")
+        more = f"... and {counted(hidden, 'more fleet')}, {changing} of them changing"
+        yield from map(palette.quiet, more_lines(more, see_one(plan, "NAME")))
 
 
-def _is_busy(signs: Mapping[str, int]) -> bool:
+def is_busy(signs: Mapping[str, int]) -> bool:
+    """True when anything but keeping is done in a fleet."""
     return any(count for sign, count in signs.items() if sign != ".")
 
 
-def _fleet_row(entry: FleetSummary, signs: Mapping[str, int]) -> list[str]:
+def fleet_row(entry: FleetSummary, signs: Mapping[str, int]) -> list[str]:
+    """Name, changes, nodes, rate, worst case, end: the cells of a fleet."""
     changes = " ".join(f"{sign}{signs[sign]}" for sign in SIGNS if signs.get(sign))
     rate = rate_change(entry.rate_before, entry.rate_after).replace("/h ->", " ->")
     return [
@@ -113,25 +124,31 @@ def _note_lines(entry: FleetSummary, palette: Palette) -> Iterator[str]:
         yield from (palette.change(line) for line in wrap(text, indent=2, hang=2))
 
 
-def _finding_lines(findings: Sequence[Finding], palette: Palette) -> Iterator[str]:
+def finding_lines(findings: Sequence[Finding], palette: Palette) -> Iterator[str]:
     """Warnings first, what blocks last; of many the blocking ones are kept."""
     warnings = [one for one in findings if not one.blocks]
     blocking = [one for one in findings if one.blocks]
-    kept = blocking[:FINDINGS_SHOWN]
-    room = max(0, FINDINGS_SHOWN - len(kept))
-    for finding in (*warnings[:room], *kept):
-        label, paint = ("REFUSED", palette.alarm) if finding.blocks else ("Warning", palette.change)
-        lines = wrap(f"{label}: {cell(finding.message, 400)}", hang=2)
-        yield paint(lines[0][: len(label)]) + lines[0][len(label) :]
-        yield from lines[1:]
-        if finding.fix:
-            yield from wrap(f"fix: {cell(finding.fix, 200)}", indent=2, hang=2)
-    hidden = len(findings) - len(kept) - len(warnings[:room])
-    if hidden:
-        yield palette.quiet(f"... and {hidden} more of this kind")
+    room = max(0, FINDINGS_SHOWN - len(blocking))
+    for some, limit, what in (
+        (warnings, room, "more warning"),
+        (blocking, FINDINGS_SHOWN, "more reason to refuse"),
+    ):
+        for finding in some[:limit]:
+            yield from _finding(finding, palette)
+        if len(some) > limit:
+            yield palette.quiet(f"... and {counted(len(some) - limit, what)}")
 
 
-def _aside_lines(
+def _finding(finding: Finding, palette: Palette) -> Iterator[str]:
+    label, paint = ("REFUSED", palette.alarm) if finding.blocks else ("Warning", palette.change)
+    first, *rest = wrap(f"{label}: {cell(finding.message, 400)}", hang=2)
+    yield paint(first[: len(label)]) + first[len(label) :]
+    yield from rest
+    if finding.fix:
+        yield from wrap(f"fix: {cell(finding.fix, 200)}", indent=2, hang=2)
+
+
+def aside_lines(
     plan: Plan, counts: Mapping[str, Mapping[str, int]], palette: Palette
 ) -> Iterator[str]:
     """What the three last lines have no room for."""
@@ -166,17 +183,22 @@ def _total(counts: Mapping[str, Mapping[str, int]], *signs: str) -> int:
     return sum(fleet.get(sign, 0) for fleet in counts.values() for sign in signs)
 
 
-def _closing_lines(
-    plan: Plan, entries: Sequence[Entry], palette: Palette, next_step: str | None
-) -> list[str]:
+def counts_line(plan: Plan, entries: Sequence[Entry]) -> str:
+    """How many machines are created, destroyed, changed, kept and in doubt."""
     signs = Counter(entry.sign for entry in entries)
-    counts = (
+    return (
         f"Plan: {len(plan.creates)} to create, {len(plan.destroys)} to destroy, "
         f"{signs['~']} to change, {signs['.']} kept, {signs['?']} unknown."
     )
-    step = next_step if next_step is not None else _next_step(plan)
+
+
+def _closing_lines(
+    plan: Plan, entries: Sequence[Entry], palette: Palette, told_step: str | None
+) -> list[str]:
+    counts = counts_line(plan, entries)
+    step = told_step if told_step is not None else next_step(plan)
     paint = palette.alarm if plan.blocked else palette.strong
-    return [palette.strong(counts), palette.strong(_money_line(plan)), paint(_one_line(step))]
+    return [palette.strong(counts), palette.strong(money_line(plan)), paint(_one_line(step))]
 
 
 def _one_line(text: str) -> str:
@@ -184,7 +206,8 @@ def _one_line(text: str) -> str:
     return first if not rest else first[: WIDTH - 4].rstrip() + " ..."
 
 
-def _money_line(plan: Plan) -> str:
+def money_line(plan: Plan) -> str:
+    """Rates before and after, and the most it can cost, on one line of 80 columns."""
     rates = f"{format_rate(plan.rate_before)} -> {format_rate(plan.rate_after)}"
     if plan.worst_case_usd is None:
         return f"{rates}, NO worst case: a lease has no end"
@@ -201,7 +224,8 @@ def _money_line(plan: Plan) -> str:
     return f"{short}, at most {whole_usd(worst)} until {utc(until)}"
 
 
-def _next_step(plan: Plan) -> str:
+def next_step(plan: Plan) -> str:
+    """What the reader may do now."""
     if plan.blocked:
         reasons = sum(1 for finding in plan.findings if finding.blocks)
         return f"Refused for {counted(reasons, 'reason')} above: nothing of it is carried out."

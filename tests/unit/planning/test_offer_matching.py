@@ -110,3 +110,25 @@ def test_the_cheapest_comes_first_with_the_disk_in_its_price() -> None:
     ranked = match_offers(fleet(), [cheap_gpu, plain]).ranked
     assert [entry.offer.id for entry in ranked] == ["dear", "cheap"]
     assert [entry.usd_per_hour for entry in ranked] == [Decimal("0.41"), Decimal("0.450")]
+
+
+def test_every_offer_is_ranked_or_rejected_once_for_one_reason() -> None:
+    market = [
+        *(offer(f"o{n}") for n in range(3)),
+        offer("spot and German", spot=True, country="DE"),
+        offer("German", country="DE"),
+        offer("dear", "9.00"),
+        offer("other", gpu="H100-SXM"),
+    ]
+    wanted = fleet(where=Where(countries=frozenset({"NL"})), max_gpu_hour_usd=Decimal(1), nodes=2)
+    match = match_offers(wanted, market)
+    assert {reason: [one.id for one in found] for reason, found in match.rejected.items()} == {
+        "not on-demand": ["spot and German"],
+        "other country": ["German"],
+        "above max_gpu_hour_usd": ["dear"],
+        "other GPU": ["other"],
+    }
+    kept = [entry.offer for entry in match.ranked]
+    refused = [one for found in match.rejected.values() for one in found]
+    assert sorted(one.id for one in kept + refused) == sorted(one.id for one in market)
+    assert match.rejections == dict.fromkeys(match.rejected, 1)

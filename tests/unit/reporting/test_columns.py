@@ -39,7 +39,7 @@ def test_a_wide_table_shrinks_what_may_shrink_then_drops_what_may_go() -> None:
         "ID            PRICE EXTRA",
         "iiiiiiiiii...  1.00 eeeeeeeeee",
     ]
-    assert table(columns, rows, width=20) == ["ID       PRICE", "iiiii...  1.00"]
+    assert table(columns, rows, width=20) == ["ID             PRICE", "iiiiiiiiiii...  1.00"]
 
 
 def test_wrapped_lines_keep_inner_spaces_and_hang() -> None:

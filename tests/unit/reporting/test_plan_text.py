@@ -46,6 +46,7 @@ from tests.builders import (
 )
 from tests.markets import START
 from tests.unit.reporting.hostile import HOSTILE, assert_clean
+from tests.unit.reporting.large_plans import mixed_plan
 
 
 def shown(value: Plan) -> str:
@@ -200,7 +201,7 @@ def test_of_many_findings_those_that_refuse_are_kept() -> None:
     findings = (*(Finding(f"warning {n}") for n in range(500)), Finding("no", blocks=True))
     text = shown(plan(findings=findings))
     assert "REFUSED: no" in text
-    assert "... and 489 more of this kind" in text
+    assert "... and 489 more warnings" in text
 
 
 @pytest.mark.parametrize(
@@ -293,12 +294,58 @@ def test_many_like_actions_become_one_with_the_span_of_their_rates() -> None:
     assert "      $0.400/h to $0.460/h  together $17.15/h  ceiling $0.483/h\n" in text
 
 
+def test_of_a_plan_with_everything_in_it_every_action_is_counted_and_few_are_shown() -> None:
+    lines = shown(mixed_plan(100)).splitlines()
+    assert len(lines) <= 150
+    assert max(display_width(line) for line in lines) <= 80
+    start = lines.index("  + 1800 to create: 450 healed, 450 new, 450 replaced, 450 scaled-up")
+    assert lines[start + 1 : start + 11] == [
+        "  - 1440 to destroy: 180 drifted, 180 expired, 180 failed-ready, 180 orphaned,",
+        "      180 overpriced, 180 requested, 180 scaled-down, 180 undeclared",
+        "-/+  360 to replace: 360 drifted",
+        "  ~   90 to change",
+        "  ?  270 unknown",
+        "  !  360 announced: 360 scaled-down",
+        " <=   90 to adopt",
+        "  x   90 to forget",
+        "  . 5590 kept",
+        "",
+    ]
+    more = "... and 60 more fleets, 60 of them changing: gpu-shopper plan -target fleet.NAME"
+    assert more in lines
+    assert lines[-3:] == [
+        "Plan: 2160 to create, 1800 to destroy, 90 to change, 5590 kept, 270 unknown.",
+        "$15,234.50/h -> $18,234.25/h, at most $72,937.00 until 2026-07-01 16:00 UTC",
+        "Refused for 1 reason above: nothing of it is carried out.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("request_", "command"),
+    [
+        (PlanRequest(Mode.APPLY), "gpu-shopper plan -target fleet.team-000"),
+        (PlanRequest(Mode.DESTROY), "gpu-shopper plan -destroy -target fleet.team-000"),
+        (PlanRequest(Mode.LOOP), ""),
+        (PlanRequest(Mode.APPLY, targets=(Address("team-000"),)), ""),
+    ],
+)
+def test_what_is_left_out_names_the_command_that_shows_it(
+    request_: PlanRequest, command: str
+) -> None:
+    lines = shown(mixed_plan(20, request=request_)).splitlines()
+    at = next(number for number, line in enumerate(lines) if " more in " in line)
+    told = " ".join(lines[at : at + 1 + lines[at].endswith(":")]).partition(" fleets")[2]
+    assert told.lstrip(": ") == command
+
+
 def test_destroys_are_the_last_to_be_left_out() -> None:
     creates = plan_of(500, 500).creates
     value = plan(creates=creates, destroys=(destroy(record("zz")),))
     text = shown(value)
     assert "  - fleet.zz[0] (expired)" in text
-    assert "... and 471 more (gpu-shopper plan -target fleet.f00029)" in text
+    assert text.split("\n\n")[1] == "  + 500 to create: 500 new\n  -   1 to destroy: 1 expired"
+    more = "      ... and 471 more in 471 fleets: gpu-shopper plan -target fleet.f00029\n"
+    assert more in text
 
 
 def test_fleets_with_changes_are_shown_before_idle_ones() -> None:
