@@ -17,7 +17,7 @@ from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.record import RecordedState
 from reconciler.planning.planner import compute_plan
 from reconciler.providers.simulated.translation import as_listing
-from tests.benchmarks.workspaces import MARKET, MODELS, REGIONS, market_offers, open_market
+from tests.benchmarks.workspaces import MARKET, MODELS, market_offers, open_market
 
 if TYPE_CHECKING:
     from reconciler.model.fleet import DesiredState
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 RUNS = 5
 _HEAD = "version: 1\nworkspace: bench\nproviders: {simulated: {}}\nfleets:\n"
 _ONE = _HEAD + "  one: {resources: {gpu: H100-SXM}}\n"
-_GANG = _HEAD + (
-    "  train: {nodes: 8, gang: true, placement: same_region, resources: {gpu: 'H100-SXM:8'}}\n"
-)
 
 
 def one_request(directory: Path) -> float:
@@ -48,28 +45,9 @@ def hundred_fleets(directory: Path) -> float:
     return _seconds(lambda: _plan(desired, book), creates=100)
 
 
-def gang_in_one_region(directory: Path) -> float:
-    """Eight nodes of eight H100 in one region, the cheapest of six, over 5 000 offers."""
-    nodes = (
-        offer._replace(
-            gpu="H100-SXM",
-            gpu_count=8,
-            gpu_memory_bytes=80 * 2**30,
-            base_microusd=20_000_000 + 997 * number % 5_000_000,
-            region=REGIONS[number % len(REGIONS)][0],
-        )
-        for number, offer in enumerate(market_offers(5_000))
-    )
-    open_market(directory, nodes)
-    book = _read(directory, frozenset())
-    desired = load_text("fleets.yaml", _GANG.encode())
-    return _seconds(lambda: _plan(desired, book), creates=8)
-
-
 CASES: dict[str, Callable[[Path], float]] = {
     "one_request": one_request,
     "hundred_fleets": hundred_fleets,
-    "gang_in_one_region": gang_in_one_region,
 }
 
 
