@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from reconciler.operations.look import look, refuse_forgotten_providers
 
 if TYPE_CHECKING:
+    from reconciler.inventory.observe import Listed
     from reconciler.model.plan import Plan, PlanRequest
     from reconciler.operations.workspace import Workspace
 
 
-async def plan_fleets(workspace: Workspace, request: PlanRequest) -> Plan:
+async def plan_fleets(
+    workspace: Workspace, request: PlanRequest, *, told: Listed | None = None
+) -> Plan:
     """The plan as of now. No lock is taken: nothing is written, here or at a provider."""
-    seen = await look(workspace, request)
+    seen = await look(workspace, request, told=told)
     refuse_forgotten_providers(workspace, seen.recorded)
     return seen.plan

@@ -30,7 +30,7 @@ async def reconcile_once(
     """
     run = Run(workspace, options)
     with run.lock("reconcile"):
-        seen = await look(workspace, request)
+        seen = await look(workspace, request, told=options.listed)
         run.show(replace(seen.plan, enforced_by="this loop"))
         executor = await run.carry_out(seen, seen.plan, by_loop=True)
         state = executor.state
@@ -46,7 +46,7 @@ async def preview_pass(
     workspace: Workspace, request: PlanRequest, options: RunOptions
 ) -> RunResult:
     """What the pass would do (``--dry-run``): no write, no mutating call (I30)."""
-    seen = await look(workspace, request)
+    seen = await look(workspace, request, told=options.listed)
     options.show(seen.plan)
     return RunResult(plan=seen.plan)
 

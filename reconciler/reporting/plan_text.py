@@ -174,7 +174,7 @@ def _closing_lines(
         f"Plan: {len(plan.creates)} to create, {len(plan.destroys)} to destroy, "
         f"{signs['~']} to change, {signs['.']} kept, {signs['?']} unknown."
     )
-    step = next_step if next_step is not None else _next_step(plan)
+    step = next_step if next_step is not None else closing_step(plan)
     paint = palette.alarm if plan.blocked else palette.strong
     return [palette.strong(counts), palette.strong(_money_line(plan)), paint(_one_line(step))]
 
@@ -201,7 +201,8 @@ def _money_line(plan: Plan) -> str:
     return f"{short}, at most {whole_usd(worst)} until {utc(until)}"
 
 
-def _next_step(plan: Plan) -> str:
+def closing_step(plan: Plan) -> str:
+    """What follows from the plan, in one sentence."""
     if plan.blocked:
         reasons = sum(1 for finding in plan.findings if finding.blocks)
         return f"Refused for {counted(reasons, 'reason')} above: nothing of it is carried out."
