@@ -103,6 +103,8 @@ class MachineDocument(Published):
 
 
 class SshDocument(Published):
+    """Where a person logs in."""
+
     host: str
     port: int
     user: str
@@ -188,7 +190,10 @@ class AdoptAction(_OnSlot):
 
 
 class ForgetAction(_OnSlot):
-    """Something is dropped from the state: on proof, or because its watch is over."""
+    """Something is dropped from the state: on proof, or because its watch is over.
+
+    ``unexpected``: a live machine has gone, and not by us.
+    """
 
     action: Literal["forget"] = "forget"
     sign: Literal["x"] = "x"
@@ -196,6 +201,7 @@ class ForgetAction(_OnSlot):
     provider: str
     mark: str
     detail: str
+    unexpected: bool
 
 
 class UnknownAction(_OnSlot):

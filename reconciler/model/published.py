@@ -12,7 +12,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
 _DECIMAL = re.compile(r"\d{1,30}(\.\d{1,60})?")
 _DELETE = "\x7f"
@@ -21,7 +28,9 @@ _DELETE = "\x7f"
 class Published(BaseModel):
     """A part of a published document."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
+    )
 
 
 def _decimal(value: object) -> object:
@@ -38,10 +47,15 @@ DecimalText = Annotated[
     Decimal,
     BeforeValidator(_decimal),
     PlainSerializer(lambda value: f"{value:f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}),
 ]
 """An exact number as text: ``"0.338"``."""
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_moment, return_type=str)]
+Moment = Annotated[
+    AwareDatetime,
+    PlainSerializer(_moment, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 """RFC 3339 in UTC: ``"2026-07-01T12:00:00Z"``."""
 
 

@@ -122,7 +122,7 @@ def _refuse_moved(saved: SavedPlan, workspace: Workspace) -> None:
 def _why(saved: SavedPlan, recorded: RecordedState | None) -> str:
     passed = recorded.loop_last_seen if recorded else None
     if passed is not None and passed > saved.plan.now:
-        return f"the loop passed since, {passed:%Y-%m-%d %H:%M:%S} UTC"
+        return f"the loop has passed since then, last {passed:%Y-%m-%d %H:%M:%S} UTC"
     return ""
 
 

@@ -55,7 +55,7 @@ def what_moved(saved: SavedPlan, present: Present) -> str:
         )
     serial = recorded.serial if recorded else None
     if (origin.lineage, origin.serial) != (lineage, serial):
-        return f"it was made at {_at(origin.serial)}, the state is now at {_at(serial)}"
+        return f"it was made {_at(origin.serial)}, and now there is {_there(serial)}"
     if origin.documents_digest != present.documents_digest:
         before, now = origin.documents_digest[:_DIGITS_SHOWN], present.documents_digest
         return f"the documents changed: digest {printable(before)} then, {now[:_DIGITS_SHOWN]} now"
@@ -63,7 +63,11 @@ def what_moved(saved: SavedPlan, present: Present) -> str:
 
 
 def _at(serial: int | None) -> str:
-    return "no state at all" if serial is None else f"state serial {serial}"
+    return "before there was a state" if serial is None else f"at state serial {serial}"
+
+
+def _there(serial: int | None) -> str:
+    return "no state" if serial is None else f"state serial {serial}"
 
 
 def other_account(saved: SavedPlan, accounts: Mapping[str, str]) -> str:

@@ -151,6 +151,8 @@ def _on(slot: Slot) -> dict[str, Any]:
 
 
 def _request(request: PlanRequest) -> RequestDocument:
+    # A choice that is not saved would be lost between the review and the apply.
+    assert set(request.__dataclass_fields__) == set(RequestDocument.model_fields)
     targets = tuple(str(target) for target in request.targets)
     return _same(RequestDocument, request, targets=targets, renew=tuple(sorted(request.renew)))
 
