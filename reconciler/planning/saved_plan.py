@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import format_rate
+from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Keep
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
@@ -145,7 +146,21 @@ def agreement(approved: Plan, fresh: Plan) -> Agreement:
             remarks += _repicked(shown, within)
     if reasons:
         return Agreement(None, tuple(reasons))
-    return Agreement(replace(fresh, creates=tuple(creates)), remarks=tuple(remarks))
+    agreed = replace(_with_shortfalls(approved, fresh), creates=tuple(creates))
+    return Agreement(agreed, remarks=tuple(remarks))
+
+
+def _with_shortfalls(approved: Plan, fresh: Plan) -> Plan:
+    """Slots that the saved plan could not fill are not asked for again, and still told of."""
+    unfilled = {one.fleet: one.unfilled for one in approved.fleets}
+    short = [one for one in approved.findings if one.code is ExitCode.NO_OFFER]
+    return replace(
+        fresh,
+        fleets=tuple(
+            replace(one, unfilled=unfilled.get(one.fleet, one.unfilled)) for one in fresh.fleets
+        ),
+        findings=(*fresh.findings, *(one for one in short if one not in fresh.findings)),
+    )
 
 
 def _missing_destroys(approved: Plan, fresh: Plan) -> Iterator[str]:
