@@ -16,6 +16,13 @@ SENT = HOSTILE.replace("\ud800", "")
 COMMANDS = (
     "plan",
     "plan -destroy",
+    "plan --json",
+    "plan -out=p",
+    "show p",
+    "show --json p",
+    "apply -detach p",
+    "plan --json -out=p",
+    "apply --json -detach p",
     "apply -auto-approve -detach",
     "status",
     "status --json",
