@@ -22,7 +22,6 @@ from pydantic import (
 )
 
 _DECIMAL = re.compile(r"\d{1,30}(\.\d{1,60})?")
-_DELETE = "\x7f"
 
 
 class Published(BaseModel):
@@ -65,5 +64,4 @@ def ascii_json(fields: Any, *, indent: int | None = None) -> str:
     Keys keep their order: the same value gives the same bytes.
     """
     separators = (",", ":") if indent is None else (",", ": ")
-    text = json.dumps(fields, indent=indent, separators=separators, allow_nan=False)
-    return text.replace(_DELETE, "\\u007f")
+    return json.dumps(fields, indent=indent, separators=separators, allow_nan=False)

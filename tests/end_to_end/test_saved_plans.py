@@ -307,6 +307,27 @@ def test_a_blocked_plan_can_be_shown_and_never_applied(tmp_path: Path) -> None:
         assert shop.alive() == ()
 
 
+def test_I16_the_fuse_holds_for_a_saved_plan_and_what_it_refused_stays_refused(
+    tmp_path: Path,
+) -> None:
+    """Of two nodes one may go in an hour. A person who is asked may agree to more."""
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        shop.declare(TWO_NODES + LAB)
+        assert shop.apply("-detach").code == 0
+        shop.advance(MINUTE)
+        shop.declare(TWO_NODES)
+        assert shop.apply("-no-wait").code == 3
+        shop.declare(QUICKSTART)
+        assert shop.run("plan").code == 0
+        assert "0 allowed now, 1 done in the last hour" in save(shop, code=5)
+        shop.advance(HOUR + MINUTE)
+        assert "REFUSED" not in shop.run("plan", "-out=later").out
+        assert "0 allowed now" in refused(shop, code=5)
+        shop.run("apply", "later", "-no-wait")
+        doomed = [str(one.slot) for one in shop.state().instances.values() if one.doom]
+        assert sorted(doomed) == ["fleet.dev[1]", "fleet.lab[0]"]
+
+
 @pytest.mark.parametrize(
     "flag", ["-target=fleet.dev", "-renew=fleet.dev", "-max-destroy=3", "-max-destroy=0"]
 )
