@@ -69,7 +69,7 @@ class EventStream:
 
     def plan(self, plan: Plan, next_step: str | None = None) -> None:
         self._shown = plan
-        for event in event_json.plan_events(plan, wall_now()):
+        for event in event_json.plan_events(plan, wall_now(), next_step):
             self._put(event)
 
     def show(self, progress: SlotProgress) -> None:

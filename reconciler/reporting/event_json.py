@@ -91,8 +91,11 @@ def listing_event(provider: str, found: ProviderInventory | None, now: datetime)
     return RefreshCompleteEvent(message=text, timestamp=now, hook=hook)
 
 
-def plan_events(plan: Plan, now: datetime) -> Iterator[Event]:
-    """Drift, one event for each action but those that keep, findings, and what it comes to."""
+def plan_events(plan: Plan, now: datetime, next_step: str | None = None) -> Iterator[Event]:
+    """Drift, one event for each action but those that keep, findings, and what it comes to.
+
+    ``next_step`` is said instead of the usual one where the plan would change something.
+    """
     actions = [one for one in plan_actions(plan) if not _is_quiet(one)]
     for action in actions:
         if isinstance(action, ForgetAction) and action.unexpected:
@@ -110,7 +113,7 @@ def plan_events(plan: Plan, now: datetime) -> Iterator[Event]:
         mode=plan.request.mode.value,
         changes=counts,
         money=plan_money(plan),
-        next_step=closing_step(plan),
+        next_step=(plan.has_changes and not plan.blocked and next_step) or closing_step(plan),
     )
 
 

@@ -72,8 +72,14 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         findings=tuple(finding_document(one) for one in plan.findings),
         counts=plan_counts(plan),
         money=plan_money(plan),
-        next_step=closing_step(plan),
+        next_step=closing_step(plan) if origin is None else _saved_step(plan),
     )
+
+
+def _saved_step(plan: Plan) -> str:
+    if plan.blocked or not plan.has_changes:
+        return closing_step(plan)
+    return "Run gpu-shopper apply with this file to carry out exactly this."
 
 
 def plan_json(document: PlanDocument) -> str:

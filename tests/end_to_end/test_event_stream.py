@@ -110,7 +110,7 @@ def test_a_saved_plan_needs_no_question_and_tells_the_same(tmp_path: Path) -> No
         remarks = [one["diagnostic"]["summary"] for one in found if one["type"] == "diagnostic"]
         assert any("simulated o2 instead" in remark for remark in remarks)
         assert found[-1]["done"]["created"] == 1
-        assert types(planned)[-1] == "change_summary"
+        assert planned[-1]["next_step"] == "Run gpu-shopper apply p to carry out exactly this."
         assert len(shop.alive()) == 2
 
         stale = shop.run("apply", "-json", "p")

@@ -76,6 +76,7 @@ def test_show_prints_what_plan_printed_without_documents_or_providers(tmp_path: 
         document = json.loads(shop.run("show", "-json", "p").out)
         assert document["format_version"] == "1.0"
         assert document["actions"][0]["address"] == "fleet.dev[0]"
+        assert "apply with this file" in document["next_step"]
         assert len(shop.world.calls()) == calls
 
 

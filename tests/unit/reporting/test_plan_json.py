@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import random
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,31 @@ from pydantic import BaseModel
 from reconciler.documents.json_schema import plan_schema
 from reconciler.model.instance import Instance
 from reconciler.model.offer import Offer
-from reconciler.model.plan import Plan, PlanRequest
+from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.record import InstanceRecord, Specification
 from reconciler.model.saved_plan import PlanOrigin
+from reconciler.planning.planner import compute_plan
 from reconciler.reporting.palette import ANSI, PLAIN
 from reconciler.reporting.plan_json import plan_document, plan_json
 from reconciler.reporting.plan_reading import plan_of, saved_plan
 from reconciler.reporting.plan_text import plan_text
 from reconciler.statefile.plan_file import decode_plan, encode_plan
-from tests.builders import create, offer, plan, record
+from tests.builders import (
+    PROVIDER,
+    complete,
+    create,
+    desired,
+    fleet,
+    instance,
+    mark_text,
+    observed,
+    offer,
+    offer_book,
+    plan,
+    record,
+    recorded_state,
+)
+from tests.markets import START
 from tests.unit.planning.test_plan_properties import Scene, planned, scenes, walk
 from tests.unit.reporting.hostile import HOSTILE
 from tests.unit.reporting.sample_plan import CANARY, REQUEST, sample_plan
@@ -190,6 +207,38 @@ def test_I21_the_same_plan_gives_the_same_bytes() -> None:
     first = encode_plan(plan_document(sample_plan(), ORIGIN))
     again = replace(ORIGIN, accounts=dict(reversed(list(ORIGIN.accounts.items()))))
     assert encode_plan(plan_document(sample_plan(), again)) == first
+
+
+def test_I21_fifty_orders_of_every_input_give_the_same_bytes() -> None:
+    names = [f"f{number}" for number in range(5)]
+    labels = {"team": "nlp", "who": "ada", "why": "paper"}
+    env = {"A": "1", "B": "2", "C": "3"}
+    machines = [record(name, mark=mark_text(name, nonce=f"n{name:0>7}")) for name in names[:3]]
+    state = recorded_state(*machines)
+    written = set()
+    for seed in range(50):
+
+        def shuffled(values: Iterable[Any], seed: int = seed) -> list[Any]:
+            return random.Random(seed).sample(list(values), len(list(values)))
+
+        fleets = [
+            fleet(
+                name,
+                nodes=2,
+                labels=dict(shuffled(labels.items())),
+                env=dict(shuffled(env.items())),
+            )
+            for name in shuffled(names)
+        ]
+        again = state.with_(
+            instances=dict(shuffled(state.instances.items())),
+            leases=dict(shuffled(state.leases.items())),
+        )
+        seen = observed(complete(PROVIDER, *shuffled(instance(one) for one in machines)))
+        book = offer_book(*shuffled(offer(f"o{number}") for number in range(9)))
+        value = compute_plan(desired(*fleets), again, seen, book, START, PlanRequest(Mode.APPLY))
+        written.add(encode_plan(plan_document(value, ORIGIN)))
+    assert len(written) == 1
 
 
 # --- reading ----------------------------------------------------------------------------------
