@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The format written. A newer one is refused, never guessed at."""
 PLAN_BYTES_MAX = 64 * 2**20
-"""A plan of ten thousand machines has some 20 MiB."""
+"""A plan of ten thousand machines has some ten MiB."""
 
 _HEAD = re.compile(rb'\{"gpu_shopper_plan":(\d{1,4}),"checksum":"sha256:([0-9a-f]{64})",')
 _HEAD_BYTES = 128
