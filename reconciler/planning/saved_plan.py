@@ -55,12 +55,19 @@ def what_moved(saved: SavedPlan, present: Present) -> str:
             f"the state here has lineage {printable(lineage, 40)}"
         )
     serial = recorded.serial if recorded else None
-    if (origin.lineage, origin.serial) != (lineage, serial):
+    if (origin.lineage is None) != (recorded is None) or _decided_since(recorded, origin.serial):
         return f"it was made {_at(origin.serial)}, and now there is {_there(serial)}"
     if origin.documents_digest != present.documents_digest:
         before, now = origin.documents_digest[:_DIGITS_SHOWN], present.documents_digest
         return f"the documents changed: digest {printable(before)} then, {now[:_DIGITS_SHOWN]} now"
     return ""
+
+
+def _decided_since(recorded: RecordedState | None, serial: int | None) -> bool:
+    """Whether more happened than a loop's visit, or an older state was put back."""
+    if recorded is None or serial is None:
+        return False
+    return recorded.decided_serial > serial or recorded.serial < serial
 
 
 def _at(serial: int | None) -> str:

@@ -153,13 +153,31 @@ def test_bad_input_33_a_moved_state_is_told_with_both_serials(tmp_path: Path) ->
         assert f"made at state serial {before}, and now there is state serial {after}" in told
 
 
-def test_a_pass_of_the_loop_makes_it_stale_and_is_named_as_the_cause(tmp_path: Path) -> None:
-    """Each pass records that it was there, one that changes nothing too."""
+def test_passes_of_the_loop_that_change_nothing_leave_it_as_good_as_it_was(tmp_path: Path) -> None:
     with workplace(tmp_path, speed=SLOW_TIME) as shop:
         assert shop.apply("-detach").code == 0
         shop.declare(TWO_NODES)
         save(shop)
-        shop.advance(MINUTE)
+        before = shop.state().serial
+        for _ in range(3):
+            shop.advance(MINUTE)
+            assert shop.one_pass().code == 0
+        assert shop.state().serial == before + 3
+        assert shop.run("apply", "p", "-detach").code == 0
+        assert len(shop.alive()) == 2
+        assert "state serial" in refused(shop)
+        assert shop.ever() == 2
+
+
+def test_a_pass_of_the_loop_that_changed_something_makes_it_stale_and_is_named(
+    tmp_path: Path,
+) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        shop.declare(QUICKSTART + LAB)
+        assert shop.apply("-detach").code == 0
+        shop.declare(TWO_NODES + LAB)
+        save(shop)
+        shop.advance(2 * HOUR)
         assert shop.one_pass().code == 0
         assert "the loop has passed since then" in refused(shop)
 

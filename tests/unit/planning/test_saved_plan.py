@@ -68,12 +68,17 @@ def test_nothing_moved() -> None:
     assert what_moved(first, present(recorded=None)) == ""
 
 
+def test_serials_that_only_a_loop_moved_are_no_change() -> None:
+    assert what_moved(SAVED, present(recorded=recorded_state(serial=8, decided_serial=1))) == ""
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
         ({"workspace": "other"}, "workspace demo, the documents here are of other"),
         ({"recorded": recorded_state(lineage="l-2")}, "lineage lineage-1, the state here has"),
-        ({"recorded": recorded_state(serial=8)}, "at state serial 1, and now there is state se"),
+        ({"recorded": recorded_state(serial=8, decided_serial=2)}, "now there is state serial 8"),
+        ({"recorded": recorded_state(serial=0)}, "at state serial 1, and now there is state se"),
         ({"recorded": None}, "at state serial 1, and now there is no state"),
         ({"documents_digest": "e" * 64}, "digest dddddddddddd then, eeeeeeeeeeee now"),
     ],
