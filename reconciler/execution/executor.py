@@ -31,10 +31,18 @@ Action = TypeVar("Action", "Create", "Destroy", "InstanceRecord")
 
 @dataclass(slots=True)
 class ExecutionReport:
-    """What was done, in the order in which it ended."""
+    """What was done, in the order in which it ended; ``told`` hears of it at once."""
 
+    told: Callable[[SlotOutcome], None] | None = None
     outcomes: list[SlotOutcome] = field(default_factory=list)
     bought: list[InstanceRecord] = field(default_factory=list)
+
+    def add(self, *outcomes: SlotOutcome) -> None:
+        """One more of each."""
+        for outcome in outcomes:
+            self.outcomes.append(outcome)
+            if self.told is not None:
+                self.told(outcome)
 
     @property
     def codes(self) -> list[ExitCode]:
@@ -44,9 +52,11 @@ class ExecutionReport:
 class PlanExecutor:
     """One plan, once. The caller holds the lock during ``send``, and not during ``settle``."""
 
-    def __init__(self, context: ExecutionContext) -> None:
+    def __init__(
+        self, context: ExecutionContext, told: Callable[[SlotOutcome], None] | None = None
+    ) -> None:
         self._context = context
-        self.report = ExecutionReport()
+        self.report = ExecutionReport(told)
         self._failures: list[Exception] = []
 
     @property
@@ -101,7 +111,7 @@ class PlanExecutor:
         try:
             await step(action)
         except GpuShopperError as error:
-            self.report.outcomes.append(_outcome_of(action, error))
+            self.report.add(_outcome_of(action, error))
         except Exception as error:
             self._failures.append(error)
 
@@ -111,11 +121,11 @@ class PlanExecutor:
             raise failures[0]
 
     async def _destroy(self, destroy: Destroy) -> None:
-        self.report.outcomes.append(await destroy_machine(destroy, self._context))
+        self.report.add(await destroy_machine(destroy, self._context))
 
     async def _create(self, create: Create) -> None:
         bought: Bought = await buy_machine(create, self._context)
-        self.report.outcomes.append(bought.outcome)
+        self.report.add(bought.outcome)
         if bought.too_dear is not None:
             await self._destroy(bought.too_dear)
         elif bought.record is not None:
@@ -123,7 +133,7 @@ class PlanExecutor:
 
     async def _settle(self, record: InstanceRecord) -> None:
         outcome, destroy = await wait_until_ready(record, self._context)
-        self.report.outcomes.append(outcome)
+        self.report.add(outcome)
         if destroy is not None:
             await self._destroy(destroy)
 

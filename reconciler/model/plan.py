@@ -128,6 +128,8 @@ class Forget:
     provider: str
     what: Literal["record", "intent", "watch"]
     detail: str
+    unexpected: bool = False
+    """A live machine has gone at its provider, and not by us."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,6 +197,8 @@ class RecordedState(_Stored):
     workspace: str
     lineage: str
     serial: int = 0
+    decided_serial: int = 0
+    """The last write that changed more than when a loop passed: saved plans are held against it."""
     saved_at: AwareDatetime | None = None
     leases: dict[str, LeaseRecord] = {}
     instances: dict[str, InstanceRecord] = {}
@@ -208,6 +210,13 @@ class RecordedState(_Stored):
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
     """When that loop meant to pass again at the latest."""
+
+    @property
+    def beside_the_loop(self) -> RecordedState:
+        """This state without what every pass of a loop writes, to tell what really changed."""
+        return self.with_(
+            serial=0, decided_serial=0, saved_at=None, loop_last_seen=None, loop_due_at=None
+        )
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:
         """In slot order, newest last within a slot."""

@@ -15,6 +15,7 @@ from reconciler.model.value import dataclass
 from reconciler.planning.planner import Assessment, assess, complete_plan
 
 if TYPE_CHECKING:
+    from reconciler.inventory.observe import Listed
     from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Plan, PlanRequest
     from reconciler.model.record import RecordedState
@@ -40,13 +41,21 @@ class Look:
         }
 
 
-async def look(workspace: Workspace, request: PlanRequest) -> Look:
+async def look(
+    workspace: Workspace,
+    request: PlanRequest,
+    *,
+    told: Listed | None = None,
+    approved: Plan | None = None,
+) -> Look:
     """Read the inventories, then the state, then offers if any slot lacks a machine; plan.
 
+    ``told`` hears of each listing. With ``approved``, a saved plan, nothing else than what that
+    holds is planned.
     Raises ``StateError`` when there is no state although machines of this workspace name live
     (SPEC.md section 12, 3), ``UsageRefused`` for targets that do not exist.
     """
-    inventories = await list_everything(workspace.providers, workspace.clock)
+    inventories = await list_everything(workspace.providers, workspace.clock, told)
     recorded = workspace.backend.read()
     observed = await observe_instances(workspace.providers, inventories, recorded)
     state = recorded or workspace.fresh_state()
@@ -55,6 +64,10 @@ async def look(workspace: Workspace, request: PlanRequest) -> Look:
     assessment = assess(workspace.desired, state, observed, now, request)
     if recorded is None:
         _refuse_lost_state(workspace, assessment)
+    if approved is not None:
+        from reconciler.planning.saved_plan import only_saved
+
+        assessment = only_saved(assessment, approved)
     models = assessment.gpu_models
     offers = EMPTY_OFFER_BOOK
     if models is not None:

@@ -76,7 +76,7 @@ def _new_lease(
         prevent_destroy=protected,
         team=fleet.team,
         owner=fleet.owner,
-        labels=dict(fleet.labels),
+        labels=dict(sorted(fleet.labels.items())),
         started_at=started_at,
     )
 

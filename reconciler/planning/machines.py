@@ -82,7 +82,8 @@ def _decide_live(sighting: Sighting, scene: Scene, decisions: Decisions) -> None
         decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
         return
     if presence is Presence.GONE:
-        decisions.forgets.append(_forget(record, "gone at the provider, not by us"))
+        detail = "gone at the provider, not by us"
+        decisions.forgets.append(_forget(record, detail, unexpected=True))
         return
     if presence is Presence.SEEN and record.absence is not None:
         decisions.sighted.append(record.mark)
@@ -107,5 +108,5 @@ def _keep(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
     decisions.keeps.append(Keep(record, sighting.instance, detail))
 
 
-def _forget(record: InstanceRecord, detail: str) -> Forget:
-    return Forget(record.slot, record.mark, record.provider, "record", detail)
+def _forget(record: InstanceRecord, detail: str, *, unexpected: bool = False) -> Forget:
+    return Forget(record.slot, record.mark, record.provider, "record", detail, unexpected)

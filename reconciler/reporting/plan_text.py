@@ -193,10 +193,10 @@ def counts_line(plan: Plan, entries: Sequence[Entry]) -> str:
 
 
 def _closing_lines(
-    plan: Plan, entries: Sequence[Entry], palette: Palette, told_step: str | None
+    plan: Plan, entries: Sequence[Entry], palette: Palette, next_step: str | None
 ) -> list[str]:
     counts = counts_line(plan, entries)
-    step = told_step if told_step is not None else next_step(plan)
+    step = next_step if next_step is not None else closing_step(plan)
     paint = palette.alarm if plan.blocked else palette.strong
     return [palette.strong(counts), palette.strong(money_line(plan)), paint(_one_line(step))]
 
@@ -224,8 +224,8 @@ def money_line(plan: Plan) -> str:
     return f"{short}, at most {whole_usd(worst)} until {utc(until)}"
 
 
-def next_step(plan: Plan) -> str:
-    """What the reader may do now."""
+def closing_step(plan: Plan) -> str:
+    """What the reader may do now, in one sentence."""
     if plan.blocked:
         reasons = sum(1 for finding in plan.findings if finding.blocks)
         return f"Refused for {counted(reasons, 'reason')} above: nothing of it is carried out."
