@@ -10,6 +10,7 @@ import anyio
 from reconciler.execution.creation import Bought, buy_machine
 from reconciler.execution.destruction import destroy_machine
 from reconciler.execution.readiness import wait_until_ready
+from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
@@ -65,6 +66,11 @@ class PlanExecutor:
                     *(transitions.forgotten(forget, now) for forget in plan.forgets),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
+                    *(transitions.became_ready(mark, now) for mark in plan.became_ready),
+                    *(
+                        transitions.billed_at(one.record.mark, one.usd_per_hour)
+                        for one in plan.rate_changes
+                    ),
                     *(transitions.announced(entry, now) for entry in plan.announces),
                 ]
             )
@@ -77,12 +83,14 @@ class PlanExecutor:
         await self._context.journal.commit(change)
 
     async def send(self, plan: Plan) -> None:
-        """Send every destroy and every create, each provider at its own pace.
+        """Send every create and every destroy that waits for none, each provider at its own pace.
 
         What one could not do is in its outcome; it holds up no other.
         """
         async with anyio.create_task_group() as tasks:
             for destroy in plan.destroys:
+                if destroy.after_successor:
+                    continue  # its turn comes when the successor is ready: ``settle``, or later
                 if not self._context.interruption.requested:
                     tasks.start_soon(self._apart, self._destroy, destroy)
             for create in plan.creates:
@@ -90,7 +98,9 @@ class PlanExecutor:
         self._raise_failure()
 
     async def settle(self, records: Iterable[InstanceRecord]) -> None:
-        """Wait until the new machines are ready; destroy those that failed."""
+        """Wait until the new machines are ready; destroy those that failed, and those whose
+        successor is ready.
+        """
         async with anyio.create_task_group() as tasks:
             for record in records:
                 tasks.start_soon(self._apart, self._settle, record)
@@ -124,6 +134,9 @@ class PlanExecutor:
     async def _settle(self, record: InstanceRecord) -> None:
         outcome, destroy = await wait_until_ready(record, self._context)
         self.report.outcomes.append(outcome)
+        if destroy is None and outcome.done and record.succeeds is not None:
+            destroy, undone = await superseded_by(record, self._context)
+            self.report.outcomes += undone
         if destroy is not None:
             await self._destroy(destroy)
 

@@ -107,11 +107,12 @@ def _sight_record(
         needs_read=True,
     )
     instance = listed or (read.instance if read else None)
-    doubt = _identity_doubt(record, instance) if instance else ""
+    doubt = identity_doubt(record, instance) if instance else ""
     return Sighting(record, instance, weighed, doubt)
 
 
-def _identity_doubt(record: InstanceRecord, instance: Instance) -> str:
+def identity_doubt(record: InstanceRecord, instance: Instance) -> str:
+    """Why ``instance``, found under the id of ``record``, may not be ours any more; "" if it is."""
     mark = parse_mark(instance.label)
     if mark is None:
         return "its mark is missing or was changed at the provider"
@@ -186,4 +187,5 @@ __all__ = [
     "Sighting",
     "carries_another_mark",
     "classify_instances",
+    "identity_doubt",
 ]

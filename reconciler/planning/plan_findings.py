@@ -9,6 +9,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.planning.leases import has_ended
+from reconciler.planning.purchases import slots_by_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -90,18 +91,23 @@ def offer_findings(
     needs: Sequence[FleetNeed], creates: Sequence[Create], offers: OfferBook
 ) -> Iterator[Finding]:
     """Fleets below their minimum (exit 7), or below their target, and providers not asked."""
-    bought = Counter(create.slot.fleet for create in creates)
+    slots = slots_by_fleet(creates)
     wanted = any(need.slots for need in needs)
     for provider, why in sorted(offers.failures.items()):
         yield Finding(f"{provider} shows no offers: {why}", ExitCode.PROVIDER_FAILURE)
     for need in needs:
         name, nodes = need.fleet.address, need.fleet.nodes
-        filled = need.occupied + bought[need.fleet.name]
-        if not wanted or bought[need.fleet.name] == len(need.slots):
+        bought = slots[need.fleet.name]
+        held = need.held(bought)
+        filled = need.occupied + len(bought) + held
+        if not wanted or len(bought) == len(need.slots):
             continue
         fix = f"gpu-shopper explain {name}"
+        if held:
+            what = f"{name}: {held} machine(s) stay, because no successor can be rented"
+            yield Finding(what, ExitCode.NO_OFFER, fix=fix)
         if filled < nodes.minimum:
             what = f"{name}: {filled} of at least {nodes.minimum} node(s) can be rented"
             yield Finding(what, ExitCode.NO_OFFER, fix=fix)
-        else:
+        elif filled < nodes.target:
             yield Finding(f"{name}: {nodes.target - filled} node(s) unfilled", fix=fix)

@@ -76,6 +76,7 @@ def created(
         ceiling_usd_per_hour=intent.ceiling_usd_per_hour,
         usd_per_hour=intent.usd_per_hour if usd_per_hour is None else usd_per_hour,
         created_at=now,
+        succeeds=intent.succeeds,
     )
     return lambda state: _with_record(state, record, now)
 
@@ -91,8 +92,14 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         leases = {**leases, record.fleet: lease.with_(started_at=now)}
     known = state.instances.get(record.mark, record)
+    fuse = state.soft_destroys
+    if known is record and record.succeeds and record.succeeds.reason.may_be_a_slip:
+        # The destroy of its predecessor is as good as done: it is counted here, and only here.
+        fuse = _recent(state, now)
+        fuse.append(now)
     return state.with_(
         leases=leases,
+        soft_destroys=fuse,
         intents=_without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
     )
@@ -129,9 +136,9 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         if record is None or record.doom is not None:
             return state
         doom = Doom.model_construct(reason=destroy.reason, since=now)
-        fuse = [moment for moment in state.soft_destroys if moment > now - FUSE_WINDOW]
-        if destroy.soft or destroy.reason.may_be_a_slip:
-            fuse = [*fuse, now]
+        fuse = _recent(state, now)
+        if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
+            fuse.append(now)
         return state.with_(
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
@@ -139,6 +146,10 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         )
 
     return change
+
+
+def _recent(state: RecordedState, now: datetime) -> list[datetime]:
+    return [moment for moment in state.soft_destroys if moment > now - FUSE_WINDOW]
 
 
 def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:

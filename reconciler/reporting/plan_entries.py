@@ -23,13 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
 
-    from reconciler.model.plan import Create, Destroy, Difference, Keep, Plan
+    from reconciler.model.plan import Create, Destroy, Difference, Keep, Plan, RateChange
     from reconciler.model.record import InstanceRecord
     from reconciler.reporting.palette import Palette
 
-SIGNS = ("+", "-", "-/+", "~", "?", "!", "<=", "x", ".")
-"""In the order in which a summary counts them."""
-_URGENCY = {sign: place for place, sign in enumerate("- -/+ ? ! + ~ <= x .".split())}
+SIGNS = {
+    "+": "create",
+    "-": "destroy",
+    "-/+": "replace: the old machine goes first",
+    "+/-": "replace: the old machine goes when the new one is ready, both are billed until then",
+    "~": "what is recorded changes, no machine is touched",
+    "?": "unknown, and counted as billed",
+    "!": "announced: a later pass destroys it",
+    "<=": "a machine is found by its mark and becomes a record",
+    "x": "dropped from the record: proven gone",
+    ".": "keep",
+}
+"""Their meaning, in the order in which a summary counts them."""
+_URGENCY = {sign: place for place, sign in enumerate("- -/+ +/- ? ! + ~ <= x .".split())}
 _SHOWN_ONE_BY_ONE = 10
 _UNTOLD = frozenset({"", "not targeted"})
 _DIFFERENCES_SHOWN = 6
@@ -68,9 +79,9 @@ class Entry:
 def plan_entries(plan: Plan) -> list[Entry]:
     """One for each action, kept machines included; a replacement is one entry."""
     gone = {entry.record.mark: entry for entry in plan.destroys}
-    replaced = {create.replaces for create in plan.creates if create.replaces in gone}
+    replaced = {_before(create) for create in plan.creates} & set(gone)
     adopted = {entry.record.mark for entry in plan.adopts}
-    entries = [_created(create, gone.get(create.replaces or "")) for create in plan.creates]
+    entries = [_created(create, gone.get(_before(create))) for create in plan.creates]
     entries += [_destroyed(one) for one in plan.destroys if one.record.mark not in replaced]
     entries += [_on_record("<=", one.record, detail="found by its mark") for one in plan.adopts]
     entries += [_kept(one) for one in plan.keeps if one.record.mark not in adopted]
@@ -86,7 +97,19 @@ def plan_entries(plan: Plan) -> list[Entry]:
         for change in plan.lease_changes
         for what in change.what
     ]
+    if plan.request.only_record:
+        entries += [_rate_changed(one) for one in plan.rate_changes]
     return entries
+
+
+def _before(create: Create) -> str:
+    """The mark of the machine whose place the new one takes; empty for none."""
+    return create.succeeds.mark if create.succeeds else create.replaces or ""
+
+
+def _rate_changed(change: RateChange) -> Entry:
+    entry = _on_record("~", change.record, detail="billed rate")
+    return replace(entry, rate=change.usd_per_hour, rate_before=change.record.usd_per_hour)
 
 
 def _created(create: Create, replaced: Destroy | None) -> Entry:
@@ -108,7 +131,7 @@ def _created(create: Create, replaced: Destroy | None) -> Entry:
         return entry
     return replace(
         entry,
-        sign="-/+",
+        sign="+/-" if create.succeeds else "-/+",
         reason=replaced.reason,
         thing=f"{cell(replaced.record.instance_id, 32)} -> {entry.thing}",
         rate_before=replaced.record.usd_per_hour,
@@ -216,6 +239,7 @@ def _group_text(group: Sequence[Entry], palette: Palette) -> list[str]:
         "+": palette.create,
         "-": palette.destroy,
         "-/+": palette.destroy,
+        "+/-": palette.change,
         ".": palette.quiet,
     }.get(first.sign, palette.change)
     indent = 3 - len(first.sign)

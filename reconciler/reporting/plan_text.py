@@ -229,6 +229,10 @@ def _command(plan: Plan) -> str:
     base = _COMMANDS[plan.request.mode]
     options = [f"-renew fleet.{name}" for name in sorted(plan.request.renew)]
     options += [f"-target {target}" for target in plan.request.targets]
+    options += [f"-exclude {address}" for address in plan.request.excludes]
+    options += [f"-replace {slot}" for slot in plan.request.replace]
+    if plan.request.only_record:
+        options.append("-refresh-only")
     if plan.request.heal:
         options.append("--heal")
     if plan.request.max_destroy is not None:
