@@ -17,6 +17,13 @@ from reconciler.cli.parameters import (
     max_destroy_option,
     target_option,
 )
+from reconciler.cli.plan_choices import (
+    exclude_option,
+    refresh_only_option,
+    refresh_option,
+    replace_option,
+    with_choices,
+)
 from reconciler.cli.running import on_workspace, show_plan, show_result
 from reconciler.cli.terminal import ask_yes, is_interactive, progress_view
 from reconciler.model.exit_code import ExitCode, most_urgent
@@ -55,22 +62,28 @@ renew_option = click.option(
 @target_option
 @renew_option
 @max_destroy_option
+@exclude_option
+@replace_option
+@refresh_only_option
+@refresh_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
 @click.pass_obj
 def plan_command(
     directory: Path,
+    /,
     targets: tuple[Address, ...],
     renew: tuple[Address, ...],
     max_destroy: int | None,
     destroy: bool,
     detailed_exitcode: bool,
+    **choices: Any,
 ) -> int:
     """Show what would change, and what it costs. Changes nothing and takes no lock."""
     from reconciler.operations.plan import plan_fleets
 
     mode = Mode.DESTROY if destroy else Mode.APPLY
-    request = _request(mode, targets, renew, max_destroy, fused=False)
+    request = with_choices(_request(mode, targets, renew, max_destroy, fused=False), choices)
 
     async def verb(workspace: Workspace, _: Interruption) -> Plan:
         return await plan_fleets(workspace, request)
@@ -87,6 +100,9 @@ def plan_command(
 @target_option
 @renew_option
 @max_destroy_option
+@exclude_option
+@replace_option
+@refresh_only_option
 @auto_approve_option
 @click.option("--detach", is_flag=True, help="Do not wait until new machines are ready.")
 @no_wait_option
@@ -104,12 +120,14 @@ def apply_command(
     """Create and destroy what the plan says, once you agree."""
     fused = bool(options["auto_approve"])
     request = _request(Mode.APPLY, targets, renew, max_destroy, fused=fused)
+    request = with_choices(request, options)
     return _carry_out(directory, request, "Apply this plan?", options)
 
 
 @click.command(cls=TerraformCommand)
 @click.argument("addresses", nargs=-1, type=AddressType(), metavar="[ADDRESS]...")
 @target_option
+@exclude_option
 @auto_approve_option
 @no_wait_option
 @verify_timeout_option
@@ -124,6 +142,7 @@ def destroy_command(
 ) -> int:
     """Destroy the named fleets or slots, or everything of this workspace."""
     request = _request(Mode.DESTROY, (*addresses, *targets), (), None, fused=False)
+    request = with_choices(request, options)
     return _carry_out(directory, request, "Destroy these machines?", {**options, "detach": False})
 
 

@@ -64,6 +64,7 @@ class PlanExecutor:
                     *(transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
                     *(transitions.forgotten(forget, now) for forget in plan.forgets),
+                    transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
                     *(transitions.became_ready(mark, now) for mark in plan.became_ready),

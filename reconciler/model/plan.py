@@ -304,6 +304,7 @@ class Plan:
             or self.announces
             or any(change.what for change in self.lease_changes)
             or (self.request.only_record and self.rate_changes)
+            or (self.request.from_state and any(fleet.unfilled for fleet in self.fleets))
         )
 
     @property

@@ -21,7 +21,7 @@ from reconciler.planning.plan_findings import lease_findings, observation_findin
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import fleet_summaries, machines_after, machines_before
 from reconciler.planning.purchases import buy, fleet_needs
-from reconciler.planning.refresh import recording_only
+from reconciler.planning.refresh import recording_only, unread
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate, worst_case
 from reconciler.planning.succession import without_vacant_successions
@@ -98,6 +98,8 @@ def assess(
     decisions = decide_machines(classified, scene)
     if request.only_record:
         decisions = recording_only(decisions, scene)
+    if request.from_state:
+        decisions = unread(decisions)
     check_plan_safety(decisions, scene, _safety(desired))
     changes = tuple(_lease_changes(scene)) if renewed else ()
     return Assessment(scene, classified, decisions, tuple(fleet_needs(scene, decisions)), changes)
@@ -115,7 +117,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
-        *offer_findings(assessment.needs, creates, offers),
+        *offer_findings(assessment.needs, creates, offers, scene),
     )
     return Plan(
         workspace=scene.recorded.workspace,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Keep
+from reconciler.planning.verdicts import doubt_about
 
 if TYPE_CHECKING:
     from reconciler.planning.scene import Decisions, Scene
@@ -37,3 +38,12 @@ def recording_only(decisions: Decisions, scene: Scene) -> Decisions:
         protected=[],
         reported=[],
     )
+
+
+def unread(decisions: Decisions) -> Decisions:
+    """Every machine that may go on living is in doubt: nobody asked for it.
+
+    A machine whose recorded lease has ended goes whatever it would have said of itself.
+    """
+    doubts = [doubt_about(keep.record, keep.detail or "as recorded") for keep in decisions.keeps]
+    return replace(decisions, keeps=[], doubts=[*decisions.doubts, *doubts])

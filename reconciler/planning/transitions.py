@@ -16,6 +16,7 @@ from reconciler.model.record import (
     LeaseEnding,
     PendingCreate,
     SoftNotice,
+    duplicate_key,
 )
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from reconciler.model.plan import Adopt, Announce, Destroy, Doubt, Forget, LeaseChange
+    from reconciler.model.plan import (
+        Adopt,
+        Announce,
+        Destroy,
+        Doubt,
+        Forget,
+        LeaseChange,
+        Stranger,
+    )
     from reconciler.model.record import ProviderPin, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
@@ -208,6 +217,25 @@ def sighted(mark: str) -> Change:
         return cleared.with_(notices=_without(cleared.notices, mark))
 
     return change
+
+
+def copies_seen(strangers: Iterable[Stranger]) -> Change:
+    """Which machines are copies under the mark of another one; nothing ever takes that back.
+
+    Without it a copy would pass for an orphan of ours when the machine that it copies is gone.
+    """
+    copies = {
+        duplicate_key(one.instance.provider, one.instance.id): one.instance.label or ""
+        for one in strangers
+        if one.kind == "duplicate"
+    }
+
+    def change(state: RecordedState) -> RecordedState:
+        ours = {duplicate_key(one.provider, one.instance_id) for one in state.instances.values()}
+        new = {key: mark for key, mark in copies.items() if key not in ours | set(state.duplicates)}
+        return state.with_(duplicates={**state.duplicates, **new}) if new else state
+
+    return change if copies else lambda state: state
 
 
 def forgotten(forget: Forget, now: datetime) -> Change:

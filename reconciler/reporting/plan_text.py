@@ -205,6 +205,8 @@ def _next_step(plan: Plan) -> str:
     if plan.blocked:
         reasons = sum(1 for finding in plan.findings if finding.blocks)
         return f"Refused for {counted(reasons, 'reason')} above: nothing of it is carried out."
+    if plan.request.from_state:
+        return "Nobody was asked: gpu-shopper plan tells what runs, and what it would cost."
     if plan.has_changes:
         return f"Run {_command(plan)} to carry it out."
     open_ends = [
