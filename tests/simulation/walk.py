@@ -37,6 +37,8 @@ DOCUMENTS = (
     QUICKSTART.replace("    ttl: 4h\n", _NODES.format(3)),
     QUICKSTART.replace("    ttl: 4h\n", "    ttl: 1h\n"),
     QUICKSTART.replace("RTX4090}", "RTX4090, disk: 200GB}"),
+    QUICKSTART + "    image: other\n    lifecycle: {create_before_destroy: true}\n",
+    QUICKSTART + "    lifecycle: {create_before_destroy: true, ignore_changes: [disk]}\n",
     QUICKSTART + "  lab:\n    resources: {gpu: RTX4090}\n    ttl: 2h\n    nodes: 2\n",
     NO_FLEETS,
 )
