@@ -37,7 +37,8 @@ def machine_differences(fleet: Fleet, record: InstanceRecord) -> tuple[Differenc
     if record.specification is None:
         return ()
     found = _differences(fleet, record.provider, record.specification)
-    return tuple(one for one in found if one.attribute not in fleet.ignore_changes)
+    ignored = fleet.ignore_changes
+    return tuple(one for one in found if one.attribute.partition(".")[0] not in ignored)
 
 
 def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator[Difference]:
@@ -58,9 +59,9 @@ def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator
     if bought.image != fleet.image:
         yield Difference("image", bought.image or "(none)", fleet.image or "(none)")
     if bought.env != dict(fleet.env):
-        from reconciler.planning.mapping_diff import mapping_difference  # slow, and seldom needed
+        from reconciler.planning.mapping_diff import mapping_differences  # slow, seldom needed
 
-        yield mapping_difference("env", bought.env, fleet.env)
+        yield from mapping_differences("env", bought.env, fleet.env)
 
 
 def _place_differences(where: Where, provider: str, bought: Specification) -> Iterator[Difference]:

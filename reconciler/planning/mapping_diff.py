@@ -6,6 +6,7 @@ imported where values differ, and nowhere else.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from deepdiff import DeepDiff
@@ -13,32 +14,32 @@ from deepdiff import DeepDiff
 from reconciler.model.plan import Difference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
 
-_ADDED, _REMOVED = "dictionary_item_added", "dictionary_item_removed"
+_WORDS = {
+    "dictionary_item_added": ("(not set)", "(a value)"),
+    "dictionary_item_removed": ("(a value)", "(not set)"),
+}
+_CHANGED = ("(a value)", "(another value)")
 
 
-def mapping_difference(
+def mapping_differences(
     attribute: str, actual: Mapping[str, str], wanted: Mapping[str, str]
-) -> Difference:
-    """What would have to change in ``actual``: the names of keys, and what happens to each."""
+) -> Iterator[Difference]:
+    """One for each key that was added, removed or changed, in order of the keys."""
+    differing = _differing_keys(tuple(sorted(actual.items())), tuple(sorted(wanted.items())))
+    for key, (before, after) in differing:
+        yield Difference(f"{attribute}.{key}", before, after)
+
+
+@lru_cache(maxsize=256)  # the machines of a fleet differ alike
+def _differing_keys(
+    actual: tuple[tuple[str, str], ...], wanted: tuple[tuple[str, str], ...]
+) -> list[tuple[str, tuple[str, str]]]:
     tree = DeepDiff(dict(actual), dict(wanted), threshold_to_diff_deeper=0).tree
-    touched = {kind: sorted({_key(one) for one in found}) for kind, found in tree.items() if found}
-    added, removed = touched.pop(_ADDED, []), touched.pop(_REMOVED, [])
-    changed = sorted({key for keys in touched.values() for key in keys})
-    gone = [f"without {_names(added)}"] if added else []
-    gone += [f"{_names(removed)} set"] if removed else []
-    gone += [f"{_names(changed)} as it was"] if changed else []
-    new = [f"add {_names(added)}"] if added else []
-    new += [f"remove {_names(removed)}"] if removed else []
-    new += [f"change {_names(changed)}"] if changed else []
-    return Difference(attribute, "; ".join(gone), "; ".join(new))
-
-
-def _key(found: object) -> str:
-    path = found.path(output_format="list")  # type: ignore[attr-defined]  # deepdiff has no types
-    return str(path[0])
-
-
-def _names(keys: Iterable[str]) -> str:
-    return ", ".join(keys)
+    words = {
+        str(found.path(output_format="list")[0]): _WORDS.get(kind, _CHANGED)
+        for kind, differences in tree.items()
+        for found in differences
+    }
+    return sorted(words.items())

@@ -31,8 +31,8 @@ def test_bad_input_48_an_empty_listing_while_the_state_has_eight(
         await shop.wait(MINUTE)
         shop.world.script_fault(Fault(shape="empty"), "list_instances", times=1)
         if reads != "find them":
-            error = "not-found" if reads == "deny them" else "unavailable"
-            shop.world.script_fault(Fault(error=error), "get_instance", times=8)
+            denied = Fault(error="not-found" if reads == "deny them" else "unavailable")
+            shop.world.script_fault(denied, "get_instance", times=8)
         result = await shop.reconcile(heal=heal)
         assert result.code is ExitCode.PROVIDER_FAILURE
         assert "8 known instances missing" in said(result)

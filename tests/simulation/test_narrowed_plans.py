@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop, several_offers, s
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TWO_FLEETS = QUICKSTART + "    nodes: 2\n  lab:\n    resources: {gpu: RTX4090}\n    ttl: 8h\n"
-ONLY_RECORD = {"only_record": True}
+ONLY_RECORD: dict[str, Any] = {"only_record": True}
 
 
 def alive(shop: Shop) -> set[str]:

@@ -293,8 +293,8 @@ def test_I5_nothing_is_replaced_on_half_a_listing(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         await shop.apply(CREATE_FIRST)
         shop.world.script_fault(Fault(shape="partial", keep=1), "list_instances", times=2)
-        for documents, changes in ((NEW_IMAGE, {}), (CREATE_FIRST, {"replace": (SLOT,)})):
-            result = await shop.apply(documents, **changes)
+        for documents, slots in ((NEW_IMAGE, ()), (CREATE_FIRST, (SLOT,))):
+            result = await shop.apply(documents, replace=slots)
             assert not result.plan.changes_machines
             assert result.code is ExitCode.PROVIDER_FAILURE
         assert len(shop.alive()) == 1

@@ -18,6 +18,7 @@ from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import Call, Fault
 from reconciler.market.machine import Machine
 from reconciler.market.world import World
+from reconciler.model.address import Slot
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.mark import Mark, parse_mark, workspace_part
 from reconciler.model.record import RecordedState
@@ -172,6 +173,7 @@ class Walk:
         result = await self.shop.apply(
             documents,
             max_destroy=self.random.choice((None, 10)),
+            replace=(Slot("dev", 0),) if self._chance(10) else (),
             renew=frozenset({"dev"}) if "dev:" in documents and self._chance(20) else frozenset(),
             options={"detach": self._chance(50)},
         )

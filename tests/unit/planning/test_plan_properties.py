@@ -292,7 +292,8 @@ def test_decision_7_a_superseded_machine_goes_only_beside_a_ready_one_that_stays
     plan = planned(scene)
     _, state, seen, _, _ = scene
     rows = {row.id: row for row in seen.inventories[PROVIDER].instances}
-    going = {entry.record.mark for entry in (*plan.destroys, *plan.announces)}
+    going = {entry.record.mark for entry in plan.destroys}
+    going |= {entry.record.mark for entry in plan.announces}
     bought = {create.succeeds.mark for create in plan.creates if create.succeeds}
     for entry in plan.destroys:
         if entry.after_successor:
