@@ -89,7 +89,9 @@ class FleetSettings(Block):
     env: Written[dict[EnvKey, EnvValue]] = Field(
         None, description="Environment of the machines: text, `${env:NAME}` or `${file:PATH}`."
     )
-    lifecycle: Written[LifecycleBlock] = Field(None, description="Protection of the machines.")
+    lifecycle: Written[LifecycleBlock] = Field(
+        None, description="Protection and replacement of the machines."
+    )
     team: Written[Text] = Field(None, description="Who pays; costs are grouped by it.")
     owner: Written[Text] = Field(None, description="Whom to ask about this fleet.")
     labels: Written[dict[LabelKey, Text]] = Field(
