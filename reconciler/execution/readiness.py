@@ -58,13 +58,21 @@ async def wait_until_ready(
             break
         await context.interruption.sleep(context.clock, _POLL_SECONDS)
     late = not context.interruption.requested
-    if late and living_predecessor(record, context.journal.state) is not None:
+    if late and await _holds_up_a_replacement(record, context):
         return _too_late(record)
     detail = "not ready within 30m; kept until its lease ends"
     code: ExitCode | None = ExitCode.NOT_READY
     if not late:
         detail, code = "interrupted before it was ready; kept until its lease ends", None
     return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
+
+
+async def _holds_up_a_replacement(record: InstanceRecord, context: ExecutionContext) -> bool:
+    """Read anew: a pass of the loop may have seen it ready, and let its predecessor go."""
+    state = await context.journal.refresh()
+    mine = state.instances.get(record.mark)
+    never_ready = mine is not None and mine.ready_at is None and mine.doom is None
+    return never_ready and living_predecessor(record, state) is not None
 
 
 async def _ready(

@@ -53,7 +53,7 @@ _SENTENCES = {
     DestroyReason.EXPIRED: "its lease has ended",
     DestroyReason.UNDECLARED: "its fleet is no longer in the documents",
     DestroyReason.SCALED_DOWN: "its slot is no longer in the documents",
-    DestroyReason.FAILED_READY: "the provider says that it failed",
+    DestroyReason.FAILED_READY: "it failed, or was not ready in time",
     DestroyReason.DRIFTED: "it does not match the documents any more",
     DestroyReason.OVERPRICED: "it is billed above the approved ceiling",
     DestroyReason.ORPHANED: "it carries our mark and no record knows it",

@@ -114,9 +114,8 @@ _REASONS_HEAD = """\
 Generated from the code. How to read a plan stands in the [guide](../guide.md#plan-and-apply).
 """
 _RULES_HEAD = """\
-For each machine the first rule that has something to say decides, in this order. `expired` and
-`requested` leases outrank protection; nothing else does. "At once" is for the loop: in a plan that
-a person or a pipeline has approved there is no warning.
+For each machine the first rule that has something to say decides, in this order. "Warned" is for
+the loop alone: a plan that a person or a pipeline has approved is carried out at once.
 """
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import anyio
 import pytest
 
 from reconciler.market.faults import Fault
@@ -13,6 +14,7 @@ from reconciler.model.address import Slot
 from reconciler.model.errors import UnsafePlan, UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.operations.status import read_status
 from tests.simulation.shop import QUICKSTART, Shop, several_offers, story
 
 HOUR = timedelta(hours=1)
@@ -298,5 +300,104 @@ def test_I5_nothing_is_replaced_on_half_a_listing(tmp_path: Path) -> None:
             assert not result.plan.changes_machines
             assert result.code is ExitCode.PROVIDER_FAILURE
         assert len(shop.alive()) == 1
+
+    story(tmp_path, tell)
+
+
+@pytest.mark.parametrize("seconds", [5, 20, 90])
+def test_loops_that_pass_while_apply_waits_finish_the_same_replacement_once(
+    tmp_path: Path, seconds: int
+) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        (old,) = shop.alive()
+        shop.documents = NEW_IMAGE
+        results = []
+
+        async def apply() -> None:
+            results.append(await shop.apply())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(apply)
+            await shop.wait(timedelta(seconds=5))
+            while not results:
+                await shop.reconcile()
+                await shop.wait(timedelta(seconds=seconds))
+        assert results[0].code is ExitCode.DONE
+        (new,) = shop.alive()
+        assert new.id != old.id
+        assert list(shop.state().instances) == [new.label]
+        assert shop.sent("create_instance") == 2
+
+    story(tmp_path, tell)
+
+
+def test_a_late_successor_that_a_loop_saw_ready_is_not_destroyed_too(tmp_path: Path) -> None:
+    """Direct reads say booting for ever, listings say running: never both machines of a slot."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        (old,) = shop.alive()
+        shop.documents = NEW_IMAGE
+        shop.world.script_fault(Fault(status="booting"), "get_instance", until=shop.now + 2 * HOUR)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shop.apply)
+            await shop.wait(10 * MINUTE)
+            await shop.reconcile()
+        (new,) = shop.alive()
+        assert new.id != old.id
+
+    story(tmp_path, tell)
+
+
+def test_heal_creates_first_too_and_a_later_pass_finishes_it(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        (old,) = shop.alive()
+        shop.world.stop(old.id, shop.now)
+        await shop.wait(MINUTE)
+        result = await shop.reconcile(heal=True)
+        assert [create.reason for create in result.plan.creates] == [CreateReason.HEALED]
+        assert old.id in {one.id for one in shop.alive()}
+        for _ in range(4):
+            await shop.wait(MINUTE)
+            await shop.reconcile()
+        (new,) = shop.alive()
+        assert new.id != old.id
+        assert shop.sent("create_instance") == 2
+
+    story(tmp_path, tell)
+
+
+def test_both_machines_of_a_slot_end_with_their_lease_or_by_request(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        await shop.apply(NEW_IMAGE, options={"detach": True})
+        assert (await shop.destroy("fleet.dev")).code is ExitCode.DONE
+        assert shop.alive() == ()
+        await shop.apply(CREATE_FIRST)
+        await shop.apply(NEW_IMAGE, options={"detach": True}, fused=False)
+        assert len(shop.alive()) == 2
+        await shop.wait(4 * HOUR)
+        await shop.reconcile()
+        await shop.wait(MINUTE)
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
+def test_status_lists_the_machine_to_use_first(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        (old,) = shop.alive()
+        await shop.apply(NEW_IMAGE, options={"detach": True})
+        shown = [row.instance_id for row in (await read_status(shop.workspace())).rows]
+        assert shown[0] == old.id
+        await shop.wait(3 * MINUTE)
+        shown = [row.instance_id for row in (await read_status(shop.workspace())).rows]
+        assert shown[1] == old.id
+        await shop.reconcile()
+        shown = [row.instance_id for row in (await read_status(shop.workspace())).rows]
+        assert shown[1:] in ([], [old.id])
 
     story(tmp_path, tell)
