@@ -61,7 +61,7 @@ class PlanRequest:
 
     def covers(self, fleet: str, index: int) -> bool:
         """True when a slot is among the targets and not excluded."""
-        if any(address.covers(fleet, index) for address in self.excludes):
+        if self.excludes and any(address.covers(fleet, index) for address in self.excludes):
             return False
         return not self.targets or any(target.covers(fleet, index) for target in self.targets)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.model.observation import ObservedState
     from reconciler.model.record import Doom, InstanceRecord, RecordedState
     from reconciler.planning.classification import Classified, Sighting
+    from reconciler.planning.enforcement import Situation
     from reconciler.planning.succession import Successions
 
 
@@ -106,7 +107,7 @@ def _decide_live(
     elif found is not None:
         carry_out(sighting, found, situation, scene, decisions)
     else:
-        _keep(sighting, scene, decisions)
+        _keep(sighting, situation, scene, decisions)
 
 
 def _note_sighting(sighting: Sighting, decisions: Decisions) -> None:
@@ -123,11 +124,15 @@ def _note_sighting(sighting: Sighting, decisions: Decisions) -> None:
         decisions.rate_changes.append(RateChange(record, billed))
 
 
-def _keep(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
+def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Decisions) -> None:
     record = sighting.record
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
+    if situation.successor is not None:
+        detail = detail or f"stays until {situation.successor.instance_id} is ready"
+    elif situation.predecessor is not None:
+        detail = detail or f"takes the place of {situation.predecessor.instance_id} when ready"
     decisions.keeps.append(Keep(record, sighting.instance, detail))
 
 

@@ -214,16 +214,28 @@ def _next_step(plan: Plan) -> str:
         for number, what in (
             (sum(fleet.unfilled for fleet in plan.fleets), "unfilled"),
             (len(plan.doubts), "unknown"),
+            (_pairs(plan), "being replaced"),
         )
         if number
     ]
     if open_ends:
         return f"No changes now: {', '.join(open_ends)}; run it again later."
+    if plan.request.only_record:
+        return "No changes: what is observed is what is recorded."
+    if any(finding.code is not None for finding in plan.findings):
+        return "No changes now: the warnings above say what stands in the way."
     if any(fleet.note == "lease ended" for fleet in plan.fleets):
         return "No changes: an ended lease creates nothing until it is renewed."
     if not plan.fleets:
         return "No changes: nothing is declared and nothing of this workspace runs."
     return "No changes: what runs is what is declared."
+
+
+def _pairs(plan: Plan) -> int:
+    """Slots that hold two machines until the new one is ready."""
+    kept = {entry.record.mark for entry in plan.keeps}
+    heirs = (entry.record.succeeds for entry in plan.keeps)
+    return sum(1 for heir in heirs if heir is not None and heir.mark in kept)
 
 
 def _command(plan: Plan) -> str:

@@ -401,3 +401,47 @@ def test_status_lists_the_machine_to_use_first(tmp_path: Path) -> None:
         assert shown[1:] in ([], [old.id])
 
     story(tmp_path, tell)
+
+
+def test_I4_a_machine_whose_mark_was_changed_meanwhile_is_not_replaced_away(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        (old,) = shop.alive()
+        results = []
+
+        async def replace() -> None:
+            results.append(await shop.apply(NEW_IMAGE))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(replace)
+            await shop.wait(MINUTE)
+            shop.world.relabel(old.id, "mine now")
+        assert results[0].code is ExitCode.PARTIAL
+        assert old.id in {one.id for one in shop.alive()}
+        await shop.wait(5 * HOUR)
+        await shop.reconcile()
+        await shop.wait(MINUTE)
+        assert shop.alive() == (), "the end of its lease is another matter"
+
+    story(tmp_path, tell)
+
+
+def test_a_successor_that_was_once_ready_is_not_late(tmp_path: Path) -> None:
+    """A pass of the loop saw it ready, and could not let the old one go."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(CREATE_FIRST)
+        (old,) = shop.alive()
+        shop.documents = NEW_IMAGE
+        shop.world.script_fault(Fault(status="booting"), "get_instance", until=shop.now + 2 * HOUR)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shop.apply)
+            await shop.wait(MINUTE)
+            shop.world.relabel(old.id, "mine now")
+            await shop.wait(10 * MINUTE)
+            await shop.reconcile()
+        assert len(shop.alive()) == 2
+
+    story(tmp_path, tell)
