@@ -20,11 +20,10 @@ from reconciler.planning.mass_loss import disbelieving, find_mass_losses
 from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import fleet_summaries, machines_after, machines_before
-from reconciler.planning.purchases import buy, fleet_needs
+from reconciler.planning.purchases import buy, fleet_needs, without_vacant_successions
 from reconciler.planning.refresh import recording_only, unread
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate, worst_case
-from reconciler.planning.succession import without_vacant_successions
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import price_ceiling
-from reconciler.model.plan import Create, Mode
+from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
@@ -203,6 +203,29 @@ def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
     if not started or before is None or has_ended(before, scene.now):
         return CreateReason.NEW
     return CreateReason.HEALED if index < before.target else CreateReason.SCALED_UP
+
+
+def without_vacant_successions(
+    decisions: Decisions, needs: Sequence[FleetNeed], creates: Sequence[Create]
+) -> Decisions:
+    """``decisions`` in which a machine that is to go after its successor stays without one.
+
+    A machine whose slot needs none any more goes at once.
+    """
+    if not any(destroy.after_successor for destroy in decisions.destroys):
+        return decisions
+    followed = {create.succeeds.mark for create in creates if create.succeeds}
+    surplus = {(need.fleet.name, index) for need in needs for index in need.surplus}
+    destroys, keeps = [], list(decisions.keeps)
+    for destroy in decisions.destroys:
+        record = destroy.record
+        if not destroy.after_successor or record.mark in followed:
+            destroys.append(destroy)
+        elif (record.fleet, record.index) in surplus:
+            destroys.append(replace(destroy, after_successor=False))
+        else:
+            keeps.append(Keep(record, None, f"{destroy.reason}, stays until it has a successor"))
+    return replace(decisions, destroys=destroys, keeps=keeps)
 
 
 def specification_of(fleet: Fleet, offer: Offer) -> Specification:

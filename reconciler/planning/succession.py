@@ -7,21 +7,16 @@ its intent, so that any later run or pass of the loop can finish what a crash or
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.model.plan import Keep
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
-    from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.classification import Sighting
-    from reconciler.planning.purchases import FleetNeed
-    from reconciler.planning.scene import Decisions
 
 READY_TIMEOUT = timedelta(minutes=30)
 """How long a new machine may take to become ready (SPEC.md section 2, ``ready``)."""
@@ -78,26 +73,3 @@ def has_successions(state: RecordedState) -> bool:
         and living_predecessor(record, state) is not None
         for record in state.instances.values()
     )
-
-
-def without_vacant_successions(
-    decisions: Decisions, needs: Sequence[FleetNeed], creates: Sequence[Create]
-) -> Decisions:
-    """``decisions`` in which a machine that is to go after its successor stays without one.
-
-    A machine whose slot needs none any more goes at once.
-    """
-    if not any(destroy.after_successor for destroy in decisions.destroys):
-        return decisions
-    followed = {create.succeeds.mark for create in creates if create.succeeds}
-    surplus = {(need.fleet.name, index) for need in needs for index in need.surplus}
-    destroys, keeps = [], list(decisions.keeps)
-    for destroy in decisions.destroys:
-        record = destroy.record
-        if not destroy.after_successor or record.mark in followed:
-            destroys.append(destroy)
-        elif (record.fleet, record.index) in surplus:
-            destroys.append(replace(destroy, after_successor=False))
-        else:
-            keeps.append(Keep(record, None, f"{destroy.reason}, stays until it has a successor"))
-    return replace(decisions, destroys=destroys, keeps=keeps)
