@@ -20,6 +20,13 @@ from reconciler.cli.parameters import (
     record_option,
     target_option,
 )
+from reconciler.cli.plan_choices import (
+    exclude_option,
+    refresh_only_option,
+    refresh_option,
+    replace_option,
+    with_choices,
+)
 from reconciler.cli.running import on_workspace, show_markdown
 from reconciler.cli.saved_plans import refuse_choices_beside_a_plan, saved_step
 from reconciler.cli.terminal import ask_yes, is_interactive
@@ -61,6 +68,10 @@ renew_option = click.option(
 @target_option
 @renew_option
 @max_destroy_option
+@exclude_option
+@replace_option
+@refresh_only_option
+@refresh_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
 @click.option("--markdown", is_flag=True, help="As Markdown, for a comment on a pull request.")
@@ -88,6 +99,12 @@ def plan_command(
     mode = Mode.DESTROY if destroy else Mode.APPLY
     # Nobody is asked when a saved plan is applied, so the fuse holds for it (I16).
     request = _request(mode, targets, renew, max_destroy, fused=options["out"] is not None)
+    request = with_choices(request, options)
+    if options["out"] is not None and (request.only_record or request.from_state):
+        raise click.UsageError(
+            "--out saves a plan to be carried out: it goes with neither --refresh-only nor "
+            "--refresh=false"
+        )
     return speaking(options["as_json"], lambda voice: _plan(directory, request, options, voice))
 
 
@@ -122,6 +139,9 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
 @target_option
 @renew_option
 @max_destroy_option
+@exclude_option
+@replace_option
+@refresh_only_option
 @auto_approve_option
 @click.option("--detach", is_flag=True, help="Do not wait until new machines are ready.")
 @no_wait_option
@@ -148,6 +168,7 @@ def apply_command(
         )
     fused = bool(options["auto_approve"])
     request = _request(Mode.APPLY, targets, renew, max_destroy, fused=fused)
+    request = with_choices(request, options)
     return speaking(
         options["as_json"],
         lambda voice: _carry_out(directory, request, "Apply this plan?", options, voice),
@@ -157,6 +178,7 @@ def apply_command(
 @click.command(cls=TerraformCommand)
 @click.argument("addresses", nargs=-1, type=AddressType(), metavar="[ADDRESS]...")
 @target_option
+@exclude_option
 @auto_approve_option
 @no_wait_option
 @verify_timeout_option
@@ -172,6 +194,7 @@ def destroy_command(
 ) -> int:
     """Destroy the named fleets or slots, or everything of this workspace."""
     request = _request(Mode.DESTROY, (*addresses, *targets), (), None, fused=False)
+    request = with_choices(request, options)
     chosen = {**options, "detach": False}
     return speaking(
         options["as_json"],

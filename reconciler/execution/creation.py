@@ -177,6 +177,7 @@ def _intent(
         usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
         begun_at=now,
         deadline_at=now + provider.capabilities.create_deadline,
+        succeeds=create.succeeds,
     )
 
 

@@ -10,6 +10,7 @@ import anyio
 from reconciler.execution.creation import Bought, buy_machine
 from reconciler.execution.destruction import destroy_machine
 from reconciler.execution.readiness import wait_until_ready
+from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
@@ -73,8 +74,14 @@ class PlanExecutor:
                     *(transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
                     *(transitions.forgotten(forget, now) for forget in plan.forgets),
+                    transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
+                    *(transitions.became_ready(mark, now) for mark in plan.became_ready),
+                    *(
+                        transitions.billed_at(one.record.mark, one.usd_per_hour)
+                        for one in plan.rate_changes
+                    ),
                     *(transitions.announced(entry, now) for entry in plan.announces),
                 ]
             )
@@ -87,12 +94,14 @@ class PlanExecutor:
         await self._context.journal.commit(change)
 
     async def send(self, plan: Plan) -> None:
-        """Send every destroy and every create, each provider at its own pace.
+        """Send every create and every destroy that waits for none, each provider at its own pace.
 
         What one could not do is in its outcome; it holds up no other.
         """
         async with anyio.create_task_group() as tasks:
             for destroy in plan.destroys:
+                if destroy.after_successor:
+                    continue  # its turn comes when the successor is ready: ``settle``, or later
                 if not self._context.interruption.requested:
                     tasks.start_soon(self._apart, self._destroy, destroy)
             for create in plan.creates:
@@ -100,7 +109,9 @@ class PlanExecutor:
         self._raise_failure()
 
     async def settle(self, records: Iterable[InstanceRecord]) -> None:
-        """Wait until the new machines are ready; destroy those that failed."""
+        """Wait until the new machines are ready; destroy those that failed, and those whose
+        successor is ready.
+        """
         async with anyio.create_task_group() as tasks:
             for record in records:
                 tasks.start_soon(self._apart, self._settle, record)
@@ -134,6 +145,10 @@ class PlanExecutor:
     async def _settle(self, record: InstanceRecord) -> None:
         outcome, destroy = await wait_until_ready(record, self._context)
         self.report.add(outcome)
+        if destroy is None and outcome.done and record.succeeds is not None:
+            destroy, undone = await superseded_by(record, self._context)
+            for one in undone:
+                self.report.add(one)
         if destroy is not None:
             await self._destroy(destroy)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
 from reconciler.model.quantity import ANYTHING, GIB, Range
@@ -24,6 +24,21 @@ DEFAULT_MAX_DESTROY_COUNT = 1
 DEFAULT_MAX_DESTROY_PERCENT = 30
 
 Hosting = Literal["datacenter", "community", "any"]
+MachineAttribute = Literal[
+    "gpu",
+    "providers",
+    "regions",
+    "countries",
+    "cpu",
+    "memory",
+    "cuda",
+    "disk",
+    "spot_policy",
+    "image",
+    "env",
+]
+"""What of a machine can differ from its fleet and so replace it (``planning/fleet_diff``)."""
+MACHINE_ATTRIBUTES: tuple[str, ...] = get_args(MachineAttribute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +127,9 @@ class Fleet:
     env: Mapping[str, str] = field(default_factory=dict)
     prevent_destroy: bool | None = None
     """None: the documents do not say, so what was applied last holds."""
+    create_before_destroy: bool = False
+    ignore_changes: frozenset[str] = frozenset()
+    """Attributes whose difference never replaces a machine; among ``MACHINE_ATTRIBUTES``."""
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from pydantic import Field
 from reconciler.model.plan import Mode
 from reconciler.model.published import DecimalText, Moment, Published
 from reconciler.model.reason import CreateReason, DestroyReason
-from reconciler.model.record import AbsenceEvidence, Doom, LeaseRecord
+from reconciler.model.record import AbsenceEvidence, Doom, LeaseRecord, Succession
 
 FORMAT_VERSION: Literal["1.0"] = "1.0"
 """The first number moves when an old reader would misunderstand, the second when it would not."""
@@ -28,6 +28,11 @@ class RequestDocument(Published):
     heal: bool
     max_destroy: int | None
     fused: bool
+    excludes: tuple[str, ...]
+    replace: tuple[str, ...]
+    """Slots whose machine is replaced although nothing about it differs."""
+    only_record: bool
+    from_state: bool
 
 
 class OriginDocument(Published):
@@ -100,6 +105,7 @@ class MachineDocument(Published):
     ready_at: Moment | None
     doom: Doom | None
     absence: AbsenceEvidence | None
+    succeeds: Succession | None
 
 
 class SshDocument(Published):
@@ -155,10 +161,16 @@ class CreateAction(_OnSlot):
     other_offers: int
     replaces: str | None
     """Mark of the machine that has to be gone first."""
+    succeeds: Succession | None
+    """The machine that goes once this one is ready (``create_before_destroy``)."""
 
 
 class DestroyAction(_OnSlot):
-    """Give back one machine; ``again``: the next attempt at one that is doomed already."""
+    """Give back one machine; ``again``: the next attempt at one that is doomed already.
+
+    ``after_successor``: only once the create that succeeds it is ready. ``succeeded``: that one is
+    ready.
+    """
 
     action: Literal["destroy"] = "destroy"
     sign: Literal["-"] = "-"
@@ -166,15 +178,21 @@ class DestroyAction(_OnSlot):
     detail: str
     soft: bool
     again: bool
+    after_successor: bool
+    succeeded: bool
     differences: tuple[DifferenceDocument, ...]
     machine: MachineDocument
 
 
 class ReplaceAction(_OnSlot):
-    """Destroy one machine and buy another for its slot, for the reason of the destroy."""
+    """Destroy one machine and buy another for its slot, for the reason of the destroy.
+
+    ``sign``: ``-/+`` where the old machine goes first, ``+/-`` where the new one has to be ready
+    before.
+    """
 
     action: Literal["replace"] = "replace"
-    sign: Literal["-/+"] = "-/+"
+    sign: Literal["-/+", "+/-"]
     reason: DestroyReason
     destroy: DestroyAction
     create: CreateAction
@@ -237,6 +255,16 @@ class KeepAction(_OnSlot):
     machine: MachineDocument
 
 
+class RateAction(_OnSlot):
+    """A machine is billed otherwise than what was recorded, and that is recorded."""
+
+    action: Literal["rate"] = "rate"
+    sign: Literal["~"] = "~"
+    machine: MachineDocument
+    usd_per_hour: DecimalText
+    """What it is billed now."""
+
+
 class UpdateAction(Published):
     """What the state holds about a fleet changes; no machine is touched.
 
@@ -261,6 +289,7 @@ Action = Annotated[
     | UnknownAction
     | AnnounceAction
     | KeepAction
+    | RateAction
     | UpdateAction,
     Field(discriminator="action"),
 ]
@@ -350,6 +379,8 @@ class PlanDocument(Published):
     actions: tuple[Action, ...]
     strangers: tuple[StrangerDocument, ...]
     sighted: tuple[str, ...]
+    became_ready: tuple[str, ...]
+    """Marks of machines that were seen ready for the first time."""
     findings: tuple[FindingDocument, ...]
     counts: CountsDocument
     money: MoneyDocument

@@ -47,7 +47,8 @@ async def apply_fleets(
         result = run.result(run.shown)
         result.declined = True
         return result
-    await run.wait()
+    if not request.only_record:
+        await run.wait()  # which asks again for the end of what is doomed
     return run.result(plan)
 
 
@@ -121,7 +122,8 @@ def _emptied_fleets(plan: Plan, seen: Look) -> list[str]:
     A slot destroyed by itself leaves the lease as it is (SPEC.md section 12, 2).
     """
     leases = seen.recorded.leases if seen.recorded else {}
-    slots_only = {target.fleet for target in plan.request.targets if target.index is not None}
+    narrowed = (*plan.request.targets, *plan.request.excludes)
+    slots_only = {address.fleet for address in narrowed if address.index is not None}
     return [
         name
         for name in sorted(leases)

@@ -15,7 +15,10 @@ def plan_fingerprint(plan: Plan) -> tuple[object, ...]:
     """What a person approves, apart from prices: every effect with its slot and reason."""
     return (
         tuple((str(create.slot), create.reason.value) for create in plan.creates),
-        tuple((entry.record.mark, entry.reason.value) for entry in plan.destroys),
+        tuple(
+            (entry.record.mark, entry.reason.value, entry.after_successor)
+            for entry in plan.destroys
+        ),
         lease_decisions(plan),
         plan.blocked,
     )

@@ -38,7 +38,8 @@ def check_plan_safety(decisions: Decisions, scene: Scene, safety: Safety) -> Non
 
 
 def _counts(destroy: Destroy) -> bool:
-    return not destroy.again and (destroy.soft or destroy.reason.may_be_a_slip)
+    done_before = destroy.again or destroy.succeeded
+    return not done_before and (destroy.soft or destroy.reason.may_be_a_slip)
 
 
 def _is_empty(scene: Scene) -> bool:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import price_ceiling
-from reconciler.model.plan import Create, Mode
+from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
-from reconciler.model.record import Specification
+from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.leases import has_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.offer import Offer
@@ -33,7 +33,9 @@ _SPARES = 50
 class FleetNeed:
     """The slots of one fleet that lack a machine and may be given one now.
 
-    ``replaces`` names, by slot number, the mark of a machine that must be gone first.
+    ``replaces`` names, by slot number, the mark of a machine that must be gone first, ``succeeds``
+    the one that goes once the new one is ready. ``surplus``: slots with a machine of that kind
+    which need none.
     """
 
     fleet: Fleet
@@ -42,6 +44,12 @@ class FleetNeed:
     replaces: dict[int, str]
     alike: GpuKind | None
     lease_ended: bool = False
+    succeeds: dict[int, Succession] = field(default_factory=dict)
+    surplus: tuple[int, ...] = ()
+
+    def held(self, bought: Iterable[int]) -> int:
+        """How many slots keep their machine for want of a successor."""
+        return len(set(self.succeeds).difference(bought))
 
 
 @dataclass(slots=True)
@@ -50,6 +58,7 @@ class Occupancy:
 
     taken: set[int] = field(default_factory=set)
     emptying: dict[int, str] = field(default_factory=dict)
+    succeeding: dict[int, Succession] = field(default_factory=dict)
     kinds: set[GpuKind] = field(default_factory=set)
 
     def empty(self, index: int, mark: str) -> None:
@@ -58,11 +67,22 @@ class Occupancy:
             self.taken.add(index)
 
 
-def occupancy_by_fleet(decisions: Decisions) -> dict[str, Occupancy]:
-    """A slot in doubt is taken: unknown is not absent (I11)."""
+def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupancy]:
+    """A slot in doubt is taken: unknown is not absent (I11).
+
+    So is one whose machine goes at a provider without a whole listing (I5).
+    """
     fleets: dict[str, Occupancy] = defaultdict(Occupancy)
     for destroy in decisions.destroys:
-        fleets[destroy.record.fleet].empty(destroy.record.index, destroy.record.mark)
+        record, occupancy = destroy.record, fleets[destroy.record.fleet]
+        if not scene.has_complete_listing(record.provider):
+            occupancy.taken.add(record.index)
+        elif destroy.after_successor:
+            occupancy.succeeding[record.index] = Succession.model_construct(
+                mark=record.mark, reason=destroy.reason
+            )
+        else:
+            occupancy.empty(record.index, record.mark)
     for doubt in decisions.doubts:
         occupancy = fleets[doubt.slot.fleet]
         if doubt.worrying:
@@ -84,7 +104,9 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
         return []
     if scene.request.mode is Mode.LOOP and not scene.request.heal:
         return []
-    occupancies = occupancy_by_fleet(decisions)
+    if scene.request.only_record:
+        return []
+    occupancies = occupancy_by_fleet(decisions, scene)
     needs = []
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
@@ -111,6 +133,10 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         },
         alike=next(iter(occupancy.kinds)) if len(occupancy.kinds) == 1 else None,
         lease_ended=ended,
+        succeeds={
+            index: occupancy.succeeding[index] for index in covered if index in occupancy.succeeding
+        },
+        surplus=tuple(sorted(set(occupancy.succeeding) - occupancy.taken - set(slots))),
     )
 
 
@@ -140,6 +166,14 @@ def buy(needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene) -> li
     return creates
 
 
+def slots_by_fleet(creates: Iterable[Create]) -> dict[str, set[int]]:
+    """The numbers of the slots that are filled; empty for every other fleet."""
+    slots: dict[str, set[int]] = defaultdict(set)
+    for create in creates:
+        slots[create.slot.fleet].add(create.slot.index)
+    return slots
+
+
 def _creates(need: FleetNeed, choice: Choice, scene: Scene) -> Iterator[Create]:
     spares = [(entry.usd_per_hour, entry.offer) for entry in choice.spare]
     for index, entry in zip(need.slots, choice.chosen, strict=False):
@@ -155,6 +189,7 @@ def _creates(need: FleetNeed, choice: Choice, scene: Scene) -> Iterator[Create]:
             ceiling_usd_per_hour=ceiling,
             ranked=(entry.offer, *fallback),
             replaces=need.replaces.get(index),
+            succeeds=need.succeeds.get(index),
         )
 
 
@@ -163,11 +198,34 @@ def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
     started = before is not None and before.started_at is not None
     if scene.request.mode is Mode.LOOP:
         return CreateReason.HEALED
-    if index in need.replaces:
+    if index in need.replaces or index in need.succeeds:
         return CreateReason.REPLACED
     if not started or before is None or has_ended(before, scene.now):
         return CreateReason.NEW
     return CreateReason.HEALED if index < before.target else CreateReason.SCALED_UP
+
+
+def without_vacant_successions(
+    decisions: Decisions, needs: Sequence[FleetNeed], creates: Sequence[Create]
+) -> Decisions:
+    """``decisions`` in which a machine that is to go after its successor stays without one.
+
+    A machine whose slot needs none any more goes at once.
+    """
+    if not any(destroy.after_successor for destroy in decisions.destroys):
+        return decisions
+    followed = {create.succeeds.mark for create in creates if create.succeeds}
+    surplus = {(need.fleet.name, index) for need in needs for index in need.surplus}
+    destroys, keeps = [], list(decisions.keeps)
+    for destroy in decisions.destroys:
+        record = destroy.record
+        if not destroy.after_successor or record.mark in followed:
+            destroys.append(destroy)
+        elif (record.fleet, record.index) in surplus:
+            destroys.append(replace(destroy, after_successor=False))
+        else:
+            keeps.append(Keep(record, None, f"{destroy.reason}, stays until it has a successor"))
+    return replace(decisions, destroys=destroys, keeps=keeps)
 
 
 def specification_of(fleet: Fleet, offer: Offer) -> Specification:

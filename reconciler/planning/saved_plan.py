@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.model.record import RecordedState
     from reconciler.model.saved_plan import SavedPlan
     from reconciler.planning.planner import Assessment
+    from reconciler.planning.purchases import FleetNeed
     from reconciler.planning.scene import Decisions
 
 _DIGITS_SHOWN = 12
@@ -100,11 +101,14 @@ def only_saved(assessment: Assessment, approved: Plan) -> Assessment:
     held_back(decisions, scene, excess, _LEFT)
     _drop_unshown_records(decisions, approved)
     bought = {create.slot for create in approved.creates}
-    needs = tuple(
-        replace(need, slots=tuple(at for at in need.slots if Slot(need.fleet.name, at) in bought))
-        for need in assessment.needs
-    )
+    needs = tuple(_only_slots(need, bought) for need in assessment.needs)
     return replace(assessment, needs=needs)
+
+
+def _only_slots(need: FleetNeed, bought: set[Slot]) -> FleetNeed:
+    slots = tuple(at for at in need.slots if Slot(need.fleet.name, at) in bought)
+    heirs = {at: heir for at, heir in need.succeeds.items() if at in slots}
+    return replace(need, slots=slots, succeeds=heirs)
 
 
 def _drop_unshown_records(decisions: Decisions, approved: Plan) -> None:
@@ -146,7 +150,7 @@ def agreement(approved: Plan, fresh: Plan) -> Agreement:
         within = create and capped(create, shown.ceiling_usd_per_hour)
         if create is None or within is None:
             reasons.append(_cannot_buy(shown, create, fresh))
-        elif (create.reason, create.replaces) != (shown.reason, shown.replaces):
+        elif _purpose(create) != _purpose(shown):
             reasons.append(f"{shown.slot} was to be bought as {shown.reason}, not {create.reason}")
         else:
             creates.append(within)
@@ -155,6 +159,10 @@ def agreement(approved: Plan, fresh: Plan) -> Agreement:
         return Agreement(None, tuple(reasons))
     agreed = replace(_with_shortfalls(approved, fresh), creates=tuple(creates))
     return Agreement(agreed, remarks=tuple(remarks))
+
+
+def _purpose(create: Create) -> tuple[object, ...]:
+    return (create.reason, create.replaces, create.succeeds)
 
 
 def _with_shortfalls(approved: Plan, fresh: Plan) -> Plan:
@@ -171,9 +179,9 @@ def _with_shortfalls(approved: Plan, fresh: Plan) -> Plan:
 
 
 def _missing_destroys(approved: Plan, fresh: Plan) -> Iterator[str]:
-    there = {(one.record.mark, one.reason) for one in fresh.destroys}
+    there = {(one.record.mark, one.reason, one.after_successor) for one in fresh.destroys}
     for shown in approved.destroys:
-        if (shown.record.mark, shown.reason) not in there:
+        if (shown.record.mark, shown.reason, shown.after_successor) not in there:
             yield f"{shown.slot} would not be destroyed as {shown.reason} now"
 
 

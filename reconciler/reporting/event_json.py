@@ -23,7 +23,7 @@ from reconciler.model.event import (
     VersionEvent,
 )
 from reconciler.model.observation import Complete, Unknown
-from reconciler.model.plan_document import ForgetAction, KeepAction, UpdateAction
+from reconciler.model.plan_document import ForgetAction, KeepAction, RateAction, UpdateAction
 from reconciler.model.published import ascii_json
 from reconciler.model.text import printable
 from reconciler.reporting.notice_text import notice_lines
@@ -96,7 +96,7 @@ def plan_events(plan: Plan, now: datetime, next_step: str | None = None) -> Iter
 
     ``next_step`` is said instead of the usual one where the plan would change something.
     """
-    actions = [one for one in plan_actions(plan) if not _is_quiet(one)]
+    actions = [one for one in plan_actions(plan) if not _is_quiet(one, plan)]
     for action in actions:
         if isinstance(action, ForgetAction) and action.unexpected:
             text = printable(f"{action.address}: {action.detail}", _LONGEST)
@@ -117,9 +117,17 @@ def plan_events(plan: Plan, now: datetime, next_step: str | None = None) -> Iter
     )
 
 
-def _is_quiet(action: Action) -> bool:
+def _is_quiet(action: Action, plan: Plan) -> bool:
     """Not worth a line, as in the text."""
-    return isinstance(action, KeepAction) or (isinstance(action, UpdateAction) and not action.what)
+    match action:
+        case KeepAction():
+            return True
+        case RateAction():
+            return not plan.request.only_record
+        case UpdateAction():
+            return not action.what
+        case _:
+            return False
 
 
 def _action_text(action: Action) -> str:

@@ -22,6 +22,7 @@ from reconciler.model.plan_document import (
     OfferDocument,
     OriginDocument,
     PlanDocument,
+    RateAction,
     ReplaceAction,
     RequestDocument,
     SpecificationDocument,
@@ -69,6 +70,7 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         actions=tuple(plan_actions(plan)),
         strangers=tuple(_stranger(one) for one in plan.strangers),
         sighted=plan.sighted,
+        became_ready=plan.became_ready,
         findings=tuple(finding_document(one) for one in plan.findings),
         counts=plan_counts(plan),
         money=plan_money(plan),
@@ -90,10 +92,10 @@ def plan_json(document: PlanDocument) -> str:
 def plan_actions(plan: Plan) -> Iterator[Action]:
     """One for each action; a replacement is one, and an adopted machine is not kept as well."""
     gone = {entry.record.mark: entry for entry in plan.destroys}
-    replaced = {create.replaces for create in plan.creates if create.replaces in gone}
+    replaced = {create.predecessor for create in plan.creates} & set(gone)
     adopted = {entry.record.mark for entry in plan.adopts}
     for create in plan.creates:
-        yield _created(create, gone.get(create.replaces or ""))
+        yield _created(create, gone.get(create.predecessor))
     yield from (_destroy(one) for one in plan.destroys if one.record.mark not in replaced)
     for adopt in plan.adopts:
         yield AdoptAction(
@@ -107,6 +109,8 @@ def plan_actions(plan: Plan) -> Iterator[Action]:
         yield _same(AnnounceAction, announce, **_on(announce.slot), machine=machine)
     yield from (_same(UnknownAction, doubt, **_on(doubt.slot)) for doubt in plan.doubts)
     yield from (_same(ForgetAction, forget, **_on(forget.slot)) for forget in plan.forgets)
+    for change in plan.rate_changes:
+        yield _same(RateAction, change, **_on(change.slot), machine=_machine(change.record))
     yield from (_update(change) for change in plan.lease_changes)
 
 
@@ -159,8 +163,14 @@ def _on(slot: Slot) -> dict[str, Any]:
 def _request(request: PlanRequest) -> RequestDocument:
     # A choice that is not saved would be lost between the review and the apply.
     assert set(request.__dataclass_fields__) == set(RequestDocument.model_fields)
-    targets = tuple(str(target) for target in request.targets)
-    return _same(RequestDocument, request, targets=targets, renew=tuple(sorted(request.renew)))
+    return _same(
+        RequestDocument,
+        request,
+        targets=tuple(str(target) for target in request.targets),
+        renew=tuple(sorted(request.renew)),
+        excludes=tuple(str(address) for address in request.excludes),
+        replace=tuple(str(slot) for slot in request.replace),
+    )
 
 
 def _origin(origin: PlanOrigin) -> OriginDocument:
@@ -179,7 +189,11 @@ def _created(create: Create, replaced: Destroy | None) -> CreateAction | Replace
     if replaced is None:
         return action
     return ReplaceAction(
-        **_on(create.slot), reason=replaced.reason, destroy=_destroy(replaced), create=action
+        **_on(create.slot),
+        sign="+/-" if create.succeeds else "-/+",
+        reason=replaced.reason,
+        destroy=_destroy(replaced),
+        create=action,
     )
 
 

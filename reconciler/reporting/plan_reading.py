@@ -26,6 +26,7 @@ from reconciler.model.plan import (
     LeaseChange,
     Plan,
     PlanRequest,
+    RateChange,
     Stranger,
 )
 from reconciler.model.plan_document import (
@@ -36,6 +37,7 @@ from reconciler.model.plan_document import (
     ForgetAction,
     KeepAction,
     PlanDocument,
+    RateAction,
     ReplaceAction,
     UnknownAction,
     UpdateAction,
@@ -86,6 +88,8 @@ def plan_of(document: PlanDocument) -> Plan:
         announces=tuple(_of(Announce, parts)),
         keeps=tuple(_of(Keep, parts)),
         sighted=document.sighted,
+        became_ready=document.became_ready,
+        rate_changes=tuple(_of(RateChange, parts)),
         lease_changes=tuple(_of(LeaseChange, parts)),
         strangers=tuple(_stranger(one) for one in document.strangers),
         fleets=tuple(FleetSummary(**_fields(one)) for one in document.fleets),
@@ -127,6 +131,8 @@ def _actions(action: object) -> Iterator[object]:
             yield Announce(record=_record(action.machine, _slot(action)), **rest)
         case KeepAction():
             yield Keep(_record(action.machine, _slot(action)), None, action.detail)
+        case RateAction():
+            yield RateChange(_record(action.machine, _slot(action)), action.usd_per_hour)
         case UpdateAction():
             yield LeaseChange(**_fields(action, "action", "sign", "address"))
         case _:
@@ -153,8 +159,17 @@ def _request(request: RequestDocument) -> PlanRequest:
     changed = {
         "targets": tuple(parse_address(text) for text in request.targets),
         "renew": frozenset(request.renew),
+        "excludes": tuple(parse_address(text) for text in request.excludes),
+        "replace": tuple(_parsed_slot(text) for text in request.replace),
     }
     return PlanRequest(**{**_fields(request), **changed})
+
+
+def _parsed_slot(text: str) -> Slot:
+    address = parse_address(text)
+    if address.index is None:
+        raise ValueError("a machine to be replaced is named without its number")
+    return Slot(address.fleet, address.index)
 
 
 def _origin(origin: OriginDocument) -> PlanOrigin:

@@ -229,6 +229,8 @@ def closing_step(plan: Plan) -> str:
     if plan.blocked:
         reasons = sum(1 for finding in plan.findings if finding.blocks)
         return f"Refused for {counted(reasons, 'reason')} above: nothing of it is carried out."
+    if plan.request.from_state:
+        return "Nobody was asked: gpu-shopper plan tells what runs, and what it would cost."
     if plan.has_changes:
         return f"Run {_command(plan)} to carry it out."
     open_ends = [
@@ -236,11 +238,16 @@ def closing_step(plan: Plan) -> str:
         for number, what in (
             (sum(fleet.unfilled for fleet in plan.fleets), "unfilled"),
             (len(plan.doubts), "unknown"),
+            (_pairs(plan), "being replaced"),
         )
         if number
     ]
     if open_ends:
         return f"No changes now: {', '.join(open_ends)}; run it again later."
+    if plan.request.only_record:
+        return "No changes: what is observed is what is recorded."
+    if any(finding.code is not None for finding in plan.findings):
+        return "No changes now: the warnings above say what stands in the way."
     if any(fleet.note == "lease ended" for fleet in plan.fleets):
         return "No changes: an ended lease creates nothing until it is renewed."
     if not plan.fleets:
@@ -248,11 +255,22 @@ def closing_step(plan: Plan) -> str:
     return "No changes: what runs is what is declared."
 
 
+def _pairs(plan: Plan) -> int:
+    """Slots that hold two machines until the new one is ready."""
+    kept = {entry.record.mark for entry in plan.keeps}
+    heirs = (entry.record.succeeds for entry in plan.keeps)
+    return sum(1 for heir in heirs if heir is not None and heir.mark in kept)
+
+
 def _command(plan: Plan) -> str:
     """The command that carries the plan out, with its choices where they fit on the line."""
     base = _COMMANDS[plan.request.mode]
     options = [f"-renew fleet.{name}" for name in sorted(plan.request.renew)]
     options += [f"-target {target}" for target in plan.request.targets]
+    options += [f"-exclude {address}" for address in plan.request.excludes]
+    options += [f"-replace {slot}" for slot in plan.request.replace]
+    if plan.request.only_record:
+        options.append("-refresh-only")
     if plan.request.heal:
         options.append("--heal")
     if plan.request.max_destroy is not None:

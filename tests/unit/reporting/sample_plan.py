@@ -21,10 +21,11 @@ from reconciler.model.plan import (
     Mode,
     Plan,
     PlanRequest,
+    RateChange,
     Stranger,
 )
 from reconciler.model.reason import CreateReason, DestroyReason
-from reconciler.model.record import AbsenceEvidence, Doom, LeaseEnding
+from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord, LeaseEnding, Succession
 from tests.builders import (
     HOUR,
     create,
@@ -48,6 +49,10 @@ REQUEST = PlanRequest(
     heal=True,
     max_destroy=3,
     fused=False,
+    excludes=(Address("train", 1), Address("idle")),
+    replace=(Slot("lab", 2), Slot("train", 0)),
+    only_record=True,
+    from_state=True,
 )
 
 
@@ -65,17 +70,25 @@ def sample_plan() -> Plan:
     )
     bought = specification(image="training:1", env=ENV)
     old = record("train", 3, specification=bought, doom=doomed, absence=EVIDENCE)
+    heir = _create("train", 6, succeeds=Succession(mark="m-6", reason=DestroyReason.REQUESTED))
+    late = record("train", 6, mark="m-6", succeeds=heir.succeeds)
     found = record("lab", 1, specification=None, ceiling_usd_per_hour=None, ready_at=None)
     return plan(
         request=REQUEST,
-        creates=(_create("train", 3, replaces=old.mark), _create("train", 4)),
-        destroys=(_destroy(old), _destroy(record("train", 5))),
+        creates=(_create("train", 3, replaces=old.mark), _create("train", 4), heir),
+        destroys=(
+            _destroy(old),
+            _destroy(record("train", 5), succeeded=True),
+            _destroy(late, after_successor=True),
+        ),
         adopts=(Adopt(found, instance(found)),),
         forgets=(Forget(Slot("lab", 7), "m-7", "simulated", "record", "gone", unexpected=True),),
         doubts=(_doubt(),),
         announces=(Announce(record("lab", 3), DestroyReason.ORPHANED, START + HOUR, "soon"),),
         keeps=(Keep(record("lab", 4), instance(), "not read this time"),),
         sighted=("m-1",),
+        became_ready=("m-2",),
+        rate_changes=(RateChange(record("lab", 4), Decimal("0.75")),),
         lease_changes=(_lease_change(),),
         strangers=(Stranger("foreign", instance(status_text="odd"), START + HOUR),),
         fleets=(
@@ -92,7 +105,9 @@ def sample_plan() -> Plan:
     )
 
 
-def _create(fleet: str, index: int, replaces: str | None = None) -> Create:
+def _create(
+    fleet: str, index: int, replaces: str | None = None, succeeds: Succession | None = None
+) -> Create:
     taken = offer(hosting="community", spot=True, stock=3)
     return create(
         fleet,
@@ -102,17 +117,19 @@ def _create(fleet: str, index: int, replaces: str | None = None) -> Create:
         specification=specification(taken, image="training:1", env=ENV),
         ranked=(taken, offer("o2"), offer("o3")),
         replaces=replaces,
+        succeeds=succeeds,
     )
 
 
-def _destroy(old: object) -> Destroy:
+def _destroy(old: InstanceRecord, **others: bool) -> Destroy:
     return Destroy(
-        old,  # type: ignore[arg-type]
+        old,
         DestroyReason.DRIFTED,
         "it does not fit",
         soft=True,
         again=True,
         differences=(Difference("image", "training:1", "training:2"),),
+        **others,
     )
 
 
