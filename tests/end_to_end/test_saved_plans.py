@@ -23,6 +23,7 @@ from tests.simulation.shop import NO_FLEETS, QUICKSTART, several_offers
 CANARY = "canary-in-a-coal-mine"
 TWO_NODES = QUICKSTART.replace("    ttl", "    nodes: 2\n    ttl")
 LAB = "  lab:\n    resources: {gpu: RTX4090}\n    ttl: 1h\n"
+CREATE_FIRST = "    lifecycle: {create_before_destroy: true}\n"
 LIVELY = replace(QUICK, price_swing_percent=50)
 
 
@@ -110,6 +111,38 @@ def test_a_saved_plan_to_destroy_destroys_exactly_that(tmp_path: Path) -> None:
         assert len(shop.alive()) == 2, "the next apply opens a new lease"
 
 
+def test_a_saved_replacement_is_carried_out_in_the_order_and_for_the_slots_that_were_shown(
+    tmp_path: Path,
+) -> None:
+    with workplace(tmp_path) as shop:
+        shop.declare(TWO_NODES + CREATE_FIRST + LAB)
+        assert shop.apply().code == 0
+        before = {machine.label: machine for machine in shop.alive()}
+        shown = save(shop, "-replace=fleet.dev[1]", "-exclude=fleet.lab")
+        assert "+/- fleet.dev[1] (requested)" in shown
+        assert shop.run("show", "p").out == shown
+        applied = shop.run("apply", "p")
+        assert applied.code == 0, applied.err
+        after = {machine.label for machine in shop.alive()}
+        (gone,) = set(before) - after
+        (new,) = after - set(before)
+        assert new is not None
+        machines = {machine.label: machine for machine in shop.world.all_machines()}
+        ended_at = machines[gone].gone_at
+        assert ended_at is not None
+        assert ended_at > machines[new].created_at
+        assert shop.state().instances[new].index == 1
+        refused(shop)
+
+
+@pytest.mark.parametrize("flag", ["-refresh-only", "-refresh=false"])
+def test_a_plan_that_acts_on_nothing_is_not_saved(tmp_path: Path, flag: str) -> None:
+    with workplace(tmp_path) as shop:
+        ended = shop.run("plan", "-out=p", flag)
+        assert (ended.code, (tmp_path / "p").exists()) == (64, False)
+        assert "--out saves a plan to be carried out" in ended.err
+
+
 def test_a_plan_without_changes_can_be_applied_and_does_nothing(tmp_path: Path) -> None:
     with workplace(tmp_path, speed=SLOW_TIME) as shop:
         assert shop.apply("-detach").code == 0
@@ -156,6 +189,8 @@ def test_bad_input_33_a_moved_state_is_told_with_both_serials(tmp_path: Path) ->
 def test_passes_of_the_loop_that_change_nothing_leave_it_as_good_as_it_was(tmp_path: Path) -> None:
     with workplace(tmp_path, speed=SLOW_TIME) as shop:
         assert shop.apply("-detach").code == 0
+        shop.advance(MINUTE)
+        assert shop.one_pass().code == 0, "which records that it is ready"
         shop.declare(TWO_NODES)
         save(shop)
         before = shop.state().serial

@@ -166,7 +166,7 @@ def test_money_is_exact_text_and_moments_are_utc() -> None:
 def test_actions_carry_sign_reason_rate_ceiling_offer_and_differences() -> None:
     document = json.loads(plan_json(plan_document(sample_plan())))
     by_sign = {action["sign"]: action for action in document["actions"]}
-    assert set(by_sign) == {"+", "-", "-/+", "<=", "x", "?", "!", ".", "~"}
+    assert set(by_sign) == {"+", "-", "-/+", "+/-", "<=", "x", "?", "!", ".", "~"}
     assert by_sign["+"]["ceiling_usd_per_hour"] == "0.4200"
     assert by_sign["+"]["offer"]["id"] == "o1"
     assert by_sign["+"]["other_offers"] == 2
