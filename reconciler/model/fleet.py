@@ -24,6 +24,7 @@ DEFAULT_MAX_DESTROY_COUNT = 1
 DEFAULT_MAX_DESTROY_PERCENT = 30
 
 Hosting = Literal["datacenter", "community", "any"]
+Placement = Literal["any", "same_provider", "same_region", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,12 @@ class OfferRules:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A named group of like nodes, with every default filled in."""
+    """A named group of nodes, with every default filled in.
+
+    ``gang``: fewer than ``nodes.minimum`` are never bought. ``placement`` counts for new nodes,
+    beside those that stay: ``spread`` puts no two on one physical host. ``uniform``: all are alike
+    in GPU model, number and memory.
+    """
 
     name: str
     nodes: NodeCount
@@ -103,6 +109,9 @@ class Fleet:
     where: Where = field(default_factory=Where)
     offers: OfferRules = field(default_factory=OfferRules)
     spot: bool = False
+    gang: bool = False
+    placement: Placement = "any"
+    uniform: bool = True
     max_gpu_hour_usd: Decimal | None = None
     max_node_hour_usd: Decimal | None = None
     ttl: timedelta = DEFAULT_TTL
@@ -152,11 +161,15 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One entry of ``providers:``; ``market`` is the simulated market's file."""
+    """One entry of ``providers:``; ``market`` is the simulated market's file.
+
+    ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    """
 
     name: str
     type: str
     market: str | None = None
+    max_hourly_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,10 @@ class Create:
     ranked: tuple[Offer, ...] = ()
     replaces: str | None = None
     """Mark of the machine that must be gone first (a replacement)."""
+    gang: int = 0
+    """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
+    spread: bool = False
+    """No other machine of its fleet may stand on its host, whichever offer is taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Create
     from reconciler.planning.classification import Classified
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
+    from reconciler.planning.purchases import Purchases
     from reconciler.planning.scene import Decisions, Scene
 
 
@@ -87,10 +87,10 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
 
 
 def offer_findings(
-    needs: Sequence[FleetNeed], creates: Sequence[Create], offers: OfferBook
+    needs: Sequence[FleetNeed], purchases: Purchases, offers: OfferBook
 ) -> Iterator[Finding]:
     """Fleets below their minimum (exit 7), or below their target, and providers not asked."""
-    bought = Counter(create.slot.fleet for create in creates)
+    bought = Counter(create.slot.fleet for create in purchases.creates)
     wanted = any(need.slots for need in needs)
     for provider, why in sorted(offers.failures.items()):
         yield Finding(f"{provider} shows no offers: {why}", ExitCode.PROVIDER_FAILURE)
@@ -102,6 +102,16 @@ def offer_findings(
         fix = f"gpu-shopper explain {name}"
         if filled < nodes.minimum:
             what = f"{name}: {filled} of at least {nodes.minimum} node(s) can be rented"
-            yield Finding(what, ExitCode.NO_OFFER, fix=fix)
+            yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
         else:
-            yield Finding(f"{name}: {nodes.target - filled} node(s) unfilled", fix=fix)
+            what = f"{name}: {nodes.target - filled} node(s) unfilled"
+            yield Finding(what + _caps_in_the_way(need, purchases), fix=fix)
+    if purchases.unproven:
+        names = ", ".join(f"fleet.{name}" for name in sorted(purchases.unproven))
+        yield Finding(f"not proven to be the cheapest choice, the search was cut short: {names}")
+
+
+def _caps_in_the_way(need: FleetNeed, purchases: Purchases) -> str:
+    caps = purchases.held_back.get(need.fleet.name, ())
+    named = " and ".join(f"providers.{name}.max_hourly_usd" for name in caps)
+    return f"; {named} stands in the way" if named else ""

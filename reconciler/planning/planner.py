@@ -19,6 +19,7 @@ from reconciler.planning.machines import decide_machines
 from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import fleet_summaries, machines_after, machines_before
+from reconciler.planning.provider_caps import provider_caps
 from reconciler.planning.purchases import buy, fleet_needs
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate, worst_case
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ def assess(
 def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
     """Fill the slots from ``offers`` and add up the money."""
     scene, decisions = assessment.scene, assessment.decisions
-    creates = buy(assessment.needs, offers.offers, scene)
+    caps = provider_caps(scene, decisions)
+    purchases = buy(assessment.needs, offers.offers, scene, caps)
+    creates = purchases.creates
     tick = _safety(scene.desired).tick
     after = machines_after(decisions, creates, scene)
     ends = [machine.ends_at for machine in after]
@@ -107,7 +110,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
-        *offer_findings(assessment.needs, creates, offers),
+        *caps.findings(),
+        *offer_findings(assessment.needs, purchases, offers),
     )
     return Plan(
         workspace=scene.recorded.workspace,

@@ -1,0 +1,143 @@
+"""Integer programs: whole numbers of nodes under limits, the best by several aims in turn.
+
+The one door to HiGHS. One thread, a fixed seed and limits that count steps instead of seconds: the
+same program gets the same answer on a slow machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+STEPS_MAX = 20_000
+"""Branches that are looked into for one aim; no plan should take a minute."""
+_FAR = 1e30
+_OPTIONS: dict[str, Any] = {
+    "output_flag": False,
+    "threads": 1,
+    "random_seed": 1,
+    "mip_max_nodes": STEPS_MAX,
+    "mip_max_stall_nodes": STEPS_MAX,
+    "simplex_iteration_limit": 2_000_000,
+    "mip_rel_gap": 0.0,
+    "mip_abs_gap": 0.5,  # every aim is a whole number
+    "mip_feasibility_tolerance": 1e-9,
+    "primal_feasibility_tolerance": 1e-9,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """``lower <= sum of factor x column <= upper``; None: no limit on that side."""
+
+    factors: Mapping[int, int]
+    lower: int | None = None
+    upper: int | None = None
+
+
+@dataclass(slots=True)
+class IntegerProgram:
+    """``uppers``: the most that each column may be; the least is 0."""
+
+    uppers: list[int] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    def column(self, upper: int) -> int:
+        """The number of a new column."""
+        self.uppers.append(upper)
+        return len(self.uppers) - 1
+
+    def allows(self, values: Sequence[int]) -> bool:
+        """Checked in whole numbers, unlike the search."""
+        inside = all(0 <= value <= upper for value, upper in zip(values, self.uppers, strict=True))
+        return inside and all(_holds(row, values) for row in self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``values`` of the columns; ``proven``: nothing that is allowed is better."""
+
+    values: tuple[int, ...]
+    proven: bool
+
+
+def minimised(program: IntegerProgram, aims: Iterable[Mapping[int, int]]) -> Answer | None:
+    """The allowed values that make the first aim least, among those the second, and so on.
+
+    None when the search ended without anything that is allowed.
+    """
+    aims = [aim for aim in aims if aim]
+    if not aims:
+        return Answer((0,) * len(program.uppers), True)  # rows here allow zero, or have an aim
+    solver = _solver(program)
+    best: tuple[int, ...] | None = None
+    proven = True
+    for aim in aims:
+        found, optimal = _search(solver, len(program.uppers), aim)
+        proven = proven and optimal
+        if found is None or not program.allows(found):
+            return Answer(best, False) if best is not None else None
+        best = found
+        reached = _worth(aim, best)
+        program.rows.append(Row(aim, upper=reached))
+        _add_row(solver, program.rows[-1])
+    return Answer(best, proven) if best is not None else None
+
+
+def _holds(row: Row, values: Sequence[int]) -> bool:
+    total = _worth(row.factors, values)
+    above = row.lower is None or total >= row.lower
+    return above and (row.upper is None or total <= row.upper)
+
+
+def _worth(factors: Mapping[int, int], values: Sequence[int]) -> int:
+    return sum(factor * values[column] for column, factor in factors.items())
+
+
+def _solver(program: IntegerProgram) -> Any:
+    import highspy  # 0.2 s: only where fleets stand in one another's way
+    import numpy
+
+    make: Any = highspy.Highs  # ships no types
+    solver = make()
+    for name, value in _OPTIONS.items():
+        solver.setOptionValue(name, value)
+    count = len(program.uppers)
+    columns = numpy.arange(count, dtype=numpy.int32)
+    solver.addVars(count, numpy.zeros(count), numpy.array(program.uppers, dtype=float))
+    whole = numpy.full(count, int(highspy.HighsVarType.kInteger), dtype=numpy.uint8)
+    solver.changeColsIntegrality(count, columns, whole)
+    for row in program.rows:
+        _add_row(solver, row)
+    return solver
+
+
+def _add_row(solver: Any, row: Row) -> None:
+    import numpy
+
+    lower = -_FAR if row.lower is None else float(row.lower)
+    upper = _FAR if row.upper is None else float(row.upper)
+    columns = numpy.fromiter(row.factors, dtype=numpy.int32)
+    factors = numpy.array(list(row.factors.values()), dtype=float)
+    solver.addRow(lower, upper, len(columns), columns, factors)
+
+
+def _search(solver: Any, count: int, aim: Mapping[int, int]) -> tuple[tuple[int, ...] | None, bool]:
+    import highspy
+    import numpy
+
+    costs = numpy.zeros(count)
+    for column, factor in aim.items():
+        costs[column] = factor
+    solver.changeColsCost(count, numpy.arange(count, dtype=numpy.int32), costs)
+    solver.run()
+    values = solver.getSolution().col_value
+    optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    if solver.getInfo().primal_solution_status != int(highspy.kSolutionStatusFeasible):
+        return None, False
+    return tuple(round(value) for value in values), optimal
