@@ -110,9 +110,10 @@ def _alone(group: LikeFleets, rooms: Mapping[str, Decimal]) -> _Circle:
 def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _Circle:
     from reconciler.planning.joint_choice import choose_jointly  # most plans need none
 
-    found = choose_jointly(groups, rooms)
+    in_turn = _one_after_the_other(groups, rooms)
+    found = choose_jointly(groups, rooms, in_turn.nodes)
     if found is None:
-        return _one_after_the_other(groups, rooms)
+        return in_turn
     nodes = {need.fleet.name: found.nodes.get(need.fleet.name, []) for need in _needs(groups)}
     return _Circle(groups, nodes, found.proven)
 

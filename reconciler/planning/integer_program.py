@@ -42,10 +42,15 @@ class Row:
 
 @dataclass(slots=True)
 class IntegerProgram:
-    """``uppers``: the most that each column may be; the least is 0."""
+    """``uppers``: the most that each column may be; the least is 0. ``start``: values that are
+    allowed, if any are known. ``is_flow``: its corners are whole numbers by themselves, as when
+    nodes are only moved between fleets (two laminar families of rows, all factors 1).
+    """
 
     uppers: list[int] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
+    start: tuple[int, ...] = ()
+    is_flow: bool = False
 
     def column(self, upper: int) -> int:
         """The number of a new column."""
@@ -73,12 +78,12 @@ def minimised(program: IntegerProgram, aims: Iterable[Mapping[int, int]]) -> Ans
     """
     aims = [aim for aim in aims if aim]
     if not aims:
-        return Answer((0,) * len(program.uppers), True)  # rows here allow zero, or have an aim
+        return Answer(program.start or (0,) * len(program.uppers), True)
     solver = _solver(program)
     best: tuple[int, ...] | None = None
     proven = True
     for aim in aims:
-        found, optimal = _search(solver, len(program.uppers), aim)
+        found, optimal = _search(solver, program, aim, best or program.start)
         proven = proven and optimal
         if found is None or not program.allows(found):
             return Answer(best, False) if best is not None else None
@@ -110,8 +115,14 @@ def _solver(program: IntegerProgram) -> Any:
     count = len(program.uppers)
     columns = numpy.arange(count, dtype=numpy.int32)
     solver.addVars(count, numpy.zeros(count), numpy.array(program.uppers, dtype=float))
+    if program.is_flow:
+        return _with_rows(solver, program)
     whole = numpy.full(count, int(highspy.HighsVarType.kInteger), dtype=numpy.uint8)
     solver.changeColsIntegrality(count, columns, whole)
+    return _with_rows(solver, program)
+
+
+def _with_rows(solver: Any, program: IntegerProgram) -> Any:
     for row in program.rows:
         _add_row(solver, row)
     return solver
@@ -127,14 +138,21 @@ def _add_row(solver: Any, row: Row) -> None:
     solver.addRow(lower, upper, len(columns), columns, factors)
 
 
-def _search(solver: Any, count: int, aim: Mapping[int, int]) -> tuple[tuple[int, ...] | None, bool]:
+def _search(
+    solver: Any, program: IntegerProgram, aim: Mapping[int, int], start: tuple[int, ...]
+) -> tuple[tuple[int, ...] | None, bool]:
     import highspy
     import numpy
 
+    count = len(program.uppers)
     costs = numpy.zeros(count)
     for column, factor in aim.items():
         costs[column] = factor
     solver.changeColsCost(count, numpy.arange(count, dtype=numpy.int32), costs)
+    if start and not program.is_flow:
+        known = highspy.HighsSolution()
+        known.col_value = list(map(float, start))
+        solver.setSolution(known)
     solver.run()
     values = solver.getSolution().col_value
     optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal

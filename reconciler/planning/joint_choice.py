@@ -7,17 +7,18 @@ one of these, because together the parties take fewer nodes than are kept for ea
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity, shared_limits
 from reconciler.planning.integer_program import IntegerProgram, Row, minimised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator
 
     from reconciler.planning.capacity import HostKey
     from reconciler.planning.lone_choice import LikeFleets
@@ -27,10 +28,34 @@ if TYPE_CHECKING:
 
 COLUMNS_MAX = 60_000
 """A bigger program is not begun: no plan should take a minute."""
+TIES_MAX = 1_000
+"""In a bigger program equals are settled by the search, which is the same each time."""
 _FINEST_DIGITS = 9
 
+Nodes = Mapping[str, Sequence["RankedOffer"]]
+"""What each fleet gets, by its name."""
 Way = tuple[int, "Place"]
 """Number of the ranking (-1: any kind) and place."""
+
+
+class _Price(NamedTuple):
+    """Places of alternatives, then dollars an hour; compared in that order."""
+
+    places: int = 0
+    usd: Decimal = Decimal(0)
+
+    def plus(self, other: _Price) -> _Price:
+        return _Price(self.places + other.places, self.usd + other.usd)
+
+    def minus(self, other: _Price) -> _Price:
+        return _Price(self.places - other.places, self.usd - other.usd)
+
+
+class _Least(NamedTuple):
+    """The least that one fleet pays on a path, and its last node there."""
+
+    price: _Price
+    last: _Price
 
 
 @dataclass(slots=True)
@@ -44,6 +69,7 @@ class _Path:
     nodes: list[int] = field(default_factory=list)
     fleets: int | None = None
     reached: int | None = None
+    least: _Least | None = None
 
 
 @dataclass(slots=True)
@@ -64,6 +90,9 @@ class _Party:
     def gang(self) -> bool:
         return self.needs[0].gang
 
+    def price(self, entry: RankedOffer) -> _Price:
+        return _Price(self.fleets.position_of(entry), entry.usd_per_hour)
+
     def positions(self) -> Iterator[tuple[int, int]]:
         """Each node column with the place of its alternative."""
         for path in self.paths:
@@ -80,22 +109,28 @@ class JointChoice:
 
 
 def choose_jointly(
-    groups: Sequence[LikeFleets], rooms: Mapping[str, Decimal]
+    groups: Sequence[LikeFleets], rooms: Mapping[str, Decimal], known: Nodes
 ) -> JointChoice | None:
     """The best for all of ``groups`` (in the order of ``exact_choice``); None: too big, or no
-    answer within the limits.
+    answer within the limits. ``known`` is allowed: nothing that must be worse is looked at.
     """
     parties = [party for fleets in groups for party in _parties(fleets)]
     total = sum(party.size * len(party.needs) for party in parties)
+    for party in parties:
+        party.paths = [_Path(entries) for entries in _ways(party, total, rooms)]
+    full = all(len(known[need.fleet.name]) == len(need.slots) for need in _needs(parties))
+    if full:
+        _leave_out_the_dear(parties, known)
+    parties = list(_united(parties))
+    if sum(len(path.entries) for party in parties for path in party.paths) > COLUMNS_MAX:
+        return None
     program = IntegerProgram()
     for party in parties:
-        for entries in _ways(party, total, rooms):
-            party.paths.append(_Path(entries))
-        if sum(len(path.entries) for one in parties for path in one.paths) > COLUMNS_MAX:
-            return None
-        _add_party(program, party)
+        _add_party(program, party, full=full)
     _add_limits(program, parties, rooms)
-    answer = minimised(program, _aims(parties))
+    if full:
+        _go_on_from(program, parties, known)
+    answer = minimised(program, _aims(parties, full=full))
     if answer is None:
         return None
     nodes: dict[str, list[RankedOffer]] = {}
@@ -112,6 +147,11 @@ def _parties(fleets: LikeFleets) -> Iterator[_Party]:
         alike[len(need.slots), need.short, need.gang, name].append(need)
     for _, needs in sorted(alike.items(), key=lambda item: item[0]):
         yield _Party(fleets, tuple(needs))
+
+
+def _needs(parties: Iterable[_Party]) -> Iterator[FleetNeed]:
+    for party in parties:
+        yield from party.needs
 
 
 # --- which offers could be needed -------------------------------------------------------------
@@ -170,35 +210,119 @@ class _Share:
         self.count += times
 
 
+# --- what is surely too dear ------------------------------------------------------------------
+
+
+def _leave_out_the_dear(parties: Sequence[_Party], known: Nodes) -> None:
+    """Keep what can be part of a choice no worse than ``known``, which leaves nobody short.
+
+    Each fleet pays at least what it would pay if it were alone; whatever costs one fleet more on
+    top of that than ``known`` costs all of them is never part of the best.
+    """
+    slack = _Price()
+    for party in parties:
+        for path in party.paths:
+            path.least = _least(party, path)
+        party.paths = [path for path in party.paths if path.least is not None]
+        alone = min(path.least.price for path in party.paths if path.least)
+        for need in party.needs:
+            for entry in known[need.fleet.name]:
+                slack = slack.plus(party.price(entry))
+            slack = slack.minus(alone)
+    for party in parties:
+        alone = min(path.least.price for path in party.paths if path.least)
+        for path in party.paths:
+            assert path.least is not None
+            extra = path.least.price.minus(alone)
+            rest = slack.minus(extra).plus(path.least.last)
+            path.entries = [one for one in path.entries if party.price(one) <= rest]
+        party.paths = [path for path in party.paths if path.entries]
+
+
+def _united(parties: Iterable[_Party]) -> Iterator[_Party]:
+    """Parties that differ in nothing any more as one: it spares the search all their exchanges."""
+    alike: dict[object, list[_Party]] = defaultdict(list)
+    for number, party in enumerate(parties):
+        left = tuple(
+            tuple((one.offer.provider, one.offer.id, party.price(one)) for one in path.entries)
+            for path in party.paths
+        )
+        own = number if party.fleets.terms.spread else -1
+        alike[party.size, party.short, party.gang, own, left].append(party)
+    for same in alike.values():
+        needs = tuple(need for party in same for need in party.needs)
+        yield _Party(same[0].fleets, needs, same[0].paths)
+
+
+def _least(party: _Party, path: _Path) -> _Least | None:
+    """What one fleet pays at least on this path; None when it cannot get all its nodes there."""
+    price, last, missing = _Price(), _Price(), party.size
+    for entry in sorted(path.entries, key=party.price):
+        times = min(missing, 1 if party.fleets.terms.spread else entry.offer.stock)
+        last = party.price(entry)
+        for _ in range(times):
+            price = price.plus(last)
+        missing -= times
+        if not missing:
+            return _Least(price, last)
+    return None
+
+
 # --- the program ------------------------------------------------------------------------------
 
 
-def _add_party(program: IntegerProgram, party: _Party) -> None:
+def _add_party(program: IntegerProgram, party: _Party, *, full: bool) -> None:
+    """``full``: it is known that nobody has to go short, so that only who goes where is open."""
     fleets = len(party.needs)
     most = 1 if party.fleets.terms.spread else party.size * fleets
     for path in party.paths:
         path.nodes = [program.column(min(entry.offer.stock, most)) for entry in path.entries]
         if len(party.paths) > 1:
             path.fleets = program.column(fleets)
-        if party.short > 0:
+        if party.short > 0 and not full:
             path.reached = program.column(fleets)
-        _add_path(program, party, path)
+        _add_path(program, party, path, full=full)
     if len(party.paths) > 1:
         choices = {path.fleets: 1 for path in party.paths if path.fleets is not None}
-        program.rows.append(Row(choices, upper=fleets))
+        program.rows.append(Row(choices, lower=fleets if full else None, upper=fleets))
 
 
-def _add_path(program: IntegerProgram, party: _Party, path: _Path) -> None:
+def _add_path(program: IntegerProgram, party: _Party, path: _Path, *, full: bool) -> None:
     nodes = dict.fromkeys(path.nodes, 1)
     served = path.reached if party.gang and path.reached is not None else path.fleets
     if served is None:
-        program.rows.append(Row(nodes, upper=party.size * len(party.needs)))
+        all_nodes = party.size * len(party.needs)
+        program.rows.append(Row(nodes, lower=all_nodes if full else None, upper=all_nodes))
     else:
-        program.rows.append(Row({**nodes, served: -party.size}, upper=0))
+        program.rows.append(Row({**nodes, served: -party.size}, lower=0 if full else None, upper=0))
+    if path.fleets is not None:
+        # Follows from whole numbers; said outright, it spares the search most of its branches.
+        for column in path.nodes:
+            program.rows.append(Row({column: 1, path.fleets: -program.uppers[column]}, upper=0))
     if path.reached is not None:
         program.rows.append(Row({**nodes, path.reached: -party.short}, lower=0))
         if path.fleets is not None:
             program.rows.append(Row({path.reached: 1, path.fleets: -1}, upper=0))
+
+
+def _go_on_from(program: IntegerProgram, parties: Sequence[_Party], known: Nodes) -> None:
+    """Tell the search what is known; it need not look for whole numbers where none can break."""
+    values = [0] * len(program.uppers)
+    for party in parties:
+        for need in party.needs:
+            chosen = Counter((one.offer.provider, one.offer.id) for one in known[need.fleet.name])
+            for path in party.paths:
+                here = 0
+                for column, entry in zip(path.nodes, path.entries, strict=True):
+                    count = chosen[entry.offer.provider, entry.offer.id]
+                    values[column] += count
+                    here += count
+                if here and path.fleets is not None:
+                    values[path.fleets] += 1
+    program.start = tuple(values)
+    program.is_flow = all(
+        factor == 1 for row in program.rows for factor in row.factors.values()
+    ) and not any(party.fleets.terms.spread for party in parties)
 
 
 def _add_limits(
@@ -240,16 +364,19 @@ def _columns(party: _Party) -> Iterator[tuple[int, RankedOffer]]:
         yield from zip(path.nodes, path.entries, strict=True)
 
 
-def _aims(parties: Sequence[_Party]) -> Iterator[dict[int, int]]:
+def _aims(parties: Sequence[_Party], *, full: bool) -> Iterator[dict[int, int]]:
     """The order of ``exact_choice``, each as something to make least."""
-    reached = [path.reached for party in parties for path in party.paths]
-    yield {column: -1 for column in reached if column is not None}
-    yield {column: -1 for party in parties for column, _ in _columns(party)}
+    if not full:
+        reached = [path.reached for party in parties for path in party.paths]
+        yield {column: -1 for column in reached if column is not None}
+        yield {column: -1 for party in parties for column, _ in _columns(party)}
     yield {
         column: position for party in parties for column, position in party.positions() if position
     }
-    yield _costs([pair for party in parties for pair in _columns(party)])
-    yield _turns([pair for party in parties for pair in _columns(party)])
+    columns = [pair for party in parties for pair in _columns(party)]
+    yield _costs(columns)
+    if len(columns) <= TIES_MAX:
+        yield _turns(columns)
 
 
 def _costs(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
@@ -297,7 +424,7 @@ def _shared_out(party: _Party, values: Sequence[int]) -> Iterator[tuple[str, lis
         ]
         taken.sort(key=lambda one: (one.usd_per_hour, one.offer.provider, one.offer.id))
         going = values[path.fleets] if path.fleets is not None else len(waiting)
-        reached = values[path.reached] if path.reached is not None else 0
+        reached = values[path.reached] if path.reached is not None else going
         here, waiting = waiting[:going], waiting[going:]
         counts = _counts(party, len(taken), going, reached)
         for need, count in zip(here, counts, strict=True):
