@@ -6,7 +6,8 @@ Best means, in this order:
 2. most nodes;
 3. for fleets with `ordered` alternatives the earliest ones (least sum of their places);
 4. the lowest rate of all nodes together, disks included;
-5. among equals the offers that come first by provider and id.
+5. among equals the offers that come first by provider and id, as far as the search settles it;
+   beyond that the same ones each time.
 
 Nothing is promised beyond its stock, a fleet keeps to its terms (kind, place, hosts, all or none),
 and a provider to its cap. First every group of like fleets chooses as if it were alone. Where no

@@ -14,13 +14,16 @@ from reconciler.model.value import dataclass
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-STEPS_MAX = 20_000
+STEPS_MAX = 2_000
 """Branches that are looked into for one aim; no plan should take a minute."""
 _FAR = 1e30
+_NEARLY_WHOLE = 1e-6
 _OPTIONS: dict[str, Any] = {
     "output_flag": False,
     "threads": 1,
     "random_seed": 1,
+    "presolve": "off",  # takes longer here than what it saves
+    "mip_heuristic_run_feasibility_jump": False,
     "mip_max_nodes": STEPS_MAX,
     "mip_max_stall_nodes": STEPS_MAX,
     "simplex_iteration_limit": 2_000_000,
@@ -71,26 +74,30 @@ class Answer:
     proven: bool
 
 
-def minimised(program: IntegerProgram, aims: Iterable[Mapping[int, int]]) -> Answer | None:
+def minimised(
+    program: IntegerProgram, aims: Iterable[Mapping[int, int]], ties: Mapping[int, int]
+) -> Answer | None:
     """The allowed values that make the first aim least, among those the second, and so on.
 
-    None when the search ended without anything that is allowed.
+    ``ties`` is one more aim, which needs no proof. None when the search ended without anything
+    that is allowed.
     """
-    aims = [aim for aim in aims if aim]
-    if not aims:
-        return Answer(program.start or (0,) * len(program.uppers), True)
-    solver = _solver(program)
-    best: tuple[int, ...] | None = None
-    proven = True
-    for aim in aims:
-        found, optimal = _search(solver, program, aim, best or program.start)
-        proven = proven and optimal
-        if found is None or not program.allows(found):
-            return Answer(best, False) if best is not None else None
-        best = found
-        reached = _worth(aim, best)
-        program.rows.append(Row(aim, upper=reached))
+    best: tuple[int, ...] | None = program.start or None
+    proven, solver = True, None
+    for aim in [aim for aim in (*aims, ties) if aim]:
+        solver = solver or _solver(program)
+        found, optimal = _search(solver, program, aim, best or ())
+        better = found is not None and program.allows(found)
+        if better:
+            best = found
+        if aim is not ties:
+            proven = proven and optimal and better
+        if best is None or not better:
+            break
+        program.rows.append(Row(aim, upper=_worth(aim, best)))
         _add_row(solver, program.rows[-1])
+    if solver is None:
+        best = best or (0,) * len(program.uppers)
     return Answer(best, proven) if best is not None else None
 
 
@@ -113,19 +120,20 @@ def _solver(program: IntegerProgram) -> Any:
     for name, value in _OPTIONS.items():
         solver.setOptionValue(name, value)
     count = len(program.uppers)
-    columns = numpy.arange(count, dtype=numpy.int32)
     solver.addVars(count, numpy.zeros(count), numpy.array(program.uppers, dtype=float))
-    if program.is_flow:
-        return _with_rows(solver, program)
-    whole = numpy.full(count, int(highspy.HighsVarType.kInteger), dtype=numpy.uint8)
-    solver.changeColsIntegrality(count, columns, whole)
-    return _with_rows(solver, program)
-
-
-def _with_rows(solver: Any, program: IntegerProgram) -> Any:
     for row in program.rows:
         _add_row(solver, row)
+    if not program.is_flow:
+        _ask_for_whole_numbers(solver, count)
     return solver
+
+
+def _ask_for_whole_numbers(solver: Any, count: int) -> None:
+    import highspy
+    import numpy
+
+    whole = numpy.full(count, int(highspy.HighsVarType.kInteger), dtype=numpy.uint8)
+    solver.changeColsIntegrality(count, numpy.arange(count, dtype=numpy.int32), whole)
 
 
 def _add_row(solver: Any, row: Row) -> None:
@@ -156,6 +164,11 @@ def _search(
     solver.run()
     values = solver.getSolution().col_value
     optimal = solver.getModelStatus() == highspy.HighsModelStatus.kOptimal
+    if program.is_flow and any(abs(value - round(value)) > _NEARLY_WHOLE for value in values):
+        # The rows that earlier aims left behind have broken the flow.
+        program.is_flow = False
+        _ask_for_whole_numbers(solver, count)
+        return _search(solver, program, aim, start)
     if solver.getInfo().primal_solution_status != int(highspy.kSolutionStatusFeasible):
         return None, False
     return tuple(round(value) for value in values), optimal

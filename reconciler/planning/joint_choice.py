@@ -130,7 +130,7 @@ def choose_jointly(
     _add_limits(program, parties, rooms)
     if full:
         _go_on_from(program, parties, known)
-    answer = minimised(program, _aims(parties, full=full))
+    answer = minimised(program, _aims(parties, full=full), _turns(parties))
     if answer is None:
         return None
     nodes: dict[str, list[RankedOffer]] = {}
@@ -373,10 +373,7 @@ def _aims(parties: Sequence[_Party], *, full: bool) -> Iterator[dict[int, int]]:
     yield {
         column: position for party in parties for column, position in party.positions() if position
     }
-    columns = [pair for party in parties for pair in _columns(party)]
-    yield _costs(columns)
-    if len(columns) <= TIES_MAX:
-        yield _turns(columns)
+    yield _costs([pair for party in parties for pair in _columns(party)])
 
 
 def _costs(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
@@ -389,8 +386,11 @@ def _costs(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
     return {column: rate - lowest for column, rate in whole.items() if rate > lowest}
 
 
-def _turns(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
-    """Among equals the offers that come first by provider and id."""
+def _turns(parties: Sequence[_Party]) -> dict[int, int]:
+    """Among equals the offers that come first by provider and id; nothing in a big program."""
+    columns = [pair for party in parties for pair in _columns(party)]
+    if len(columns) > TIES_MAX:
+        return {}
     names = sorted({(entry.offer.provider, entry.offer.id) for _, entry in columns})
     turn = {name: number for number, name in enumerate(names)}
     turns = {column: turn[entry.offer.provider, entry.offer.id] for column, entry in columns}

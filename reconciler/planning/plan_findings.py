@@ -107,8 +107,10 @@ def offer_findings(
             what = f"{name}: {nodes.target - filled} node(s) unfilled"
             yield Finding(what + _caps_in_the_way(need, purchases), fix=fix)
     if purchases.unproven:
-        names = ", ".join(f"fleet.{name}" for name in sorted(purchases.unproven))
-        yield Finding(f"not proven to be the cheapest choice, the search was cut short: {names}")
+        fleets = [f"fleet.{name}" for name in sorted(purchases.unproven)]
+        more = f" and {len(fleets) - 3} more" if len(fleets) > 3 else ""
+        names = ", ".join(fleets[:3]) + more
+        yield Finding(f"{names}: not proven to be the cheapest choice, the search was cut short")
 
 
 def _caps_in_the_way(need: FleetNeed, purchases: Purchases) -> str:
