@@ -43,7 +43,10 @@ class Ranking:
     def from_place(self, start: int = 0) -> Iterator[RankedOffer]:
         """The entries from number ``start`` on."""
         number = start
-        while number < len(self.read_so_far) or self._read_on():
+        while True:
+            while number >= len(self.read_so_far):
+                if not self._read_on():
+                    return
             yield self.read_so_far[number]
             number += 1
 

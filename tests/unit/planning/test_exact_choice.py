@@ -11,10 +11,11 @@ import pytest
 from reconciler.model.fleet import NodeCount, Resources
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
+from reconciler.planning import joint_choice
+from reconciler.planning.capacity import host_of
 from reconciler.planning.exact_choice import Selection, choose_offers
 from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import FleetNeed, Standing, terms_of
-from reconciler.planning.capacity import host_of
 from tests.builders import fleet, offer
 from tests.unit.planning.brute_force import affordable, fits, least_worth, suits, worth
 
@@ -34,9 +35,7 @@ class Case:
         sizes = draw.choice(((3,), (2, 2), (3, 1), (2, 2), (1, 1, 1), (2, 1, 1)))
         self.needs = [self._need(f"f{number}", size) for number, size in enumerate(sizes)]
         self.rooms = {
-            name: Decimal(draw.randint(-2, 60)) / 100
-            for name in ("p", "q")
-            if draw.random() < 0.2
+            name: Decimal(draw.randint(-2, 60)) / 100 for name in ("p", "q") if draw.random() < 0.2
         }
 
     def _offer(self, number: int) -> Offer:
@@ -119,3 +118,131 @@ def test_the_choice_is_the_best_that_is_allowed(part: int) -> None:
             Case(number).check()
         except AssertionError as error:
             raise AssertionError(f"case {number}") from error
+
+
+@pytest.mark.parametrize("number", range(0, 400, 8))
+def test_I21_the_order_of_offers_and_fleets_does_not_matter(number: int) -> None:
+    case = Case(number)
+    first = dict(case.choose().nodes)
+    assert all(dict(case.choose(shuffled=True).nodes) == first for _ in range(5))
+
+
+# --- by name ----------------------------------------------------------------------------------
+
+
+def need(name: str, size: int = 1, **changes: Any) -> FleetNeed:
+    wanted = fleet(name, size, **changes)
+    return FleetNeed(wanted, tuple(range(size)), 0, {}, terms_of(wanted, (), ()))
+
+
+def ids(market: list[Offer], *needs: FleetNeed, rooms: Any = None) -> dict[str, list[str]]:
+    rooms = rooms or {}
+    selection = choose_offers(needs, OfferShelves(market, rooms), rooms)
+    return {name: [one.offer.id for one in nodes] for name, nodes in selection.nodes.items()}
+
+
+def forbid_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def search(*_: object) -> None:
+        raise AssertionError("no search is needed here")
+
+    monkeypatch.setattr(joint_choice, "choose_jointly", search)
+
+
+def test_two_fleets_that_want_the_same_offer_pay_least_together() -> None:
+    """Who would lose most by giving way gets it, whatever their names."""
+    market = [
+        offer("both", "0.40"),
+        offer("a-only", "0.50", gpu="RTX3090"),
+        offer("b-only", "0.90", gpu="L40S"),
+    ]
+    found = ids(market, need("a", gpu=("RTX4090", "RTX3090")), need("b", gpu=("RTX4090", "L40S")))
+    assert found == {"a": ["a-only"], "b": ["both"]}
+
+
+def test_a_fleet_that_can_be_served_elsewhere_leaves_its_offer_to_one_that_cannot() -> None:
+    market = [offer("both", "0.10"), offer("dear", "9.00", gpu="RTX3090")]
+    found = ids(market, need("a", gpu=("RTX4090", "RTX3090")), need("b"))
+    assert found == {"a": ["dear"], "b": ["both"]}
+
+
+def test_more_fleets_at_their_minimum_come_before_more_nodes() -> None:
+    market = [offer(f"o{number}") for number in range(3)]
+    big, gang = need("a", 3), need("b", 2, gang=True)
+    big = FleetNeed(fleet("a", NodeCount(1, 3, 3)), big.slots, 0, {}, big.terms)
+    found = ids(market, big, gang)
+    assert {name: len(nodes) for name, nodes in found.items()} == {"a": 1, "b": 2}
+
+
+def test_one_place_is_the_cheapest_for_all_nodes_and_not_for_the_first() -> None:
+    market = [
+        offer("cheap", "0.10", region="one"),
+        offer("dear", "0.90", region="one"),
+        *(offer(f"even{number}", "0.40", region="two") for number in range(2)),
+        offer("other", "0.01", provider="p", region="two"),
+    ]
+    assert ids(market, need("a", 2, placement="same_region")) == {"a": ["even0", "even1"]}
+    assert ids(market, need("a", 2, placement="same_provider")) == {"a": ["cheap", "even0"]}
+
+
+@pytest.mark.parametrize("placement", ["any", "same_provider", "same_region", "spread"])
+def test_fleets_that_do_not_stand_in_one_anothers_way_need_no_search(
+    monkeypatch: pytest.MonkeyPatch, placement: str
+) -> None:
+    forbid_the_search(monkeypatch)
+    market = [offer(f"a{n}") for n in range(9)] + [offer(f"b{n}", gpu="L40S") for n in range(9)]
+    needs = [need("a", 3, placement=placement, gang=True), need("b", 3, gpu="L40S")]
+    assert [len(nodes) for nodes in ids(market, *needs).values()] == [3, 3]
+
+
+def test_like_fleets_need_no_search_though_they_want_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forbid_the_search(monkeypatch)
+    market = [offer(f"a{n}", f"0.1{n}") for n in range(4)]
+    market += [offer(f"b{n}", f"0.2{n}", gpu="RTX3090") for n in range(4)]
+    needs = [need(name, 2, gpu=("RTX4090", "RTX3090")) for name in "xyz"]
+    assert ids(market, *needs) == {"x": ["a0", "a1"], "y": ["a2", "a3"], "z": ["b0", "b1"]}
+
+
+def test_a_search_that_would_be_too_big_is_not_begun_and_that_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(joint_choice, "COLUMNS_MAX", 1)
+    market = [offer("both", "0.40"), offer("x", "0.50", gpu="L40S"), offer("y", "0.90", gpu="L4")]
+    needs = [need("a", gpu=("RTX4090", "L40S")), need("b", gpu=("RTX4090", "L4"))]
+    selection = choose_offers(needs, OfferShelves(market, {}), {})
+    assert selection.unproven == {"a", "b"}
+    assert all(len(nodes) == 1 for nodes in selection.nodes.values())
+
+
+def test_different_gangs_in_one_region_over_five_thousand_offers_are_proven() -> None:
+    """Eight nodes of eight H100 each, three times, with disks of three sizes."""
+    draw = Random(1)
+    market = [
+        offer(
+            f"o{number:04d}",
+            str(Decimal(draw.randint(800_000, 32_000_000)) / 1_000_000),
+            gpu="H100-SXM",
+            gpu_count=8,
+            gpu_memory_bytes=80 * 2**30,
+            region=f"r{draw.randint(0, 29)}",
+            disk_usd_per_gib_hour=Decimal(draw.randint(0, 300)) / 1_000_000,
+        )
+        for number in range(5000)
+    ]
+    gpu = (parse_gpu("H100-SXM:8"),)
+    needs = [
+        need(
+            f"train{size}",
+            8,
+            gang=True,
+            placement="same_region",
+            resources=Resources(gpu=gpu, disk_bytes=size * 2**30),
+        )
+        for size in (50, 500, 1000)
+    ]
+    selection = choose_offers(needs, OfferShelves(market, {}), {})
+    assert not selection.unproven
+    for nodes in selection.nodes.values():
+        assert len({entry.offer.region for entry in nodes}) == 1
+        assert len(nodes) == 8
