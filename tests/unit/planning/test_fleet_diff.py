@@ -59,6 +59,7 @@ def resources(**changes: Any) -> Resources:
         (fleet(env={"KEY": "1"}), ["env"]),
         (fleet(max_gpu_hour_usd=Decimal("0.01")), []),
         (fleet(gpu="H100", spot=True), ["gpu", "spot_policy"]),
+        (fleet(gang=True, placement="spread", uniform=False), []),
     ],
 )
 def test_a_machine_differs_where_the_documents_no_longer_allow_it(
