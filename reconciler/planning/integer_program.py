@@ -97,7 +97,8 @@ def minimised(
         program.rows.append(Row(aim, upper=_worth(aim, best)))
         _add_row(solver, program.rows[-1])
     if solver is None:
-        best = best or (0,) * len(program.uppers)
+        nothing = (0,) * len(program.uppers)
+        best = best or (nothing if program.allows(nothing) else None)
     return Answer(best, proven) if best is not None else None
 
 
@@ -113,14 +114,13 @@ def _worth(factors: Mapping[int, int], values: Sequence[int]) -> int:
 
 def _solver(program: IntegerProgram) -> Any:
     import highspy  # 0.2 s: only where fleets stand in one another's way
-    import numpy
 
     make: Any = highspy.Highs  # ships no types
     solver = make()
     for name, value in _OPTIONS.items():
         solver.setOptionValue(name, value)
     count = len(program.uppers)
-    solver.addVars(count, numpy.zeros(count), numpy.array(program.uppers, dtype=float))
+    solver.addVars(count, [0.0] * count, list(map(float, program.uppers)))
     for row in program.rows:
         _add_row(solver, row)
     if not program.is_flow:
@@ -130,33 +130,25 @@ def _solver(program: IntegerProgram) -> Any:
 
 def _ask_for_whole_numbers(solver: Any, count: int) -> None:
     import highspy
-    import numpy
 
-    whole = numpy.full(count, int(highspy.HighsVarType.kInteger), dtype=numpy.uint8)
-    solver.changeColsIntegrality(count, numpy.arange(count, dtype=numpy.int32), whole)
+    solver.changeColsIntegrality(count, list(range(count)), [highspy.HighsVarType.kInteger] * count)
 
 
 def _add_row(solver: Any, row: Row) -> None:
-    import numpy
-
     lower = -_FAR if row.lower is None else float(row.lower)
     upper = _FAR if row.upper is None else float(row.upper)
-    columns = numpy.fromiter(row.factors, dtype=numpy.int32)
-    factors = numpy.array(list(row.factors.values()), dtype=float)
-    solver.addRow(lower, upper, len(columns), columns, factors)
+    factors = list(map(float, row.factors.values()))
+    solver.addRow(lower, upper, len(factors), list(row.factors), factors)
 
 
 def _search(
     solver: Any, program: IntegerProgram, aim: Mapping[int, int], start: tuple[int, ...]
 ) -> tuple[tuple[int, ...] | None, bool]:
     import highspy
-    import numpy
 
     count = len(program.uppers)
-    costs = numpy.zeros(count)
-    for column, factor in aim.items():
-        costs[column] = factor
-    solver.changeColsCost(count, numpy.arange(count, dtype=numpy.int32), costs)
+    costs = [float(aim.get(column, 0)) for column in range(count)]
+    solver.changeColsCost(count, list(range(count)), costs)
     if start and not program.is_flow:
         known = highspy.HighsSolution()
         known.col_value = list(map(float, start))

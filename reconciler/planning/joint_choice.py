@@ -1,103 +1,31 @@
 """Fleets that stand in one another's way, served together: the best for all of them, exactly.
 
-Like fleets of one size are one party: how many of them go which way is a number, not a choice for
-each. Only offers that could be needed become columns: whoever takes another one could as well take
-one of these, because together the parties take fewer nodes than are kept for each of their ways.
+An integer program: how many nodes of each party from each offer, under capacities, hosts and caps.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import field
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import Capacity, shared_limits
+from reconciler.planning.capacity import shared_limits
 from reconciler.planning.integer_program import IntegerProgram, Row, minimised
+from reconciler.planning.joint_parties import columns_of, parties_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.joint_parties import Nodes, Party, Path
     from reconciler.planning.lone_choice import LikeFleets
     from reconciler.planning.offer_matching import RankedOffer
-    from reconciler.planning.offer_shelves import Ranking
-    from reconciler.planning.purchase_terms import FleetNeed, Place
 
 COLUMNS_MAX = 60_000
 """A bigger program is not begun: no plan should take a minute."""
 TIES_MAX = 1_000
 """In a bigger program equals are settled by the search, which is the same each time."""
 _FINEST_DIGITS = 9
-
-Nodes = Mapping[str, Sequence["RankedOffer"]]
-"""What each fleet gets, by its name."""
-Way = tuple[int, "Place"]
-"""Number of the ranking (-1: any kind) and place."""
-
-
-class _Price(NamedTuple):
-    """Places of alternatives, then dollars an hour; compared in that order."""
-
-    places: int = 0
-    usd: Decimal = Decimal(0)
-
-    def plus(self, other: _Price) -> _Price:
-        return _Price(self.places + other.places, self.usd + other.usd)
-
-    def minus(self, other: _Price) -> _Price:
-        return _Price(self.places - other.places, self.usd - other.usd)
-
-
-class _Least(NamedTuple):
-    """The least that one fleet pays on a path, and its last node there."""
-
-    price: _Price
-    last: _Price
-
-
-@dataclass(slots=True)
-class _Path:
-    """One way of one party: ``fleets`` is the column of how many go it, or None for all.
-
-    ``reached``: the column of how many of them reach their minimum, or None where all do anyway.
-    """
-
-    entries: list[RankedOffer]
-    nodes: list[int] = field(default_factory=list)
-    fleets: int | None = None
-    reached: int | None = None
-    least: _Least | None = None
-
-
-@dataclass(slots=True)
-class _Party:
-    fleets: LikeFleets
-    needs: tuple[FleetNeed, ...]
-    paths: list[_Path] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        return len(self.needs[0].slots)
-
-    @property
-    def short(self) -> int:
-        return self.needs[0].short
-
-    @property
-    def gang(self) -> bool:
-        return self.needs[0].gang
-
-    def price(self, entry: RankedOffer) -> _Price:
-        return _Price(self.fleets.position_of(entry), entry.usd_per_hour)
-
-    def positions(self) -> Iterator[tuple[int, int]]:
-        """Each node column with the place of its alternative."""
-        for path in self.paths:
-            for column, entry in zip(path.nodes, path.entries, strict=True):
-                yield column, self.fleets.position_of(entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +42,7 @@ def choose_jointly(
     """The best for all of ``groups`` (in the order of ``exact_choice``); None: too big, or no
     answer within the limits. ``known`` is allowed: nothing that must be worse is looked at.
     """
-    parties = [party for fleets in groups for party in _parties(fleets)]
-    total = sum(party.size * len(party.needs) for party in parties)
-    for party in parties:
-        party.paths = [_Path(entries) for entries in _ways(party, total, rooms)]
-    full = all(len(known[need.fleet.name]) == len(need.slots) for need in _needs(parties))
-    if full:
-        _leave_out_the_dear(parties, known)
-    parties = list(_united(parties))
+    parties, full = parties_of(groups, rooms, known)
     if sum(len(path.entries) for party in parties for path in party.paths) > COLUMNS_MAX:
         return None
     program = IntegerProgram()
@@ -139,139 +60,7 @@ def choose_jointly(
     return JointChoice(nodes, answer.proven)
 
 
-def _parties(fleets: LikeFleets) -> Iterator[_Party]:
-    """With ``spread`` each fleet by itself: which of them stands on a host matters."""
-    alike: dict[tuple[int, int, bool, str], list[FleetNeed]] = defaultdict(list)
-    for need in fleets.needs:
-        name = need.fleet.name if fleets.terms.spread else ""
-        alike[len(need.slots), need.short, need.gang, name].append(need)
-    for _, needs in sorted(alike.items(), key=lambda item: item[0]):
-        yield _Party(fleets, tuple(needs))
-
-
-def _needs(parties: Iterable[_Party]) -> Iterator[FleetNeed]:
-    for party in parties:
-        yield from party.needs
-
-
-# --- which offers could be needed -------------------------------------------------------------
-
-
-def _ways(party: _Party, total: int, rooms: Mapping[str, Decimal]) -> Iterator[list[RankedOffer]]:
-    """The entries worth a column, for each way that could serve a fleet of the party."""
-    ways: dict[Way, list[RankedOffer]] = defaultdict(list)
-    uniform, terms = party.fleets.terms.uniform, party.fleets.terms
-    for number, ranking in enumerate(party.fleets.rankings):
-        for entry in _enough(party, ranking, total, rooms):
-            ways[number if uniform else -1, terms.place_of(entry.offer)].append(entry)
-    for _, entries in sorted(ways.items(), key=lambda item: item[0]):
-        if not party.gang or sum(entry.offer.stock for entry in entries) >= party.short:
-            yield entries
-
-
-def _enough(
-    party: _Party, ranking: Ranking, total: int, rooms: Mapping[str, Decimal]
-) -> Iterator[RankedOffer]:
-    """The cheapest of ``ranking`` until there are ``total`` nodes in each place.
-
-    Money at a provider with a cap is not like money elsewhere: there, as many again.
-    """
-    terms = party.fleets.terms
-    wanted = total + party.size if terms.spread else total
-    shares: dict[tuple[Place, str], _Share] = defaultdict(_Share)
-    for entry in ranking.from_place():
-        provider = entry.offer.provider
-        share = shares[terms.place_of(entry.offer), provider if provider in rooms else ""]
-        if share.count < wanted:
-            share.add(entry, terms.host_of(entry.offer), wanted)
-            yield entry
-        elif not terms.one_place and not rooms:
-            return
-
-
-@dataclass(slots=True)
-class _Share:
-    """How many nodes some entries give when they are taken together."""
-
-    capacity: Capacity = field(default_factory=Capacity)
-    hosts: set[HostKey] = field(default_factory=set)
-    count: int = 0
-
-    def add(self, entry: RankedOffer, host: HostKey | None, wanted: int) -> None:
-        if host in self.hosts:
-            return
-        times = min(self.capacity.room(entry.offer), wanted - self.count)
-        if times <= 0:
-            return
-        if host is not None:
-            self.hosts.add(host)
-            times = 1
-        self.capacity.take(entry.offer, times)
-        self.count += times
-
-
-# --- what is surely too dear ------------------------------------------------------------------
-
-
-def _leave_out_the_dear(parties: Sequence[_Party], known: Nodes) -> None:
-    """Keep what can be part of a choice no worse than ``known``, which leaves nobody short.
-
-    Each fleet pays at least what it would pay if it were alone; whatever costs one fleet more on
-    top of that than ``known`` costs all of them is never part of the best.
-    """
-    slack = _Price()
-    for party in parties:
-        for path in party.paths:
-            path.least = _least(party, path)
-        party.paths = [path for path in party.paths if path.least is not None]
-        alone = min(path.least.price for path in party.paths if path.least)
-        for need in party.needs:
-            for entry in known[need.fleet.name]:
-                slack = slack.plus(party.price(entry))
-            slack = slack.minus(alone)
-    for party in parties:
-        alone = min(path.least.price for path in party.paths if path.least)
-        for path in party.paths:
-            assert path.least is not None
-            extra = path.least.price.minus(alone)
-            rest = slack.minus(extra).plus(path.least.last)
-            path.entries = [one for one in path.entries if party.price(one) <= rest]
-        party.paths = [path for path in party.paths if path.entries]
-
-
-def _united(parties: Iterable[_Party]) -> Iterator[_Party]:
-    """Parties that differ in nothing any more as one: it spares the search all their exchanges."""
-    alike: dict[object, list[_Party]] = defaultdict(list)
-    for number, party in enumerate(parties):
-        left = tuple(
-            tuple((one.offer.provider, one.offer.id, party.price(one)) for one in path.entries)
-            for path in party.paths
-        )
-        own = number if party.fleets.terms.spread else -1
-        alike[party.size, party.short, party.gang, own, left].append(party)
-    for same in alike.values():
-        needs = tuple(need for party in same for need in party.needs)
-        yield _Party(same[0].fleets, needs, same[0].paths)
-
-
-def _least(party: _Party, path: _Path) -> _Least | None:
-    """What one fleet pays at least on this path; None when it cannot get all its nodes there."""
-    price, last, missing = _Price(), _Price(), party.size
-    for entry in sorted(path.entries, key=party.price):
-        times = min(missing, 1 if party.fleets.terms.spread else entry.offer.stock)
-        last = party.price(entry)
-        for _ in range(times):
-            price = price.plus(last)
-        missing -= times
-        if not missing:
-            return _Least(price, last)
-    return None
-
-
-# --- the program ------------------------------------------------------------------------------
-
-
-def _add_party(program: IntegerProgram, party: _Party, *, full: bool) -> None:
+def _add_party(program: IntegerProgram, party: Party, *, full: bool) -> None:
     """``full``: it is known that nobody has to go short, so that only who goes where is open."""
     fleets = len(party.needs)
     most = 1 if party.fleets.terms.spread else party.size * fleets
@@ -287,7 +76,7 @@ def _add_party(program: IntegerProgram, party: _Party, *, full: bool) -> None:
         program.rows.append(Row(choices, lower=fleets if full else None, upper=fleets))
 
 
-def _add_path(program: IntegerProgram, party: _Party, path: _Path, *, full: bool) -> None:
+def _add_path(program: IntegerProgram, party: Party, path: Path, *, full: bool) -> None:
     nodes = dict.fromkeys(path.nodes, 1)
     served = path.reached if party.gang and path.reached is not None else path.fleets
     if served is None:
@@ -305,7 +94,7 @@ def _add_path(program: IntegerProgram, party: _Party, path: _Path, *, full: bool
             program.rows.append(Row({path.reached: 1, path.fleets: -1}, upper=0))
 
 
-def _go_on_from(program: IntegerProgram, parties: Sequence[_Party], known: Nodes) -> None:
+def _go_on_from(program: IntegerProgram, parties: Sequence[Party], known: Nodes) -> None:
     """Tell the search what is known; it need not look for whole numbers where none can break."""
     values = [0] * len(program.uppers)
     for party in parties:
@@ -319,61 +108,60 @@ def _go_on_from(program: IntegerProgram, parties: Sequence[_Party], known: Nodes
                     here += count
                 if here and path.fleets is not None:
                     values[path.fleets] += 1
-    program.start = tuple(values)
+    program.start = tuple(values) if program.allows(values) else ()
     program.is_flow = all(
         factor == 1 for row in program.rows for factor in row.factors.values()
     ) and not any(party.fleets.terms.spread for party in parties)
 
 
 def _add_limits(
-    program: IntegerProgram, parties: Sequence[_Party], rooms: Mapping[str, Decimal]
+    program: IntegerProgram, parties: Sequence[Party], rooms: Mapping[str, Decimal]
 ) -> None:
     """Capacities, one node of a fleet on a host with ``spread``, and the providers' caps."""
-    columns: dict[tuple[str, str], list[int]] = defaultdict(list)
-    offers = {}
-    hosts: dict[tuple[int, HostKey], list[int]] = defaultdict(list)
-    money: dict[str, list[tuple[int, Decimal]]] = defaultdict(list)
-    for number, party in enumerate(parties):
-        for column, entry in _columns(party):
-            identity = (entry.offer.provider, entry.offer.id)
-            offers[identity] = entry.offer
-            columns[identity].append(column)
-            host = party.fleets.terms.host_of(entry.offer)
-            if host is not None:
-                hosts[number, host].append(column)
-            if entry.offer.provider in rooms:
-                money[entry.offer.provider].append((column, entry.usd_per_hour))
-    for identity, sharing in columns.items():
-        if len(sharing) > 1:
-            program.rows.append(Row(dict.fromkeys(sharing, 1), upper=offers[identity].stock))
+    columns = [pair for party in parties for pair in columns_of(party)]
+    sharing: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for column, entry in columns:
+        sharing[entry.offer.provider, entry.offer.id].append(column)
+    offers = {(entry.offer.provider, entry.offer.id): entry.offer for _, entry in columns}
+    for identity, together in sharing.items():
+        _limit(program, together, offers[identity].stock)
     for bound, limit in shared_limits(offers.values()):
-        sharing = [column for one in bound for column in columns[one.provider, one.id]]
-        program.rows.append(Row(dict.fromkeys(sharing, 1), upper=limit))
-    for sharing in hosts.values():
-        if len(sharing) > 1:
-            program.rows.append(Row(dict.fromkeys(sharing, 1), upper=1))
-    for provider, spent in sorted(money.items()):
-        digits = _digits([rooms[provider], *(rate for _, rate in spent)])
-        factors = {column: _whole(rate, digits, ROUND_CEILING) for column, rate in spent}
-        most = _whole(rooms[provider], digits, ROUND_FLOOR)
-        program.rows.append(Row(factors, upper=most))
+        _limit(program, [n for one in bound for n in sharing[one.provider, one.id]], limit)
+    for party in parties:
+        hosts: dict[object, list[int]] = defaultdict(list)
+        for column, entry in columns_of(party) if party.fleets.terms.spread else ():
+            hosts[party.fleets.terms.host_of(entry.offer)].append(column)
+        for together in hosts.values():
+            _limit(program, together, 1)
+    for provider, room in sorted(rooms.items()):
+        spent = [(n, one.usd_per_hour) for n, one in columns if one.offer.provider == provider]
+        if spent:
+            program.rows.append(_cap(spent, room))
 
 
-def _columns(party: _Party) -> Iterator[tuple[int, RankedOffer]]:
-    for path in party.paths:
-        yield from zip(path.nodes, path.entries, strict=True)
+def _limit(program: IntegerProgram, columns: Sequence[int], limit: int) -> None:
+    """A single column is limited by its own stock, and with ``spread`` to one."""
+    if len(columns) > 1:
+        program.rows.append(Row(dict.fromkeys(columns, 1), upper=limit))
 
 
-def _aims(parties: Sequence[_Party], *, full: bool) -> Iterator[dict[int, int]]:
+def _cap(spent: Sequence[tuple[int, Decimal]], room: Decimal) -> Row:
+    """Beyond nano-dollars rates are rounded up and the room down."""
+    digits = _digits([room, *(rate for _, rate in spent)])
+    factors = {column: _whole(rate, digits, ROUND_CEILING) for column, rate in spent}
+    return Row(factors, upper=_whole(room, digits, ROUND_FLOOR))
+
+
+def _aims(parties: Sequence[Party], *, full: bool) -> Iterator[dict[int, int]]:
     """The order of ``exact_choice``, each as something to make least."""
     if not full:
         reached = [path.reached for party in parties for path in party.paths]
         yield {column: -1 for column in reached if column is not None}
-        yield {column: -1 for party in parties for column, _ in _columns(party)}
+        yield {column: -1 for party in parties for column, _ in columns_of(party)}
     yield {
         column: position for party in parties for column, position in party.positions() if position
     }
-    yield _costs([pair for party in parties for pair in _columns(party)])
+    yield _costs([pair for party in parties for pair in columns_of(party)])
 
 
 def _costs(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
@@ -386,9 +174,9 @@ def _costs(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
     return {column: rate - lowest for column, rate in whole.items() if rate > lowest}
 
 
-def _turns(parties: Sequence[_Party]) -> dict[int, int]:
+def _turns(parties: Sequence[Party]) -> dict[int, int]:
     """Among equals the offers that come first by provider and id; nothing in a big program."""
-    columns = [pair for party in parties for pair in _columns(party)]
+    columns = [pair for party in parties for pair in columns_of(party)]
     if len(columns) > TIES_MAX:
         return {}
     names = sorted({(entry.offer.provider, entry.offer.id) for _, entry in columns})
@@ -413,7 +201,7 @@ def _whole(amount: Decimal, digits: int, rounding: str = ROUND_HALF_EVEN) -> int
 # --- back to fleets ---------------------------------------------------------------------------
 
 
-def _shared_out(party: _Party, values: Sequence[int]) -> Iterator[tuple[str, list[RankedOffer]]]:
+def _shared_out(party: Party, values: Sequence[int]) -> Iterator[tuple[str, list[RankedOffer]]]:
     """The nodes of each fleet, in order of the names; those that reach their minimum first."""
     waiting = sorted(party.needs, key=lambda need: need.fleet.name)
     for path in party.paths:
@@ -432,7 +220,7 @@ def _shared_out(party: _Party, values: Sequence[int]) -> Iterator[tuple[str, lis
             taken = taken[count:]
 
 
-def _counts(party: _Party, nodes: int, fleets: int, reached: int) -> list[int]:
+def _counts(party: Party, nodes: int, fleets: int, reached: int) -> list[int]:
     """How many nodes each fleet of one way gets: first what brings ``reached`` to the minimum."""
     counts = [party.short if number < reached else 0 for number in range(fleets)]
     left = nodes - sum(counts)
