@@ -116,7 +116,23 @@ def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _
     if found is None:
         return in_turn
     nodes = {need.fleet.name: found.nodes.get(need.fleet.name, []) for need in _needs(groups)}
+    if not found.proven and _worth(groups, in_turn.nodes) < _worth(groups, nodes):
+        return in_turn
     return _Circle(groups, nodes, found.proven)
+
+
+def _worth(groups: Iterable[LikeFleets], nodes: Nodes) -> tuple[int, int, int, Decimal]:
+    """The first four points above as numbers: less is better."""
+    below = missing = places = 0
+    usd = Decimal(0)
+    for group in groups:
+        for need in group.needs:
+            chosen = nodes[need.fleet.name]
+            below += len(chosen) < need.short
+            missing += len(need.slots) - len(chosen)
+            places += sum(group.position_of(entry) for entry in chosen)
+            usd += sum((entry.usd_per_hour for entry in chosen), Decimal(0))
+    return (below, missing, places, usd)
 
 
 def _one_after_the_other(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _Circle:

@@ -11,7 +11,7 @@ import pytest
 from reconciler.model.fleet import NodeCount, Resources
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
-from reconciler.planning import joint_choice
+from reconciler.planning import integer_program, joint_choice
 from reconciler.planning.capacity import host_of
 from reconciler.planning.exact_choice import Selection, choose_offers
 from reconciler.planning.offer_shelves import OfferShelves
@@ -208,6 +208,20 @@ def test_a_search_that_would_be_too_big_is_not_begun_and_that_is_said(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(joint_choice, "COLUMNS_MAX", 1)
+    market = [offer("both", "0.40"), offer("x", "0.50", gpu="L40S"), offer("y", "0.90", gpu="L4")]
+    needs = [need("a", gpu=("RTX4090", "L40S")), need("b", gpu=("RTX4090", "L4"))]
+    selection = choose_offers(needs, OfferShelves(market, {}), {})
+    assert selection.unproven == {"a", "b"}
+    assert all(len(nodes) == 1 for nodes in selection.nodes.values())
+
+
+def test_a_search_that_is_cut_short_gives_no_less_than_one_fleet_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cut_short(program: Any, *_: object) -> integer_program.Answer:
+        return integer_program.Answer((0,) * len(program.uppers), False)
+
+    monkeypatch.setattr(joint_choice, "minimised", cut_short)
     market = [offer("both", "0.40"), offer("x", "0.50", gpu="L40S"), offer("y", "0.90", gpu="L4")]
     needs = [need("a", gpu=("RTX4090", "L40S")), need("b", gpu=("RTX4090", "L4"))]
     selection = choose_offers(needs, OfferShelves(market, {}), {})

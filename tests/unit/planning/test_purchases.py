@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from reconciler.model.fleet import Fleet
 from reconciler.model.offer import Offer
 from reconciler.model.plan import Create, Mode, PlanRequest
+from reconciler.planning import joint_choice
 from reconciler.planning.planner import compute_plan
 from tests.builders import (
     PROVIDER,
@@ -112,3 +115,21 @@ def test_I11_a_create_in_doubt_holds_its_host_and_its_region() -> None:
             PlanRequest(Mode.APPLY),
         )
         assert [one.offer.id for one in plan.creates] == [expected]
+
+
+def test_a_plan_whose_search_was_cut_short_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joint_choice, "COLUMNS_MAX", 0)
+    market = [offer("a"), offer("b", "0.50", gpu="RTX3090"), offer("c", "0.90", gpu="L40S")]
+    fleets = [fleet("one", gpu=EITHER), fleet("two", gpu=("RTX4090", "L40S"))]
+    plan = compute_plan(
+        desired(*fleets),
+        recorded_state(),
+        observed(complete(PROVIDER)),
+        offer_book(*market),
+        START,
+        PlanRequest(Mode.APPLY),
+    )
+    (finding,) = plan.findings
+    assert finding.message.startswith("fleet.one, fleet.two: not proven to be the cheapest")
+    assert finding.code is None
+    assert len(plan.creates) == 2
