@@ -210,6 +210,17 @@ def test_two_creates_that_fall_back_at_once_do_not_meet_on_one_host(tmp_path: Pa
     )
 
 
+def test_what_the_plan_gave_to_one_create_no_other_falls_back_on(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        shop.world.script_fault(Fault(error="offer-gone"), "create_instance", times=2)
+        result = await shop.apply(documents())
+        assert [one.offer.id for one in result.plan.creates] == ["a", "b", "pool"]
+        assert offers_of(shop.alive()) == ["pool", "pool"]
+        assert shop.sent("create_instance") == 4, "none for a third place in the pool"
+
+    story(tmp_path, tell, priced("a", 40), priced("b", 40), priced("pool", 41, stock=2))
+
+
 # --- a mix ------------------------------------------------------------------------------------
 
 
@@ -247,12 +258,12 @@ def test_alternatives_are_mixed_only_where_the_fleet_allows_it(tmp_path: Path) -
 
 def test_nothing_is_bought_beyond_the_cap_of_a_provider(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
-        result = await shop.apply(documents(cap="0.85"))
+        result = await shop.apply(documents(cap="0.81"))
         assert result.code is ExitCode.NO_OFFER
         assert offers_of(shop.alive()) == ["a", "b"]
         said = " ".join(finding.message for finding in result.plan.findings)
         assert "providers.simulated.max_hourly_usd" in said
-        assert all(one.ceiling_usd_per_hour <= Decimal("0.425") for one in result.plan.creates)
+        assert all(one.ceiling_usd_per_hour <= Decimal("0.405") for one in result.plan.creates)
         result = await shop.apply(documents(cap="1.30"))
         assert (result.code, len(shop.alive())) == (ExitCode.DONE, 3)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -34,6 +35,8 @@ class Case:
         self.standing: dict[str, list[Offer]] = {}
         sizes = draw.choice(((3,), (2, 2), (3, 1), (2, 2), (1, 1, 1), (2, 1, 1)))
         self.needs = [self._need(f"f{number}", size) for number, size in enumerate(sizes)]
+        if draw.random() < 0.3:
+            self._make_alike()
         self.rooms = {
             name: Decimal(draw.randint(-2, 60)) / 100 for name in ("p", "q") if draw.random() < 0.2
         }
@@ -89,6 +92,19 @@ class Case:
                 ],
             ),
         )
+
+    def _make_alike(self) -> None:
+        """All fleets want what the first one wants, if not as many nodes of it."""
+        first = self.needs[0]
+        for number, need in enumerate(self.needs):
+            wanted = replace(
+                first.fleet,
+                name=need.fleet.name,
+                nodes=NodeCount(0, len(need.slots), len(need.slots)),
+                gang=need.fleet.gang,
+            )
+            self.needs[number] = replace(need, fleet=wanted, occupied=0, terms=first.terms)
+            self.standing[need.fleet.name] = self.standing[first.fleet.name]
 
     def choose(self, *, shuffled: bool = False) -> Selection:
         market, needs = list(self.market), list(self.needs)
@@ -202,6 +218,31 @@ def test_like_fleets_need_no_search_though_they_want_the_same(
     market += [offer(f"b{n}", f"0.2{n}", gpu="RTX3090") for n in range(4)]
     needs = [need(name, 2, gpu=("RTX4090", "RTX3090")) for name in "xyz"]
     assert ids(market, *needs) == {"x": ["a0", "a1"], "y": ["a2", "a3"], "z": ["b0", "b1"]}
+
+
+def test_like_fleets_of_different_sizes_share_out_the_kinds_best() -> None:
+    """In turn the small one takes a cheap node, and the big one pays for the dear kind."""
+    market = [offer("a0", "0.10"), offer("a1", "0.10"), offer("a2", "0.40")]
+    market += [offer("b0", "0.20", gpu="RTX3090")]
+    market += [offer(f"b{n}", "0.90", gpu="RTX3090") for n in range(1, 3)]
+    gpu = ("RTX4090", "RTX3090")
+    found = ids(market, need("a", 1, gpu=gpu), need("b", 3, gpu=gpu))
+    assert found == {"a": ["b0"], "b": ["a0", "a1", "a2"]}
+
+
+def test_kinds_that_share_a_capacity_are_not_taken_for_independent() -> None:
+    """In turn `a` takes the host of `k`, and what it leaves to `b` is far dearer."""
+    market = [
+        offer("x", "0.10", capacity_key="k"),
+        offer("y", "0.11", gpu="RTX3090", capacity_key="k"),
+        offer("x2", "0.20"),
+        offer("x3", "0.90"),
+        offer("y2", "0.12", gpu="RTX3090"),
+        offer("y3", "0.13", gpu="RTX3090"),
+    ]
+    gpu = ("RTX4090", "RTX3090")
+    found = ids(market, need("a", 2, gpu=gpu), need("b", 2, gpu=gpu))
+    assert sorted(sorted(nodes) for nodes in found.values()) == [["x", "x2"], ["y2", "y3"]]
 
 
 def test_a_search_that_would_be_too_big_is_not_begun_and_that_is_said(
