@@ -30,19 +30,19 @@ def short_gangs(
 ) -> Iterator[ShortGang]:
     """Gangs of which fewer were bought than must be; ``known`` are the marks from before this run.
 
-    Not one with a create whose outcome is unknown: it may be whole, and a later run finds out.
+    Not one that may be whole if the creates whose outcome is unknown left a machine: a later run
+    finds out.
     """
     gangs: dict[str, list[Create]] = defaultdict(list)
     for create in creates:
         if create.gang:
             gangs[create.slot.fleet].append(create)
     for fleet, bonded in sorted(gangs.items()):
-        intents = (one for one in state.intents.values() if one.fleet == fleet)
-        if any(one.blocks_slot and one.mark not in known for one in intents):
-            continue
         bought = [one for one in state.records_of(fleet) if one.mark not in known and not one.doom]
+        intents = (one for one in state.intents.values() if one.fleet == fleet)
+        unknown = sum(one.blocks_slot and one.mark not in known for one in intents)
         least = bonded[0].gang
-        if len(bought) < least:
+        if len(bought) + unknown < least:
             detail = f"gang: {len(bought)} of at least {least} could be rented, so none is kept"
             outcome = SlotOutcome(bonded[0].slot, "create", False, detail, ExitCode.NO_OFFER)
             destroys = (Destroy(one, DestroyReason.REQUESTED, detail) for one in bought)

@@ -23,7 +23,8 @@ _MICRO = Decimal("0.000001")
 @dataclass(frozen=True, slots=True)
 class ProviderCaps:
     """``limits``: dollars an hour, of the providers with a cap. ``staying``: the rates of all
-    machines that this plan leaves at each of them, those in doubt included (I13).
+    machines that this plan leaves at each of them, those in doubt included (I13), and those that
+    were asked to go before and have not gone.
     """
 
     limits: Mapping[str, Decimal]
@@ -86,6 +87,9 @@ def provider_caps(scene: Scene, decisions: Decisions) -> ProviderCaps:
     if limits:
         for keep in decisions.keeps:
             staying[keep.record.provider] += live_rate(keep.record, keep.instance)
+        for destroy in decisions.destroys:
+            if destroy.again:
+                staying[destroy.record.provider] += destroy.record.usd_per_hour
         for announced in decisions.announces:
             staying[announced.record.provider] += announced.record.usd_per_hour
         for doubt in decisions.doubts:

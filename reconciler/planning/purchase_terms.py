@@ -75,7 +75,9 @@ class PurchaseTerms:
 class FleetNeed:
     """The slots of one fleet that lack a machine and may be given one now.
 
-    ``replaces`` names, by slot number, the mark of a machine that must be gone first.
+    ``replaces`` names, by slot number, the mark of a machine that must be gone first. ``most``: the
+    nodes that this run may bring the fleet to (the loop heals what was applied, not what a document
+    asks for since); None: any number.
     """
 
     fleet: Fleet
@@ -84,11 +86,13 @@ class FleetNeed:
     replaces: dict[int, str]
     terms: PurchaseTerms
     lease_ended: bool = False
+    most: int | None = None
 
     @property
     def short(self) -> int:
-        """How many nodes bring the fleet to its minimum."""
-        return max(0, self.fleet.nodes.minimum - self.occupied)
+        """How many nodes bring the fleet to its minimum, as far as this run may."""
+        least = self.fleet.nodes.minimum
+        return max(0, (least if self.most is None else min(least, self.most)) - self.occupied)
 
     @property
     def gang(self) -> bool:

@@ -110,6 +110,7 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         },
         terms=terms_of(fleet, occupancy.kinds, occupancy.standings),
         lease_ended=ended,
+        most=wanted if scene.request.mode is Mode.LOOP else None,
     )
 
 

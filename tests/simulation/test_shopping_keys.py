@@ -103,6 +103,35 @@ def test_I11_a_gang_with_a_create_in_doubt_is_left_alone_and_completed_later(
     story(tmp_path, tell, *several_offers(3))
 
 
+def test_a_gang_that_cannot_be_whole_is_given_back_though_a_create_is_in_doubt(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: Shop) -> None:
+        shop.world.script_fault(Fault(error="unavailable", done=False), "create_instance", times=1)
+        shop.world.script_fault(Fault(error="offer-gone"), "create_instance", times=1)
+        result = await shop.apply(documents("gang: true"))
+        assert result.code is ExitCode.PROVIDER_FAILURE
+        assert shop.alive() == ()
+        assert sum(one.blocks_slot for one in shop.state().intents.values()) == 1
+
+    story(tmp_path, tell, *several_offers(3))
+
+
+def test_the_loop_heals_a_gang_as_it_was_applied_and_not_as_a_document_asks_since(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(documents("gang: true", nodes=2))
+        shop.world.stop(shop.alive()[0].id, shop.now)
+        await shop.wait(10 * MINUTE)
+        await shop.reconcile(documents("gang: true", nodes=4), heal=True)
+        await shop.wait(10 * MINUTE)
+        await shop.reconcile(documents("gang: true", nodes=4), heal=True)
+        assert len(shop.alive()) == 2
+
+    story(tmp_path, tell, *several_offers(6))
+
+
 def test_a_gang_above_its_minimum_keeps_what_it_got(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         shop.world.script_fault(Fault(error="offer-gone"), "create_instance", times=1)
@@ -147,6 +176,26 @@ def test_the_machines_that_stay_fix_the_region_of_new_ones(tmp_path: Path) -> No
         assert {one.region for one in shop.alive()} == {"nl-amsterdam"}
 
     story(tmp_path, tell, *in_two_regions())
+
+
+def test_a_node_that_is_healed_or_replaced_goes_where_the_others_are(tmp_path: Path) -> None:
+    """Cheaper ones stand elsewhere by then."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(documents("placement: same_region", "gang: true", nodes=3))
+        shop.world.stop(shop.alive()[0].id, shop.now)
+        for _ in range(2):
+            await shop.wait(10 * MINUTE)
+            await shop.reconcile(heal=True)
+        assert {one.region for one in shop.alive()} == {"us-iowa"}
+        assert len(shop.alive()) == 3
+        await shop.destroy("fleet.dev[1]")
+        await shop.apply()
+        assert {one.region for one in shop.alive()} == {"us-iowa"}
+        assert len(shop.alive()) == 3
+
+    offers = [priced(f"us{n}", 45 + n, region="us-iowa", country="US") for n in range(6)]
+    story(tmp_path, tell, *offers, priced("nl0", 40), priced("nl1", 41))
 
 
 def test_a_vanished_offer_is_replaced_in_the_same_region_only(tmp_path: Path) -> None:
@@ -301,5 +350,21 @@ def test_a_machine_in_doubt_counts_for_the_cap(tmp_path: Path) -> None:
         await shop.apply(documents(nodes=1, cap="0.50"))
         result = await shop.apply(documents(nodes=2, cap="0.50"))
         assert result.plan.creates == ()
+
+    story(tmp_path, tell, priced("a", 40), priced("b", 40))
+
+
+def test_I13_a_machine_that_was_asked_to_go_and_has_not_gone_counts_for_the_cap(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(documents(nodes=1, cap="0.50"))
+        shop.world.script_fault(Fault(error="unavailable"), "destroy_instance", times=50)
+        moved = documents(nodes=1, cap="0.50").replace("  dev:", "  lab:")
+        await shop.destroy("fleet.dev")
+        result = await shop.apply(moved)
+        assert result.plan.creates == ()
+        assert offers_of(shop.alive()) == ["a"]
+        assert "max_hourly_usd stands in the way" in result.plan.findings[-1].message
 
     story(tmp_path, tell, priced("a", 40), priced("b", 40))
