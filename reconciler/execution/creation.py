@@ -63,6 +63,10 @@ async def buy_machine(create: Create, context: ExecutionContext) -> Bought:
     if create.replaces is not None and not await wait_until_gone(create.replaces, context):
         detail = "the machine it replaces is not gone yet; nothing was bought"
         return _failed(create, detail, ExitCode.PARTIAL)
+    for mark in create.after:
+        if not await wait_until_gone(mark, context):
+            detail = f"{mark}, which has to go first, is not gone yet; nothing was bought"
+            return _failed(create, detail, ExitCode.PARTIAL)
     tried = 0
     for offer in create.ranked:
         if context.interruption.requested:

@@ -80,6 +80,9 @@ class Create:
     """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
     spread: bool = False
     """No other machine of its fleet may stand on its host, whichever offer is taken."""
+    after: tuple[str, ...] = ()
+    """Marks of more machines that must be gone first: others of its slot, and those beside which
+    its provider's cap leaves no room."""
 
 
 @dataclass(frozen=True, slots=True)

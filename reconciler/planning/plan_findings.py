@@ -101,7 +101,7 @@ def offer_findings(
             continue
         fix = f"gpu-shopper explain {name}"
         if filled < nodes.minimum:
-            what = f"{name}: {filled} of at least {nodes.minimum} node(s) can be rented"
+            what = f"{name}: {_shortage(need, filled)}"
             yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
         else:
             what = f"{name}: {nodes.target - filled} node(s) unfilled"
@@ -111,6 +111,14 @@ def offer_findings(
         more = f" and {len(fleets) - 3} more" if len(fleets) > 3 else ""
         names = ", ".join(fleets[:3]) + more
         yield Finding(f"{names}: not proven to be the cheapest choice, the search was cut short")
+
+
+def _shortage(need: FleetNeed, filled: int) -> str:
+    least = need.fleet.nodes.minimum
+    if not need.gang:
+        return f"{filled} of at least {least} node(s) can be rented"
+    where = f" with placement {need.fleet.placement}" if need.fleet.placement != "any" else ""
+    return f"its gang of at least {least} node(s) cannot be rented whole{where}; none is bought"
 
 
 def _caps_in_the_way(need: FleetNeed, purchases: Purchases) -> str:

@@ -75,15 +75,15 @@ class PurchaseTerms:
 class FleetNeed:
     """The slots of one fleet that lack a machine and may be given one now.
 
-    ``replaces`` names, by slot number, the mark of a machine that must be gone first. ``most``: the
-    nodes that this run may bring the fleet to (the loop heals what was applied, not what a document
-    asks for since); None: any number.
+    ``replaces`` names, by slot number, the marks of the machines that must be gone first. ``most``:
+    the nodes that this run may bring the fleet to (the loop heals what was applied, not what a
+    document asks for since); None: any number.
     """
 
     fleet: Fleet
     slots: tuple[int, ...]
     occupied: int
-    replaces: dict[int, str]
+    replaces: dict[int, tuple[str, ...]]
     terms: PurchaseTerms
     lease_ended: bool = False
     most: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
@@ -36,7 +36,7 @@ class Occupancy:
     """Which slots of a fleet hold a machine, may hold one, or are being emptied."""
 
     taken: set[int] = field(default_factory=set)
-    emptying: dict[int, str] = field(default_factory=dict)
+    emptying: dict[int, tuple[str, ...]] = field(default_factory=dict)
     kinds: set[GpuKind] = field(default_factory=set)
     standings: set[Standing] = field(default_factory=set)
 
@@ -50,9 +50,10 @@ class Occupancy:
         self.standings.add(Standing(provider, bought.region, host))
 
     def empty(self, index: int, mark: str) -> None:
-        """A create can wait for one machine; with two to go the slot is filled by a later run."""
-        if self.emptying.setdefault(index, mark) != mark:
-            self.taken.add(index)
+        """Its next machine waits for every one that is still to go."""
+        going = self.emptying.get(index, ())
+        if mark not in going:
+            self.emptying[index] = (*going, mark)
 
 
 def occupancy_by_fleet(decisions: Decisions, recorded: RecordedState) -> dict[str, Occupancy]:
@@ -159,7 +160,10 @@ def buy(
                 cap = need.fleet.node_cap_usd(node.offer.gpu_count)
                 ceiling = left.ceiling(node, price_ceiling(node.usd_per_hour, cap))
                 others = fallback.of_node(node, spares, ceiling)
-                creates.append(_create(need, index, node, (node.offer, *others), ceiling, scene))
+                create = _create(need, index, node, (node.offer, *others), ceiling, scene)
+                if crowded := left.after(node):
+                    create = replace(create, after=tuple(dict.fromkeys(create.after + crowded)))
+                creates.append(create)
     held_back = _held_back(wanting, seen, selection, caps) if caps.rooms else {}
     return Purchases(tuple(creates), selection.unproven, held_back)
 
@@ -187,6 +191,7 @@ def _create(
     ceiling: Decimal,
     scene: Scene,
 ) -> Create:
+    going = need.replaces.get(index, ())
     return Create(
         slot=Slot(need.fleet.name, index),
         reason=_reason(need, index, scene),
@@ -195,7 +200,8 @@ def _create(
         usd_per_hour=node.usd_per_hour,
         ceiling_usd_per_hour=ceiling,
         ranked=ranked,
-        replaces=need.replaces.get(index),
+        replaces=going[0] if going else None,
+        after=going[1:],
         gang=need.short if need.gang else 0,
         spread=need.terms.spread,
     )
