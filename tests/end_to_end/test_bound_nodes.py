@@ -70,5 +70,7 @@ def test_the_cap_of_a_provider_holds_in_the_ledger(tmp_path: Path) -> None:
         shop.declare(capped + "    nodes: 3\n")
         applied = shop.apply()
         assert applied.code == ExitCode.NO_OFFER
-        assert "providers.simulated.max_hourly_usd stands in the way" in " ".join(applied.out.split())
+        assert "providers.simulated.max_hourly_usd stands in the way" in " ".join(
+            applied.out.split()
+        )
         assert bought(shop) == ["eu30", "eu31"]
