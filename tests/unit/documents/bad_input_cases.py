@@ -92,7 +92,7 @@ BAD_INPUTS = (
     _in_fleet(8, "ttl: 1y", "7:10", "units w, d, h, m, s"),
     _in_fleet(8, "ttl: 60", "7:10", 'write "60h"'),
     _in_fleet(8, "ttl: never", "7:10", "expires_at: never"),
-    _in_fleet(8, "expires_at: never\n    ttl: 4h", "8:5", "ttl ends the fleet"),
+    _in_fleet(8, "expires_at: never\n    ttl: 4h", "8:10", "ttl ends the fleet"),
     _in_fleet(8, "ttl: 31d", "7:10", "longer than the 30d that safety.max_ttl allows"),
     _in_fleet(9, "max_gpu_hour_usdd: 1", "7:5", "max_gpu_hour_usdd", "mean max_gpu_hour_usd?"),
     _in_fleet(9, "max_price: 1", "7:5", "max_gpu_hour_usd", "max_node_hour_usd"),
