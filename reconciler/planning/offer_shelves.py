@@ -11,6 +11,7 @@ from dataclasses import field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
 from reconciler.planning.offer_matching import DISK_REASON, RankedOffer, refusal_tests
@@ -63,6 +64,8 @@ class _Shelf:
     kind: GpuKind
     spot: bool
     offers: list[Offer]
+    least_disk_usd: Decimal
+    """Dollars an hour for one GiB of disk where it is cheapest."""
     accepted: dict[object, ReadOnce[Offer]] = field(default_factory=dict)
 
     def passing(self, fleet: Fleet) -> Iterator[Offer]:
@@ -92,7 +95,8 @@ class OfferShelves:
         self._shelves = []
         for (spot, kind), found in sorted(by_kind.items(), key=lambda item: item[0]):
             found.sort(key=lambda one: (one.usd_per_hour, one.provider, one.id))
-            self._shelves.append(_Shelf(kind, spot, found))
+            least_disk_usd = min(one.disk_usd_per_gib_hour for one in found)
+            self._shelves.append(_Shelf(kind, spot, found, least_disk_usd))
 
     def rankings(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
         """One for each kind that some alternative of the fleet accepts, in order of the kinds."""
@@ -112,17 +116,19 @@ class OfferShelves:
     ) -> Iterator[RankedOffer]:
         """What the fleet accepts, by all-in rate, then provider and id.
 
-        The shelf is in order of the price without disk, which is never above the all-in rate: an
-        offer may be handed out once every later one must be dearer.
+        The shelf is in order of the price without disk: an offer may be handed out once every later
+        one must be dearer, with the disk at its cheapest.
         """
         tests = tuple(_terms_tests(terms))
         cap = fleet.node_cap_usd(shelf.kind[1])
         disk_bytes = fleet.resources.disk_bytes
+        least_disk = shelf.least_disk_usd * disk_bytes / GIB
         waiting: list[tuple[Decimal, str, str, RankedOffer]] = []
         for offer in shelf.passing(fleet):
-            while waiting and waiting[0][0] < offer.usd_per_hour:
+            least = offer.usd_per_hour + least_disk
+            while waiting and waiting[0][0] < least:
                 yield heappop(waiting)[3]
-            if cap is not None and offer.usd_per_hour > cap:
+            if cap is not None and least > cap:
                 break
             if offer.disk_bytes_max is not None and offer.disk_bytes_max < disk_bytes:
                 continue
