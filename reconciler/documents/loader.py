@@ -13,7 +13,6 @@ from reconciler.documents.declared_fleet import asks_for_gpu, fleet_of, lease_le
 from reconciler.documents.document_files import find_documents
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument, parse_document
-from reconciler.documents.meaning_digest import with_digest
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.problem_list import capped, reading_order
 from reconciler.documents.workspace_settings import (
@@ -98,15 +97,13 @@ def _desired(parsed: Sequence[ParsedDocument], errors: Sequence[DocumentError]) 
 
 
 def _desired_state(configuration: Configuration, fleets: dict[str, Fleet]) -> DesiredState:
-    return with_digest(
-        DesiredState(
-            workspace=configuration.workspace,
-            fleets=fleets,
-            providers=providers_of(configuration),
-            safety=safety_of(configuration),
-            notifiers=notifiers_of(configuration),
-            state_path=state_path_of(configuration),
-        )
+    return DesiredState(
+        workspace=configuration.workspace,
+        fleets=fleets,
+        providers=providers_of(configuration),
+        safety=safety_of(configuration),
+        notifiers=notifiers_of(configuration),
+        state_path=state_path_of(configuration),
     )
 
 

@@ -203,7 +203,7 @@ class NotifierSettings:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """All documents of one directory as one value. ``digest`` changes with their meaning."""
+    """All documents of one directory as one value."""
 
     workspace: str
     fleets: Mapping[str, Fleet]
@@ -211,4 +211,3 @@ class DesiredState:
     safety: Safety = field(default_factory=Safety)
     notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
     state_path: str | None = None
-    digest: str = ""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def has_ended(lease: LeaseRecord | None, now: datetime) -> bool:
     """True when no machine may live under this lease any more."""
-    return lease is not None and lease.ends_at is not None and lease.ends_at <= now
+    end = lease.ends_at if lease is not None else None
+    return end is not None and end <= now
 
 
 def lease_after_apply(
@@ -84,8 +85,9 @@ def _new_lease(
 
 def planned_end(lease: LeaseRecord, now: datetime) -> datetime:
     """When the lease ends, or would end if its first machine existed now; ``NEVER`` for no end."""
-    if lease.ends_at is not None:
-        return lease.ends_at
+    known = lease.ends_at
+    if known is not None:
+        return known
     if lease.expires_at == NEVER:
         return NEVER
     end = now + lease.ttl
