@@ -119,9 +119,9 @@ def _check_names(workspace: Workspace, state: RecordedState, request: PlanReques
         )
         if target.index is not None and not declared_slot and not recorded_slot:
             raise UsageRefused(f"there is no {target}", fix="gpu-shopper status lists the slots")
-    held = {record.slot for record in state.instances.values() if record.doom is None}
     for slot in request.replace:
-        if slot not in held:
+        mine = state.records_of(slot.fleet)
+        if not any(record.slot == slot and record.doom is None for record in mine):
             raise UsageRefused(
                 f"there is no machine in {slot} to replace",
                 fix="gpu-shopper status lists the slots",

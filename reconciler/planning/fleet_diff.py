@@ -8,12 +8,15 @@ from reconciler.model.plan import Difference
 from reconciler.model.quantity import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet, Where
     from reconciler.model.quantity import Range
     from reconciler.model.record import InstanceRecord, Specification
+
+
+_NOWHERE = frozenset[str]()
 
 
 def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
@@ -41,50 +44,58 @@ def machine_differences(fleet: Fleet, record: InstanceRecord) -> tuple[Differenc
     return tuple(one for one in found if one.attribute.partition(".")[0] not in ignored)
 
 
-def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator[Difference]:
+def _differences(fleet: Fleet, provider: str, bought: Specification) -> list[Difference]:
+    """A list, because a plan without changes comes here for every machine and finds nothing."""
+    found: list[Difference] = []
     gpu = (bought.gpu, bought.gpu_count, bought.gpu_memory_bytes)
     if not any(wanted.accepts(*gpu) for wanted in fleet.resources.gpu):
         wanted = " or ".join(wanted.text for wanted in fleet.resources.gpu)
-        yield Difference("gpu", f"{bought.gpu}:{bought.gpu_count}", wanted)
-    yield from _place_differences(fleet.where, provider, bought)
+        found.append(Difference("gpu", f"{bought.gpu}:{bought.gpu_count}", wanted))
+    found += _place_differences(fleet.where, provider, bought)
     resources = fleet.resources
-    yield from _range_difference("cpu", bought.vcpus, resources.cpu)
-    yield from _range_difference("memory", bought.memory_bytes, resources.memory, sizes=True)
-    yield from _range_difference("cuda", bought.cuda, resources.cuda)
+    found += _range_difference("cpu", bought.vcpus, resources.cpu)
+    found += _range_difference("memory", bought.memory_bytes, resources.memory, sizes=True)
+    found += _range_difference("cuda", bought.cuda, resources.cuda)
     if bought.disk_bytes < resources.disk_bytes:
-        yield Difference("disk", format_size(bought.disk_bytes), format_size(resources.disk_bytes))
+        sizes = (format_size(bought.disk_bytes), format_size(resources.disk_bytes))
+        found.append(Difference("disk", *sizes))
     if bought.spot != fleet.spot:
         kinds = ("on-demand", "spot")
-        yield Difference("spot_policy", kinds[bought.spot], kinds[fleet.spot])
+        found.append(Difference("spot_policy", kinds[bought.spot], kinds[fleet.spot]))
     if bought.image != fleet.image:
-        yield Difference("image", bought.image or "(none)", fleet.image or "(none)")
+        found.append(Difference("image", bought.image or "(none)", fleet.image or "(none)"))
     if bought.env != fleet.env:
         from reconciler.planning.mapping_diff import mapping_differences  # slow, seldom needed
 
-        yield from mapping_differences("env", bought.env, fleet.env)
+        found += mapping_differences("env", bought.env, fleet.env)
+    return found
 
 
-def _place_differences(where: Where, provider: str, bought: Specification) -> Iterator[Difference]:
+def _place_differences(where: Where, provider: str, bought: Specification) -> Iterable[Difference]:
+    found = []
     for attribute, actual, allowed, refused in (
         ("providers", provider, where.providers, where.exclude_providers),
-        ("regions", bought.region, where.regions, frozenset[str]()),
+        ("regions", bought.region, where.regions, _NOWHERE),
         ("countries", bought.country, where.countries, where.exclude_countries),
     ):
         if allowed and actual not in allowed:
-            yield Difference(attribute, actual or "(unknown)", ", ".join(sorted(allowed)))
-        elif actual is not None and actual in refused:
-            yield Difference(attribute, actual, f"not {actual}")
+            wanted = ", ".join(sorted(allowed))
+            found.append(Difference(attribute, actual or "(unknown)", wanted))
+        elif refused and actual in refused:
+            found.append(Difference(attribute, str(actual), f"not {actual}"))
+    return found
 
 
 def _range_difference(
     attribute: str, actual: Decimal | int | None, wanted: Range, *, sizes: bool = False
-) -> Iterator[Difference]:
+) -> Iterable[Difference]:
     if actual is None or wanted.contains(actual):
-        return
+        return ()
 
     def text(value: Decimal | int | None) -> str:
         if value is None:
             return ""
         return format_size(int(value)) if sizes else str(value)
 
-    yield Difference(attribute, text(actual), f"{text(wanted.minimum)}..{text(wanted.maximum)}")
+    span = f"{text(wanted.minimum)}..{text(wanted.maximum)}"
+    return (Difference(attribute, text(actual), span),)

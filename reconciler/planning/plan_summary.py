@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.plan import Create
-    from reconciler.model.record import InstanceRecord, LeaseRecord
+    from reconciler.model.record import LeaseRecord
     from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions, Scene
 
@@ -50,14 +50,14 @@ def machines_after(decisions: Decisions, creates: Sequence[Create], scene: Scene
     kept: list[Running] = []
     for entry in decisions.keeps:
         rate = live_rate(entry.record, entry.instance)
-        kept.append(Running(entry.record.fleet, rate, _end(entry.record, scene)))
+        kept.append(Running(entry.record.fleet, rate, scene.end_of(entry.record)))
     for announced in decisions.announces:
         record = announced.record
-        kept.append(Running(record.fleet, record.usd_per_hour, _end(record, scene)))
+        kept.append(Running(record.fleet, record.usd_per_hour, scene.end_of(record)))
     for destroy in decisions.destroys:
         if destroy.after_successor:
             record = destroy.record
-            kept.append(Running(record.fleet, record.usd_per_hour, _end(record, scene)))
+            kept.append(Running(record.fleet, record.usd_per_hour, scene.end_of(record)))
     for doubt in decisions.doubts:
         end = _mark_end(doubt.mark) if doubt.worrying else scene.now
         kept.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
@@ -158,14 +158,7 @@ def _by_fleet(machines: Sequence[Running]) -> dict[str, list[Running]]:
     return fleets
 
 
-def _end(record: InstanceRecord, scene: Scene) -> datetime:
-    lease = scene.leases.get(record.fleet)
-    return planned_end(lease, record.created_at) if lease else _mark_end(record.mark, record)
-
-
-def _mark_end(mark_text: str, record: InstanceRecord | None = None) -> datetime:
+def _mark_end(mark_text: str) -> datetime:
     mark = parse_mark(mark_text)
-    if mark is not None:
-        return mark.end
-    assert record is not None, f"{mark_text} is not a mark"
-    return record.created_at
+    assert mark is not None, f"{mark_text} is not a mark"
+    return mark.end

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from reconciler.model.mark import parse_mark
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.value import dataclass
+from reconciler.planning.leases import planned_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +46,28 @@ class Scene:
     now: datetime
     request: PlanRequest
     losses: Mapping[str, MassLoss] = field(default_factory=dict)
+    _ends: dict[str, datetime] = field(default_factory=dict)
+    """Of started leases, by fleet: most fleets have many machines."""
 
     def fleet(self, name: str) -> Fleet | None:
         return self.desired.fleets.get(name) if self.desired else None
+
+    def end_of(self, record: InstanceRecord) -> datetime:
+        """When its lease ends, or would if it had started with it.
+
+        Without a lease the mark's own end holds: it was the lease end when it was made.
+        """
+        known = self._ends.get(record.fleet)
+        if known is not None:
+            return known
+        lease = self.leases.get(record.fleet)
+        if lease is None:
+            mark = parse_mark(record.mark)
+            return mark.end if mark else record.created_at
+        end = planned_end(lease, record.created_at)
+        if lease.ends_at is not None:
+            self._ends[record.fleet] = end
+        return end
 
     def may_act(self, record: InstanceRecord) -> bool:
         """False for machines that are not targeted, or whose provider shows another account."""

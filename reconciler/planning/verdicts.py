@@ -5,11 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Announce, Destroy, Doubt, Keep
 from reconciler.planning.classification import Sighting, carries_another_mark
 from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict, first_verdict
-from reconciler.planning.leases import planned_end
 from reconciler.planning.succession import NO_SUCCESSIONS, is_seen_ready
 
 if TYPE_CHECKING:
@@ -29,20 +27,13 @@ def situation_of(
 ) -> Situation:
     """What the rules may look at. ``pairs`` are the slots that hold two machines just now."""
     heir = pairs.successors.get(record.mark)
-    lease = scene.leases.get(record.fleet)
-    if lease is not None:
-        ends_at = planned_end(lease, record.created_at)
-    else:
-        # Without a lease the mark's own end holds: it was the lease end when it was made.
-        mark = parse_mark(record.mark)
-        ends_at = mark.end if mark else record.created_at
     return Situation(
         record=record,
         instance=instance,
         fleet=scene.fleet(record.fleet),
         documents=scene.desired is not None,
-        lease=lease,
-        ends_at=ends_at,
+        lease=scene.leases.get(record.fleet),
+        ends_at=scene.end_of(record),
         request=scene.request,
         now=scene.now,
         successor=heir.record if heir else None,
