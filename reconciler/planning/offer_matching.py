@@ -99,6 +99,14 @@ def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
     ]
 
 
+def seen_by_tests(fleet: Fleet) -> tuple[object, ...]:
+    """Everything that ``refusal_tests`` look at, the disk apart: equal for fleets that accept the
+    same offers. A test that looks at more has to be added here.
+    """
+    wanted = fleet.resources
+    return (fleet.spot, fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda)
+
+
 def _place_tests(where: Where) -> Iterator[RefusalTest]:
     if where.providers:
         yield "other provider", lambda offer: offer.provider in where.providers

@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
-from reconciler.planning.offer_matching import DISK_REASON, RankedOffer, refusal_tests
+from reconciler.planning.offer_matching import (
+    DISK_REASON,
+    RankedOffer,
+    refusal_tests,
+    seen_by_tests,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -69,8 +74,7 @@ class _Shelf:
     accepted: dict[object, ReadOnce[Offer]] = field(default_factory=dict)
 
     def passing(self, fleet: Fleet) -> Iterator[Offer]:
-        wanted = fleet.resources
-        key = (fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda)
+        key = seen_by_tests(fleet)
         known = self.accepted.get(key)
         if known is None:
             tests = [passes for why, passes in refusal_tests(fleet) if why != DISK_REASON]

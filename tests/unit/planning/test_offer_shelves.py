@@ -7,8 +7,10 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.fleet import Fleet
+from reconciler.model.fleet import Fleet, OfferRules, Resources, Where
+from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
+from reconciler.model.quantity import GIB, parse_range
 from reconciler.planning.offer_matching import RankedOffer, match_offers
 from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import PurchaseTerms
@@ -39,6 +41,37 @@ def test_shelves_and_matching_agree_whatever_the_disks_cost(
     cap = None if cap_cents is None else Decimal(cap_cents) / 100
     wanted = fleet(max_gpu_hour_usd=cap)
     assert tuple(ranked(wanted, market[::-1])) == match_offers(wanted, market).ranked
+
+
+def test_fleets_that_differ_in_one_constraint_share_shelves_and_nothing_else() -> None:
+    """What passes is remembered for like fleets: here no two are alike."""
+    market = [
+        offer("plain"),
+        offer("spot", spot=True),
+        offer("abroad", country="DE", region="de", provider="other"),
+        offer("small", vcpus=2, memory_bytes=4 * GIB, cuda=Decimal("11.0")),
+        offer("cramped", disk_bytes_max=20 * GIB),
+        offer("shady", verified=False, hosting="community", reliability=Decimal("0.5"), host="h"),
+    ]
+    gpu = (parse_gpu("RTX4090"),)
+    fleets = [
+        fleet(),
+        fleet(spot=True),
+        fleet(where=Where(providers=frozenset({"other"}))),
+        fleet(where=Where(exclude_countries=frozenset({"DE"}))),
+        fleet(offers=OfferRules(verified=True)),
+        fleet(offers=OfferRules(allow_hosts=frozenset({"h"}))),
+        fleet(resources=Resources(gpu=gpu, cpu=parse_range("..4"))),
+        fleet(resources=Resources(gpu=gpu, memory=parse_range("..8GB", sizes=True))),
+        fleet(resources=Resources(gpu=gpu, cuda=parse_range("12.."))),
+        fleet(resources=Resources(gpu=gpu, disk_bytes=10 * GIB)),
+    ]
+    shelves = OfferShelves(market, {})
+    for wanted in fleets:
+        rankings = shelves.rankings(wanted, ANY)
+        found = [entry for ranking in rankings for entry in ranking.from_place()]
+        assert tuple(found) == match_offers(wanted, market).ranked
+        assert 0 < len(found) < len(market)
 
 
 def test_each_kind_has_a_ranking_of_its_own() -> None:
