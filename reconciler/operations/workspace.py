@@ -134,7 +134,7 @@ async def open_workspace(
     def now() -> datetime:
         return opened.clock.now() if opened else wall_now()
 
-    backend = LocalFile(path, name, now)
+    backend = LocalFile(path, name, now, audited=True)
     settings = _provider_settings(desired, _recorded_pins(backend))
     opened = open_providers(settings, directory)
     try:
