@@ -42,6 +42,8 @@ _COMMANDS = {
     ),
     "Look after": (
         LazyCommand("state", "state:state_group", "Inspect the state file and its lock."),
+        LazyCommand("events", "audit:events_command", "Show what was done, by whom and why."),
+        LazyCommand("audit", "audit:audit_group", "Verify the audit trail."),
         LazyCommand("simulate", "simulate:simulate_group", "Make and move the simulated market."),
         LazyCommand("completion", "documents:completion_command", "Print shell completion."),
         LazyCommand("version", "documents:version_command", "Print the version."),

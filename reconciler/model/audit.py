@@ -1,4 +1,4 @@
-"""What the audit trail tells, before it is a line (SPEC.md section 11)."""
+"""What the audit trail tells, before it is a line, and what it is worth (SPEC.md section 11)."""
 
 from __future__ import annotations
 
@@ -88,3 +88,29 @@ class Actor:
     pid: int
     run: str | None
     program: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailFinding:
+    """``where`` is ``file:line``. A ``gap`` is known and told by the trail itself; ``damage`` is
+    what nothing of ours does.
+    """
+
+    kind: Literal["damage", "gap"]
+    where: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrailVerdict:
+    """What a trail is worth. ``first`` and ``last`` are numbers of entries, 0 for none."""
+
+    files: int
+    entries: int
+    first: int
+    last: int
+    findings: tuple[TrailFinding, ...]
+
+    @property
+    def damaged(self) -> bool:
+        return any(one.kind == "damage" for one in self.findings)
