@@ -41,6 +41,9 @@ _COMMANDS = {
         LazyCommand("ssh-config", "use:ssh_config_command", "Print Host blocks for ssh."),
     ),
     "Look after": (
+        LazyCommand(
+            "doctor", "doctor:doctor_command", "Check everything, name what is unfinished."
+        ),
         LazyCommand("state", "state:state_group", "Inspect the state file and its lock."),
         LazyCommand("events", "audit:events_command", "Show what was done, by whom and why."),
         LazyCommand("audit", "audit:audit_group", "Verify the audit trail."),

@@ -78,6 +78,8 @@ async def workspace_now(place: StatePlace) -> datetime:
     """What the clock says on which the workspace runs; the wall clock where that is not known."""
     opened: OpenedProviders | None = None
     with suppress(GpuShopperError):
+        if not place.path.exists():
+            return wall_now()  # nothing runs here yet, and opening would make a market
         opened = open_providers(place.settings(), place.directory)
     if opened is None:
         return wall_now()

@@ -59,8 +59,8 @@ def sealed(fields: Mapping[str, Any], after: Head) -> tuple[bytes, Head]:
 
 
 def digest_of(previous: str, body: bytes) -> str:
-    """The hash of a line by its ``body`` and the hash before."""
-    return hashlib.sha256(previous.encode("ascii") + b" " + body).hexdigest()
+    """The hash of a line by its ``body`` and the hash before, which may be no hash at all."""
+    return hashlib.sha256(previous.encode("ascii", "replace") + b" " + body).hexdigest()
 
 
 def taken_apart(line: bytes) -> Link:

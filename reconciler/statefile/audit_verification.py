@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from reconciler.model.record import TrailAnchor
     from reconciler.statefile.audit_chain import Link
 
+_HASHES_MAX = 32
+_NOT_KNOWN = 10**15
+
 
 def verified(files: Iterable[tuple[str, bytes]], anchor: TrailAnchor | None) -> TrailVerdict:
     """Check every line of the ``files``, each a name and its bytes, oldest first.
@@ -38,9 +41,11 @@ def verified(files: Iterable[tuple[str, bytes]], anchor: TrailAnchor | None) -> 
             check.cut_short(f"{name}:{len(lines) + 1}", rest)
         elif rest:
             check.line(f"{name}:{len(lines) + 1}", rest)
-    beginning = f"{given[0][0]}:1" if given else ""
-    end = f"{given[-1][0]}:{1 + given[-1][1].count(b'\n')}" if given else "the trail"
-    return check.verdict(len(given), beginning, end)
+    if not given:
+        return check.verdict(0, "", "the trail")
+    name, data = given[-1]
+    past_the_end = data.count(b"\n") + 1
+    return check.verdict(len(given), f"{given[0][0]}:1", f"{name}:{past_the_end}")
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ class _Check:
             fits = self._in_words(where, line, link, fits)
         self._settle_unreadable()
         if not self.first:
-            self.first = self.expected = link.n
+            self.first = self.expected = max(1, link.n - self.slack)
             fits = fits or link.n > 1  # what it hangs on is not there: the verdict says so
         if self.expected < link.n <= self.expected + self.slack:
             self.expected = link.n
@@ -100,7 +105,12 @@ class _Check:
         """Not a line of ours: damaged, or cut by a crash, which the next line then says."""
         self._settle_unreadable()
         self.unreadable = (where, line)
-        self.hashes |= {link.digest, *(digest_of(one, link.body) for one in self.hashes)}
+        if not self.first:
+            self.kept_from = _NOT_KNOWN  # this line would have said it
+        computed = {digest_of(one, link.body) for one in self.hashes}
+        # With many in a row there is no telling what the next good line hangs on.
+        few = len(self.hashes) < _HASHES_MAX
+        self.hashes = {link.digest} | ((self.hashes | computed) if few else set())
 
     def _settle_unreadable(self) -> None:
         if self.unreadable is not None:
