@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.reporting.palette import Palette
 
 _DETAIL_LENGTH = 240
+_FINDINGS_SHOWN = 100
 _WHAT_WIDTH = 18
 _SLOT_WIDTH = 14
 _LOUD = {"failed", "lost", "unwritten", "torn", "older-state"}
@@ -68,10 +69,13 @@ def _money(entry: AuditEntry) -> str:
 
 def verdict_lines(verdict: TrailVerdict) -> Iterator[str]:
     """Each finding with its place, then what the trail is worth."""
-    for one in verdict.findings:
+    for one in verdict.findings[:_FINDINGS_SHOWN]:
         word = "damaged" if one.kind == "damage" else "gap"
         yield f"{cell(one.where, _DETAIL_LENGTH)}: {word}: {cell(one.what, _DETAIL_LENGTH)}"
-    if not verdict.files:
+    left_out = len(verdict.findings) - _FINDINGS_SHOWN
+    if left_out > 0:
+        yield f"... and {left_out} more"
+    if not verdict.files and not verdict.damaged:
         yield "There is no audit trail yet: nothing was ever written."
         return
     held = f"{verdict.entries} entries in {verdict.files} file(s)"

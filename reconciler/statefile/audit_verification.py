@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.record import TrailAnchor
     from reconciler.statefile.audit_chain import Link
 
-_HASHES_MAX = 32
+_HASHES_MAX = 8
 _NOT_KNOWN = 10**15
 
 
