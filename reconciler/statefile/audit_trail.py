@@ -21,7 +21,7 @@ from reconciler.model.text import printable
 from reconciler.planning.audit_effects import effects
 from reconciler.statefile.audit_batch import Batch
 from reconciler.statefile.audit_chain import GENESIS, START, Head
-from reconciler.statefile.audit_files import TrailFiles, readable
+from reconciler.statefile.audit_files import Tail, TrailFiles, readable
 from reconciler.statefile.private_files import open_private, sync_directory, write_all
 from reconciler.statefile.process_identity import ci_run, this_process, user_name
 
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.audit import Effect
     from reconciler.model.record import RecordedState
-    from reconciler.statefile.audit_files import Tail
     from reconciler.statefile.files import Files
 
 FILE_BYTES_MAX = 4 * 2**20
@@ -59,6 +58,7 @@ class AuditTrail:
         self._files_kept = files_kept
         self._known: Head | None = None
         """The head that this process wrote; None before, and after a failure."""
+        self._size = 0
         self._unsaved: set[Effect] = set()
         """Told already, by a save that then failed and is tried again."""
 
@@ -113,7 +113,7 @@ class AuditTrail:
         descriptor = open_private(files, places.current, _APPEND, self._warnings)
         too_old: list[Path] = []
         try:
-            tail = places.tail(descriptor)
+            tail = self._tail(descriptor)
             self._take_up(batch, tail, anchor)
             if not tail.size:
                 older = places.older()
@@ -122,6 +122,7 @@ class AuditTrail:
             for effect in told:
                 batch.tell(effect)
             write_all(files, descriptor, batch.data)
+            self._size = tail.size + len(batch.data)
         finally:
             files.close(descriptor)
         if not tail.size:
@@ -129,6 +130,13 @@ class AuditTrail:
         self._warnings += [f"the audit trail has a gap: {detail}" for detail in batch.gaps]
         self._remove(too_old)
         return batch.head
+
+    def _tail(self, descriptor: int) -> Tail:
+        """Not read again where nothing was added to what this process wrote."""
+        size = self._files.status_of_open(descriptor).st_size
+        if self._known is not None and size == self._size:
+            return Tail(self._known, 0, b"", size)
+        return self._places.tail(descriptor)
 
     def _close_full_file(self) -> None:
         """Give a file that is long enough the name under which it is kept."""

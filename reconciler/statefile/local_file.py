@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from reconciler.model.audit import Actor
     from reconciler.model.record import RecordedState
     from reconciler.statefile.audit_trail import AuditTrail
     from reconciler.statefile.backend import LockInfo
@@ -82,6 +83,7 @@ class LocalFile(StateBackend):
         self._wrote = False
         self._audited = audited
         self._trail: AuditTrail | None = None
+        self._actor: Actor | None = None
         self._operation = _WRITE
 
     def read(self) -> RecordedState | None:
@@ -112,7 +114,9 @@ class LocalFile(StateBackend):
 
         if self._trail is None:
             self._trail = AuditTrail(self._path, self._files, self.warnings)
-        anchor = self._trail.tell(stored, saved, this_actor(self._operation), self._now())
+        if self._actor is None or self._actor.operation != self._operation:
+            self._actor = this_actor(self._operation)
+        anchor = self._trail.tell(stored, saved, self._actor, self._now())
         return saved.with_(trail=anchor)
 
     def lock(self, operation: str, *, timeout_seconds: float) -> LocalLock:
