@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.published import ascii_json
+from reconciler.model.quantity import NEVER
 from reconciler.reporting.columns import cell
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _why(entry: AuditEntry) -> str:
     detail = cell(entry.detail, _DETAIL_LENGTH) if entry.detail else ""
     if entry.ends_at is not None:
         ends = f"ends {entry.ends_at.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}"
+        ends = "no end" if entry.ends_at == NEVER else ends
         detail = f"{ends}, {detail}" if detail else ends
     return " ".join(part for part in (reason, detail) if part)
 
