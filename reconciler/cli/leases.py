@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import AddressType, DurationType, lock_timeout_option
 from reconciler.cli.running import on_workspace, show_plan, show_result
@@ -43,9 +44,12 @@ def extend_command(
     fleet = _whole_fleet(address)
 
     async def verb(workspace: Workspace, _: Interruption) -> Extension:
-        return await extend_lease(
+        extended = await extend_lease(
             workspace, fleet, by, lock_timeout_seconds=lock_timeout.total_seconds()
         )
+        for warning in workspace.backend.warnings:
+            say(f"Warning: {warning}")
+        return extended
 
     moved = on_workspace(directory, verb, tolerate_bad_documents=True)
     cost = projected_cost(moved.usd_per_hour, by)

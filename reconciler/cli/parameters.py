@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,25 @@ class AddressType(click.ParamType[Address]):
             return parse_address(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class SinceType(click.ParamType[timedelta | datetime]):
+    """``2h`` ago, or a moment: ``2026-07-01``, ``2026-07-01T12:00Z``; UTC where it says nothing."""
+
+    name = "since"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta | datetime:
+        if isinstance(value, timedelta | datetime):
+            return value
+        with suppress(ValueError):
+            return parse_duration(value)
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value!r}: write a duration like 2h, or a moment like 2026-07-01T12:00Z")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 lock_timeout_option = click.option(

@@ -41,7 +41,12 @@ _COMMANDS = {
         LazyCommand("ssh-config", "use:ssh_config_command", "Print Host blocks for ssh."),
     ),
     "Look after": (
+        LazyCommand(
+            "doctor", "doctor:doctor_command", "Check everything, name what is unfinished."
+        ),
         LazyCommand("state", "state:state_group", "Inspect the state file and its lock."),
+        LazyCommand("events", "audit:events_command", "Show what was done, by whom and why."),
+        LazyCommand("audit", "audit:audit_group", "Verify the audit trail."),
         LazyCommand("simulate", "simulate:simulate_group", "Make and move the simulated market."),
         LazyCommand("completion", "documents:completion_command", "Print shell completion."),
         LazyCommand("version", "documents:version_command", "Print the version."),

@@ -44,20 +44,34 @@ def on_workspace(
     """
 
     async def run() -> Result:
-        if not directory.is_dir():
-            raise click.UsageError(f"there is no directory {printable(str(directory))}")
-        async with (
-            open_workspace(directory, tolerate_bad_documents=tolerate_bad_documents) as workspace,
-            anyio.create_task_group() as tasks,
-        ):
-            interruption = Interruption()
-            await tasks.start(_listen, interruption, tasks.cancel_scope)
-            result = await verb(workspace, interruption)
-            tasks.cancel_scope.cancel()
-            return result
-        raise SystemExit(int(interruption.code or ExitCode.INTERRUPTED))
+        refuse_no_directory(directory)
+        async with open_workspace(
+            directory, tolerate_bad_documents=tolerate_bad_documents
+        ) as workspace:
+            return await _until_signalled(lambda interruption: verb(workspace, interruption))
 
     return anyio.run(run)
+
+
+def without_workspace(verb: Callable[[Interruption], Awaitable[Result]]) -> Result:
+    """Run ``verb``, which opens what it needs, with signals as in ``on_workspace``."""
+    return anyio.run(_until_signalled, verb)
+
+
+def refuse_no_directory(directory: Path) -> None:
+    """Raise a usage error unless ``directory`` is one."""
+    if not directory.is_dir():
+        raise click.UsageError(f"there is no directory {printable(str(directory))}")
+
+
+async def _until_signalled(verb: Callable[[Interruption], Awaitable[Result]]) -> Result:
+    interruption = Interruption()
+    async with anyio.create_task_group() as tasks:
+        await tasks.start(_listen, interruption, tasks.cancel_scope)
+        result = await verb(interruption)
+        tasks.cancel_scope.cancel()
+        return result
+    raise SystemExit(int(interruption.code or ExitCode.INTERRUPTED))
 
 
 async def _listen(

@@ -2,7 +2,8 @@
 
 ``fleets.schema.json`` says what a user may write, so that an editor completes and checks while
 typing; ``state.schema.json`` says what a state holds, ``plan.schema.json`` what ``show -json``
-prints, and ``events.schema.json`` each line of ``plan -json``, ``apply -json`` and their like.
+prints, ``events.schema.json`` each line of ``plan -json``, ``apply -json`` and their like, and
+``audit.schema.json`` each line of the audit trail.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 ID_BASE: Final = "https://cloud-gpu-shopper.invalid/schemas/"
 """Names the schemas and is never fetched; the domain is reserved for that (RFC 2606)."""
 FLEETS_FILE: Final = "fleets.schema.json"
+AUDIT_FILE: Final = "audit.schema.json"
 STATE_FILE: Final = "state.schema.json"
 PLAN_FILE: Final = "plan.schema.json"
 EVENTS_FILE: Final = "events.schema.json"
@@ -80,6 +82,14 @@ def events_schema() -> dict[str, Any]:
     return _published(_plain_text(generated), EVENTS_FILE, "Cloud GPU Shopper event")
 
 
+def audit_schema() -> dict[str, Any]:
+    """The schema of one line of the audit trail; what does not apply to it is left out."""
+    from reconciler.model.audit_entry import AuditEntry
+
+    generated = _as_written(AuditEntry.model_json_schema())
+    return _published(_plain_text(generated), AUDIT_FILE, "Cloud GPU Shopper audit entry")
+
+
 def schema_texts() -> dict[str, str]:
     """The text of each published schema by file name; the same bytes on every run."""
     schemas = {
@@ -87,6 +97,7 @@ def schema_texts() -> dict[str, str]:
         STATE_FILE: state_schema(),
         PLAN_FILE: plan_schema(),
         EVENTS_FILE: events_schema(),
+        AUDIT_FILE: audit_schema(),
     }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 

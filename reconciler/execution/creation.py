@@ -206,6 +206,7 @@ def _intent(
         begun_at=now,
         deadline_at=now + provider.capabilities.create_deadline,
         succeeds=create.succeeds,
+        reason=create.reason,
     )
 
 

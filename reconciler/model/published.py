@@ -38,7 +38,8 @@ def _decimal(value: object) -> object:
     raise ValueError("write a plain decimal number, not negative, as text")
 
 
-def _moment(value: datetime) -> str:
+def moment_text(value: datetime) -> str:
+    """RFC 3339 in UTC."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
@@ -52,7 +53,7 @@ DecimalText = Annotated[
 
 Moment = Annotated[
     AwareDatetime,
-    PlainSerializer(_moment, return_type=str),
+    PlainSerializer(moment_text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
 """RFC 3339 in UTC: ``"2026-07-01T12:00:00Z"``."""

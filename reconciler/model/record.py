@@ -15,7 +15,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Plai
 
 from reconciler.model.address import Slot
 from reconciler.model.quantity import NEVER
-from reconciler.model.reason import DestroyReason
+from reconciler.model.reason import CreateReason, DestroyReason
 
 
 def _seconds(value: object) -> object:
@@ -136,6 +136,7 @@ class PendingCreate(_Stored):
     absence: AbsenceEvidence | None = None
     watched_until: AwareDatetime | None = None
     succeeds: Succession | None = None
+    reason: CreateReason | None = None
 
     @property
     def slot(self) -> Slot:
@@ -211,6 +212,20 @@ class ProviderPin(_Stored):
     market: str | None = None
 
 
+class TrailAnchor(_Stored):
+    """Where the audit trail stood when this state was saved: no shorter trail is the whole one.
+
+    ``digest`` is that of entry number ``entries``. ``missed`` counts what could not be written
+    since ``missed_since``, and why; the trail is told of it as soon as it can be written again.
+    """
+
+    entries: int
+    digest: str
+    missed: int = 0
+    missed_since: AwareDatetime | None = None
+    missed_why: str = ""
+
+
 class RecordedState(_Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -234,12 +249,19 @@ class RecordedState(_Stored):
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
     """When that loop meant to pass again at the latest."""
+    trail: TrailAnchor | None = None
+    """None where nothing was ever written to an audit trail."""
 
     @property
     def beside_the_loop(self) -> RecordedState:
         """This state without what every pass of a loop writes, to tell what really changed."""
         return self.with_(
-            serial=0, decided_serial=0, saved_at=None, loop_last_seen=None, loop_due_at=None
+            serial=0,
+            decided_serial=0,
+            saved_at=None,
+            loop_last_seen=None,
+            loop_due_at=None,
+            trail=None,
         )
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:

@@ -127,15 +127,15 @@ async def open_workspace(
     state exists (bad input 20).
     """
     desired, error = _load(directory, tolerate_bad_documents)
-    path = _state_path(directory, desired) if desired else _only_state(directory, error)
+    path = state_path(directory, desired) if desired else _only_state(directory, error)
     name = desired.workspace if desired else path.stem
     opened: OpenedProviders | None = None
 
     def now() -> datetime:
         return opened.clock.now() if opened else wall_now()
 
-    backend = LocalFile(path, name, now)
-    settings = _provider_settings(desired, _recorded_pins(backend))
+    backend = LocalFile(path, name, now, audited=True)
+    settings = provider_settings(desired, recorded_pins(backend))
     opened = open_providers(settings, directory)
     try:
         yield Workspace(directory, name, desired, error, backend, opened, os.environ)
@@ -147,7 +147,7 @@ def _load(directory: Path, tolerate: bool) -> tuple[DesiredState | None, Documen
     try:
         return load_documents(directory), None
     except EmptyDocuments as error:
-        states = _states(directory)
+        states = recorded_states(directory)
         if states and not tolerate:
             raise UnsafePlan(
                 f"every document is empty, and {states[0].name} records machines",
@@ -158,22 +158,22 @@ def _load(directory: Path, tolerate: bool) -> tuple[DesiredState | None, Documen
             raise
         return None, error
     except DocumentError as error:
-        if not tolerate or not _states(directory):
+        if not tolerate or not recorded_states(directory):
             raise
         return None, error
 
 
-def _state_path(directory: Path, desired: DesiredState) -> Path:
+def state_path(directory: Path, desired: DesiredState) -> Path:
     relative = desired.state_path or f"{STATE_DIRECTORY}/{desired.workspace}.json"
     return directory / relative
 
 
-def _states(directory: Path) -> list[Path]:
+def recorded_states(directory: Path) -> list[Path]:
     return sorted((directory / STATE_DIRECTORY).glob("*.json"))
 
 
 def _only_state(directory: Path, error: DocumentError | None) -> Path:
-    states = _states(directory)
+    states = recorded_states(directory)
     if len(states) != 1:
         raise StateError(
             f"the documents cannot be read, and {len(states)} states lie in {STATE_DIRECTORY}/",
@@ -183,7 +183,7 @@ def _only_state(directory: Path, error: DocumentError | None) -> Path:
     return states[0]
 
 
-def _recorded_pins(backend: LocalFile) -> Mapping[str, ProviderPin]:
+def recorded_pins(backend: LocalFile) -> Mapping[str, ProviderPin]:
     """Providers that the state relies on."""
     state = backend.read()
     if state is None:
@@ -193,7 +193,7 @@ def _recorded_pins(backend: LocalFile) -> Mapping[str, ProviderPin]:
     return {name: pin for name, pin in state.providers.items() if name in homes}
 
 
-def _provider_settings(
+def provider_settings(
     desired: DesiredState | None, pins: Mapping[str, ProviderPin]
 ) -> dict[str, ProviderSettings]:
     """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""

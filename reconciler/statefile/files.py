@@ -39,6 +39,11 @@ class Files:
             chunks.append(chunk)
         return b"".join(chunks)
 
+    def read_from(self, descriptor: int, offset: int) -> bytes:
+        """Everything from ``offset`` up to the end."""
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return self.read(descriptor)
+
     def write(self, descriptor: int, data: memoryview) -> int:
         """Bytes written, which may be fewer than given."""
         return os.write(descriptor, data)

@@ -1,7 +1,8 @@
 """The state in a file of this host: ``state/<workspace>.json`` (SPEC.md section 7).
 
 Beside it: ``.lock`` and ``.lock.info`` (see ``lock``), ``.backup`` (the version before the first
-write of the last command that wrote), and for a moment a temporary file.
+write of the last command that wrote), the audit trail (see ``audit_files``), and for a moment a
+temporary file.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from reconciler.model.audit import Actor
     from reconciler.model.record import RecordedState
+    from reconciler.statefile.audit_trail import AuditTrail
     from reconciler.statefile.backend import LockInfo
 
+_WRITE = "write"
 _WRITE_WAIT_SECONDS = 0.5
 _NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
@@ -51,6 +55,8 @@ class _Stored:
 class LocalFile(StateBackend):
     """The state of ``workspace`` at ``path``; ``now`` dates what is written.
 
+    ``audited``: what each write changes is told in the audit trail beside it, before the write.
+
     A write happens under the lock: the one that is held through this object, else one taken for
     that write alone. Nothing is created before the first lock or write.
     """
@@ -62,6 +68,7 @@ class LocalFile(StateBackend):
         now: Callable[[], datetime],
         *,
         files: Files | None = None,
+        audited: bool = False,
     ) -> None:
         self.location = shown(path)
         self.warnings: list[str] = []
@@ -74,6 +81,10 @@ class LocalFile(StateBackend):
         self._locks: list[LocalLock] = []
         self._known: _Stored | None = None
         self._wrote = False
+        self._audited = audited
+        self._trail: AuditTrail | None = None
+        self._actor: Actor | None = None
+        self._operation = _WRITE
 
     def read(self) -> RecordedState | None:
         data = self._bytes()
@@ -90,10 +101,27 @@ class LocalFile(StateBackend):
             self._refuse_conflict(state, stored, expected_serial)
             serial = (state.serial if stored is None else stored.serial) + 1
             saved = state.with_(serial=serial, saved_at=self._now())
+            if self._audited:
+                saved = self._told(stored, saved)
             self._save(saved, data)
+            if self._trail is not None:
+                self._trail.saved()
             return saved
 
+    def _told(self, stored: RecordedState | None, saved: RecordedState) -> RecordedState:
+        """``saved`` with the anchor of the trail in which it was told first."""
+        from reconciler.statefile.audit_trail import AuditTrail, this_actor  # reads need none
+
+        if self._trail is None:
+            self._trail = AuditTrail(self._path, self._files, self.warnings)
+        if self._actor is None or self._actor.operation != self._operation:
+            self._actor = this_actor(self._operation)
+        anchor = self._trail.tell(stored, saved, self._actor, self._now())
+        return saved.with_(trail=anchor)
+
     def lock(self, operation: str, *, timeout_seconds: float) -> LocalLock:
+        if operation != _WRITE:
+            self._operation = operation  # a later write without its lock is a part of it
         lock = LocalLock(self._place, operation, timeout_seconds)
         self._locks = [*(one for one in self._locks if one.held), lock]
         return lock
@@ -104,7 +132,7 @@ class LocalFile(StateBackend):
     def _turn(self) -> AbstractContextManager[object]:
         if any(lock.held for lock in self._locks):
             return nullcontext()
-        return self.lock("write", timeout_seconds=_WRITE_WAIT_SECONDS)
+        return self.lock(_WRITE, timeout_seconds=_WRITE_WAIT_SECONDS)
 
     def _bytes(self) -> bytes | None:
         directory = self._path.parent

@@ -88,6 +88,31 @@ def check_private(files: Files, path: Path) -> None:
         raise local_failure("look at", path, error) from error
 
 
+def open_private(files: Files, path: Path, flags: int, warnings: list[str]) -> int:
+    """A descriptor of the file at ``path``, which is ours alone; close it.
+
+    Made, where ``flags`` say so, with mode 0600. Raises ``StateError`` as ``read_private`` does,
+    and ``OSError``.
+    """
+    with suppress(FileNotFoundError):
+        _refuse_unsafe(path, files.status(path))
+    descriptor = files.open(path, flags | os.O_NONBLOCK)
+    try:
+        _tighten(files, descriptor, path, warnings)
+    except BaseException:
+        files.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_all(files: Files, descriptor: int, data: bytes) -> None:
+    """Every byte of ``data``, synced. Raises ``OSError``, after which some may be there."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[files.write(descriptor, rest) :]
+    files.sync(descriptor)
+
+
 def write_private(files: Files, path: Path, data: bytes) -> None:
     """Put ``data`` at ``path``: the old bytes or the new ones, never half, durable on return.
 
@@ -165,10 +190,7 @@ def _temporary_prefix(path: Path) -> str:
 def _write_new(files: Files, path: Path, data: bytes) -> None:
     descriptor = files.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[files.write(descriptor, rest) :]
-        files.sync(descriptor)
+        write_all(files, descriptor, data)
     finally:
         files.close(descriptor)
 

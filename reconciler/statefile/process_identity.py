@@ -11,12 +11,27 @@ import os
 import socket
 from enum import Enum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _START_FIELD = 19  # of /proc/PID/stat, counted after the name, which may hold spaces
 _ZOMBIE = b"Z"  # killed, and only its parent has not noticed
+
+
+_RUNS = {
+    "GITHUB_RUN_ID": ("github", "GITHUB_REPOSITORY"),
+    "CI_JOB_ID": ("gitlab", "CI_PROJECT_PATH"),
+    "BUILDKITE_BUILD_ID": ("buildkite", "BUILDKITE_PIPELINE_SLUG"),
+    "CIRCLE_WORKFLOW_ID": ("circleci", "CIRCLE_PROJECT_REPONAME"),
+    "BUILD_TAG": ("jenkins", "JOB_NAME"),
+}
+_RUN_LENGTH = 100
 
 
 class Life(Enum):
@@ -49,6 +64,15 @@ def user_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError):
         return str(os.getuid())
+
+
+def ci_run(environ: Mapping[str, str]) -> str | None:
+    """Which CI run this is, from the names that the usual systems set; None outside of them."""
+    for variable, (system, project) in _RUNS.items():
+        if environ.get(variable):
+            named = f"{system} {environ.get(project, '')} {environ[variable]}"
+            return printable(" ".join(named.split()), _RUN_LENGTH)
+    return None
 
 
 def life_of(other: ProcessIdentity) -> Life:

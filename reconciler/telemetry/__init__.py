@@ -1,1 +1,1 @@
-"""The audit trail, the logs and the notifications that a run leaves behind."""
+"""The notifications that a run sends; the audit trail lies with the state, under its lock."""

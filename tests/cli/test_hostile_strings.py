@@ -41,6 +41,11 @@ COMMANDS = (
     "state show fleet.dev",
     "reconcile --once -record r.json",
     "replay r.json",
+    "events",
+    "events -json",
+    "audit verify",
+    "doctor",
+    "doctor -json",
     "simulate ledger",
     "destroy -auto-approve -no-wait",
 )

@@ -81,6 +81,20 @@ def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) 
         } & loaded == set()
 
 
+@pytest.mark.parametrize("command", ["plan", "apply -auto-approve", "status", "state list"])
+def test_what_changes_nothing_neither_loads_nor_opens_the_audit_trail(
+    tmp_path: Path, command: str
+) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert shop.apply("-detach").code == 0
+        shop.world.advance(shop.world.settings.list_lag * 2)
+        trail = shop.state_path.with_name("demo.json.audit.jsonl")
+        trail.unlink()
+        loaded = all_modules_of(*command.split(), cwd=shop.directory)
+        assert not [name for name in loaded if "audit" in name]
+        assert not trail.exists()
+
+
 def test_a_purchase_in_which_no_fleet_stands_in_anothers_way_needs_no_solver(
     tmp_path: Path,
 ) -> None:

@@ -69,6 +69,11 @@ class Running:
         """What it has said on standard error until now."""
         return self._err.read_text()
 
+    @property
+    def out(self) -> str:
+        """What it has said on standard output until now."""
+        return self._out.read_text()
+
     def until(self, holds: Callable[[], bool]) -> None:
         """Wait until ``holds``; fails when the command ends before, or after a minute."""
         for _ in range(_TURNS):

@@ -85,7 +85,7 @@ class Shop:
             name="demo",
             desired=desired,
             documents_error=None,
-            backend=LocalFile(path, "demo", self.clock.now),
+            backend=LocalFile(path, "demo", self.clock.now, audited=True),
             opened=OpenedProviders({"simulated": self.provider}, self.clock),
             environ={},
         )

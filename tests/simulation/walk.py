@@ -28,6 +28,7 @@ from reconciler.statefile.files import Files
 from reconciler.statefile.local_file import LocalFile
 from tests.markets import START
 from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop
+from tests.simulation.told import check_all_came_to_an_end, check_effects_are_told
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -106,7 +107,8 @@ class MortalShop(Shop):
     def workspace(self, documents: str | None = None) -> Workspace:
         made = super().workspace(documents)
         path = self.directory / "state" / "demo.json"
-        made.backend = LocalFile(path, "demo", self.clock.now, files=_MortalFiles(self.life))
+        files = _MortalFiles(self.life)
+        made.backend = LocalFile(path, "demo", self.clock.now, files=files, audited=True)
         made.opened = OpenedProviders({"simulated": self.provider}, self.clock)
         return made
 
@@ -248,6 +250,7 @@ class Walk:
         )
         again = [label for label, count in sent.items() if count > 1]
         assert not again, f"I26: sent more than once: {again}"
+        check_effects_are_told(self.directory / "state" / "demo.json", self.world)
 
     def _check_ended_before(self, moment: datetime) -> None:
         state = self.shop.workspace().backend.read()
@@ -287,6 +290,7 @@ class Walk:
         assert self.ours() == [], "alive after its end"
         assert self.shop.state().instances == {}
         assert {one.id for one in self.strangers} == {one.id for one in self.shop.alive()}
+        check_all_came_to_an_end(self.directory / "state" / "demo.json")
 
 
 def _known(state: RecordedState) -> set[str]:
