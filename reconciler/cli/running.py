@@ -37,8 +37,11 @@ def on_workspace(
     verb: Callable[[Workspace, Interruption], Awaitable[Result]],
     *,
     tolerate_bad_documents: bool = False,
+    tolerate_bad_state: bool = False,
+    take_over: bool = False,
 ) -> Result:
-    """Open the workspace of ``directory``, run ``verb`` on it, close it.
+    """Open the workspace of ``directory``, run ``verb`` on it, close it. The choices are those of
+    ``open_workspace``.
 
     The first SIGINT or SIGTERM asks the verb to stop, a second one cancels it.
     """
@@ -47,7 +50,12 @@ def on_workspace(
         if not directory.is_dir():
             raise click.UsageError(f"there is no directory {printable(str(directory))}")
         async with (
-            open_workspace(directory, tolerate_bad_documents=tolerate_bad_documents) as workspace,
+            open_workspace(
+                directory,
+                tolerate_bad_documents=tolerate_bad_documents,
+                tolerate_bad_state=tolerate_bad_state,
+                take_over=take_over,
+            ) as workspace,
             anyio.create_task_group() as tasks,
         ):
             interruption = Interruption()
