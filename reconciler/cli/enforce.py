@@ -148,9 +148,7 @@ def _warn_of_documents(workspace: Workspace, voice: Voice) -> None:
         voice.documents_unusable(workspace.documents_error)
 
 
-def _daemon(
-    directory: Path, request: PlanRequest, interval: timedelta, *, take_over: bool
-) -> int:
+def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_over: bool) -> int:
     """Each pass opens the workspace anew: documents may change while it runs."""
     from reconciler.daemon.loop import run_forever
     from reconciler.model.errors import GpuShopperError

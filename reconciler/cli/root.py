@@ -41,7 +41,7 @@ _COMMANDS = {
         LazyCommand("ssh-config", "use:ssh_config_command", "Print Host blocks for ssh."),
     ),
     "Look after": (
-        LazyCommand("state", "state:state_group", "Inspect the state file and its lock."),
+        LazyCommand("state", "state:state_group", "Inspect and mend the state file."),
         LazyCommand("simulate", "simulate:simulate_group", "Make and move the simulated market."),
         LazyCommand("completion", "documents:completion_command", "Print shell completion."),
         LazyCommand("version", "documents:version_command", "Print the version."),

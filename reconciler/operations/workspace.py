@@ -80,9 +80,14 @@ class Workspace:
         see each other's locks (SPEC.md section 12, 3).
         """
         recorded = self.backend.read()
+        self.refuse_other_host(recorded)
+        return recorded
+
+    def refuse_other_host(self, recorded: RecordedState | None) -> None:
+        """Raise ``StateError`` as ``read`` does, for a state that was read elsewhere."""
         owner = recorded.host if recorded else None
         if owner is None or owner.id == self.host.id or self.take_over:
-            return recorded
+            return
         raise StateError(
             f"{self.backend.location}: the state belongs to host {printable(owner.name)}, "
             f"this is {printable(self.host.name)}",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
 from reconciler.model.record import InstanceRecord, LeaseRecord, LetGo, RolledBack
-from reconciler.model.value import dataclass
+from reconciler.model.state_change import LeftOut, Rebuilding, Restoration
 from reconciler.planning.leases import lease_after_apply
 from reconciler.planning.state_edits import end_of
 
@@ -27,17 +27,6 @@ if TYPE_CHECKING:
     from reconciler.model.record import RecordedState
 
 _DEFAULT_GRACE = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Restoration:
-    """``state`` is what will be stored. ``kept``: machines that only the newer version knows.
-    ``beside``: machines that only the older one knows and whose slot has another one now.
-    """
-
-    state: RecordedState
-    kept: tuple[InstanceRecord, ...]
-    beside: tuple[InstanceRecord, ...]
 
 
 def restoration(
@@ -87,23 +76,6 @@ def _merged(
         providers={**older.providers, **newer.providers},
         duplicates={**older.duplicates, **newer.duplicates},
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A machine under our name that was not taken in, and why."""
-
-    stranger: Stranger
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rebuilding:
-    """What machines of our name become: records and the leases that those need."""
-
-    records: tuple[InstanceRecord, ...]
-    leases: tuple[LeaseRecord, ...]
-    left_out: tuple[LeftOut, ...]
 
 
 def rebuilding(

@@ -75,9 +75,7 @@ def moved(source: Address, target: Address) -> Change:
     return change
 
 
-def _renamed(
-    entry: Entry, source: Address, target: Address
-) -> Entry:
+def _renamed(entry: Entry, source: Address, target: Address) -> Entry:
     if not source.covers(entry.fleet, entry.index):
         return entry
     index = entry.index if target.index is None else target.index

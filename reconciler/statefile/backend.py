@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from reconciler.model.record import RecordedState
+    from reconciler.model.state_change import Backup
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,6 @@ class LockInfo:
     pid: int
     boot_id: str = ""
     process_started: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Backup:
-    """An older version of the state. ``state`` is None where it cannot be used; ``problem`` then
-    says why. ``location`` is escaped.
-    """
-
-    location: str
-    state: RecordedState | None
-    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.mark import workspace_part
-from reconciler.statefile.backend import Backup
+from reconciler.model.state_change import Backup
 from reconciler.statefile.format import decode
 from reconciler.statefile.private_files import read_private, shown, write_private
 

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.record import RecordedState
-    from reconciler.statefile.backend import Backup, LockInfo
+    from reconciler.model.state_change import Backup
+    from reconciler.statefile.backend import LockInfo
 
 _WRITE_WAIT_SECONDS = 0.5
 _SERIAL = re.compile(rb'"serial":(\d{1,15})\b')
