@@ -190,10 +190,13 @@ class Run:
         if failure is None or self._context is None:
             return []
         lines = [f"the state could not be saved: {failure.what}"]
-        kept = self.workspace.backend.rescue(self._context.journal.state)
+        state = self._context.journal.state
+        kept = self.workspace.backend.rescue(state.with_(serial=state.serial + 1))
         if kept:
-            lines.append(f"what this run knows is in {kept}: once there is room again, ")
-            lines[-1] += f"gpu-shopper state restore {kept}"
+            lines.append(
+                f"what this run knows is in {kept}; when the state can be written again: "
+                f"gpu-shopper state restore {kept}"
+            )
         else:
             lines.append("no other place took it: keep what was printed here")
         return lines

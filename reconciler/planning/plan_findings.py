@@ -10,8 +10,8 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.planning.leases import has_ended
-from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
 from reconciler.planning.purchases import slots_by_fleet
+from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
 from reconciler.planning.succession import find_successions
 
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def restoration(
     if newest is None or newest.lineage != chosen.lineage:
         state = chosen.with_(serial=serial, decided_serial=serial, rolled_back=back)
         return Restoration(state, (), ())
-    older, newer = sorted((chosen, newest), key=lambda one: one.serial)
+    older, newer = (chosen, newest) if chosen.serial < newest.serial else (newest, chosen)
     kept = tuple(one for mark, one in newest.instances.items() if mark not in chosen.instances)
     returning = [one for mark, one in older.instances.items() if mark not in newer.instances]
     taken = {one.slot for one in newer.instances.values()}
@@ -58,13 +58,12 @@ def _merged(
     now: datetime,
 ) -> RecordedState:
     free = {one.mark: one for one in returning if one not in beside}
-    instances = {**newer.instances, **free}
+    instances = {**_with_dooms(newer, older), **free}
     aside = {
         one.mark: LetGo(record=one, since=now, ends_at=end_of(one, older))
         for one in beside
         if one.doom is None
     }
-    # A destroy that was decided is never taken back, slot or not.
     instances |= {one.mark: one for one in beside if one.doom is not None}
     intents = {**older.intents, **newer.intents}
     let_go = {**older.let_go, **newer.let_go, **aside}
@@ -76,6 +75,15 @@ def _merged(
         providers={**older.providers, **newer.providers},
         duplicates={**older.duplicates, **newer.duplicates},
     )
+
+
+def _with_dooms(newer: RecordedState, older: RecordedState) -> dict[str, InstanceRecord]:
+    """The newer records; a destroy that was decided in the other version is never taken back."""
+    dooms = {mark: one.doom for mark, one in older.instances.items() if one.doom is not None}
+    return {
+        mark: one.with_(doom=dooms[mark]) if mark in dooms and one.doom is None else one
+        for mark, one in newer.instances.items()
+    }
 
 
 def rebuilding(

@@ -101,6 +101,7 @@ class LocalFile(StateBackend):
                     self._look_back(stored)
                     self._keep_version(data, stored, saved)
                 self._put(encoded, saved)
+            self._kept = self._kept or stored is None
             return saved
 
     def pull(self) -> bytes | None:
