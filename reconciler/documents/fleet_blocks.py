@@ -68,6 +68,17 @@ class FleetSettings(Block):
     spot_policy: Written[Literal["on-demand", "spot"]] = Field(
         None, description="`on-demand` (default) or `spot`: cheaper, and may be taken away."
     )
+    gang: Written[bool] = Field(
+        None, description="All nodes or none: fewer than `nodes.min` are never bought."
+    )
+    placement: Written[Literal["any", "same_provider", "same_region", "spread"]] = Field(
+        None,
+        description="Where new nodes stand beside the others; `spread`: each on a physical host "
+        "of its own; default any.",
+    )
+    uniform: Written[bool] = Field(
+        None, description="`false` allows a mix of the alternatives; default true: nodes are alike."
+    )
     offers: Written[OffersBlock] = Field(None, description="Which hosts are acceptable.")
     max_gpu_hour_usd: Written[Usd] = Field(
         None, description="Most dollars for one GPU for one hour, disk included."
@@ -80,7 +91,9 @@ class FleetSettings(Block):
         description="How long the fleet may live, from its first machine on; default 12h.",
     )
     expires_at: Written[Moment] = Field(
-        None, description="When the fleet ends at the latest; RFC 3339 with an offset."
+        None,
+        description="When the fleet ends at the latest; RFC 3339 with an offset. `never`, without "
+        "a `ttl`: it has no end, and every plan of it needs `-allow-unbounded`.",
     )
     grace: Written[Duration] = Field(
         None, description="Warning time before the loop destroys what is undeclared; default 10m."

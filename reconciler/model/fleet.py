@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
-from reconciler.model.quantity import ANYTHING, GIB, Range
+from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ MachineAttribute = Literal[
 ]
 """What of a machine can differ from its fleet and so replace it (``planning/fleet_diff``)."""
 MACHINE_ATTRIBUTES: tuple[str, ...] = get_args(MachineAttribute)
+Placement = Literal["any", "same_provider", "same_region", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,13 @@ class OfferRules:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A named group of like nodes, with every default filled in."""
+    """A named group of nodes, with every default filled in.
+
+    ``gang``: fewer than ``nodes.minimum`` are never bought. ``placement`` counts for new nodes,
+    beside those that stay: ``spread`` puts no two on one physical host. ``uniform``: all are alike
+    in GPU model, number and memory. ``expires_at`` is ``NEVER`` for one without an end, whose
+    ``ttl`` then says nothing.
+    """
 
     name: str
     nodes: NodeCount
@@ -118,6 +125,9 @@ class Fleet:
     where: Where = field(default_factory=Where)
     offers: OfferRules = field(default_factory=OfferRules)
     spot: bool = False
+    gang: bool = False
+    placement: Placement = "any"
+    uniform: bool = True
     max_gpu_hour_usd: Decimal | None = None
     max_node_hour_usd: Decimal | None = None
     ttl: timedelta = DEFAULT_TTL
@@ -139,7 +149,9 @@ class Fleet:
         return f"fleet.{self.name}"
 
     def lease_end(self, started_at: datetime) -> datetime:
-        """The earlier of start + ``ttl`` and ``expires_at`` (SPEC.md section 1)."""
+        """The earlier of start + ``ttl`` and ``expires_at`` (SPEC.md section 1), or ``NEVER``."""
+        if self.expires_at == NEVER:
+            return NEVER
         end = started_at + self.ttl
         return end if self.expires_at is None else min(end, self.expires_at)
 
@@ -170,11 +182,15 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One entry of ``providers:``; ``market`` is the simulated market's file."""
+    """One entry of ``providers:``; ``market`` is the simulated market's file.
+
+    ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    """
 
     name: str
     type: str
     market: str | None = None
+    max_hourly_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +203,7 @@ class NotifierSettings:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """All documents of one directory as one value. ``digest`` changes with their meaning."""
+    """All documents of one directory as one value."""
 
     workspace: str
     fleets: Mapping[str, Fleet]
@@ -195,4 +211,3 @@ class DesiredState:
     safety: Safety = field(default_factory=Safety)
     notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
     state_path: str | None = None
-    digest: str = ""

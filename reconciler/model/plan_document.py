@@ -33,6 +33,7 @@ class RequestDocument(Published):
     """Slots whose machine is replaced although nothing about it differs."""
     only_record: bool
     from_state: bool
+    allow_unbounded: bool
 
 
 class OriginDocument(Published):
@@ -163,6 +164,12 @@ class CreateAction(_OnSlot):
     """Mark of the machine that has to be gone first."""
     succeeds: Succession | None
     """The machine that goes once this one is ready (``create_before_destroy``)."""
+    gang: int
+    """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
+    spread: bool
+    """No other machine of its fleet may stand on its host."""
+    after: tuple[str, ...]
+    """Marks of more machines that have to be gone first."""
 
 
 class DestroyAction(_OnSlot):
@@ -304,7 +311,7 @@ class StrangerDocument(Published):
 
 
 class FleetRow(Published):
-    """One fleet; counts are nodes."""
+    """One fleet; counts are nodes. ``worst_case_usd`` null: its lease has no end."""
 
     fleet: str
     target: int
@@ -314,7 +321,7 @@ class FleetRow(Published):
     unfilled: int
     rate_before: DecimalText
     rate_after: DecimalText
-    worst_case_usd: DecimalText
+    worst_case_usd: DecimalText | None
     ends_at: Moment | None
     note: str
     command: str

@@ -105,7 +105,8 @@ def _letting_go(recorded: RecordedState, address: Address) -> LettingGo:
     if why:
         raise UnsafePlan(
             f"{address} cannot be forgotten: {why}",
-            fix="wait for the loop to settle it, or say what you know: gpu-shopper state resolve",
+            fix="destroy it, give its fleet an end, or let the loop settle it; what you know better: "
+            "gpu-shopper state resolve",
         )
     if not mine:
         raise UsageRefused(f"no machine is recorded at {address}", fix=_LISTED)

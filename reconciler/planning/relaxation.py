@@ -16,7 +16,6 @@ from reconciler.model.explanation import Relaxation
 from reconciler.model.value import dataclass
 from reconciler.planning.constraints import (
     CAP_REASONS,
-    DISK_REASON,
     NEVER_LOOSENED,
     choosable,
     movable,
@@ -24,7 +23,7 @@ from reconciler.planning.constraints import (
     with_disk,
 )
 from reconciler.planning.filling import Filled, fill, worth_keeping
-from reconciler.planning.offer_matching import RankedOffer, refusal_tests
+from reconciler.planning.offer_matching import DISK_REASON, RankedOffer, refusal_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -72,7 +71,7 @@ def cheapest_relaxation(fleet: Fleet, match: OfferMatch) -> Relaxation | None:
     nothing matches at all; another GPU never does.
     """
     ordered = fleet.resources.ordered
-    now = fill(match.ranked, fleet.nodes.target, ordered=ordered)
+    now = fill(fleet, match.ranked)
     candidates = _candidates(fleet, match)
     options = [one for one in _options(candidates) if _helps(one.filled, now)]
     if not options:
@@ -88,7 +87,7 @@ def _helps(filled: Filled, now: Filled) -> bool:
 
 
 def _candidates(fleet: Fleet, match: OfferMatch) -> _Candidates:
-    found = _Candidates(fleet, match.ranked, worth_keeping(match.ranked, fleet.nodes.target))
+    found = _Candidates(fleet, match.ranked, worth_keeping(fleet, match.ranked))
     alternatives = _Alternatives(fleet)
     for reason, offers in match.rejected.items():
         if reason in NEVER_LOOSENED:
@@ -247,8 +246,7 @@ def _priced(fleet: Fleet, pool: Iterable[RankedOffer]) -> list[RankedOffer]:
 
 
 def _fill(candidates: _Candidates, offers: Iterable[RankedOffer]) -> Filled:
-    fleet = candidates.fleet
-    return fill(offers, fleet.nodes.target, ordered=fleet.resources.ordered)
+    return fill(candidates.fleet, offers)
 
 
 def _option(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
+from reconciler.model.quantity import NEVER
 from reconciler.model.record import InstanceRecord, LeaseRecord, LetGo, RolledBack
 from reconciler.model.state_change import LeftOut, Rebuilding, Restoration
 from reconciler.planning.leases import lease_after_apply
@@ -164,7 +165,7 @@ def _lease(
     return LeaseRecord(
         fleet=name,
         ttl=max(end - started, timedelta(seconds=1)),
-        expires_at=None,
+        expires_at=NEVER if end == NEVER else None,
         grace=_DEFAULT_GRACE,
         target=len(mine),
         maximum=max(one.index for one in mine) + 1,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.model.mark import parse_mark
+from reconciler.model.quantity import NEVER
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import Doom, InstanceRecord, LetGo, PendingCreate
 from reconciler.planning.leases import has_ended, planned_end
@@ -37,7 +38,7 @@ def intents_at(state: RecordedState, address: Address) -> list[PendingCreate]:
 
 
 def end_of(record: InstanceRecord, state: RecordedState) -> datetime:
-    """When the machine ends at the latest: by its lease, else by its own mark."""
+    """When the machine ends at the latest, maybe ``NEVER``: by its lease, else by its own mark."""
     lease = state.leases.get(record.fleet)
     if lease is not None:
         return planned_end(lease, record.created_at)
@@ -102,8 +103,12 @@ def removal_refusal(state: RecordedState, address: Address) -> str:
     """Why what is at ``address`` cannot be forgotten."""
     if intents_at(state, address):
         return f"{intents_at(state, address)[0].slot} has a create whose outcome is not known"
-    doomed = [one for one in records_at(state, address) if one.doom is not None]
-    return f"{doomed[0].slot} is being destroyed, which is not proven yet" if doomed else ""
+    for record in records_at(state, address):
+        if record.doom is not None:
+            return f"{record.slot} is being destroyed, which is not proven yet"
+        if end_of(record, state) == NEVER:
+            return f"{record.slot} has no end, so nothing would ever destroy it"
+    return ""
 
 
 def let_go(address: Address, now: datetime) -> Change:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate, format_usd, projected_cost
+from reconciler.model.quantity import NEVER
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted
@@ -94,17 +95,17 @@ def letting_go_text(letting: LettingGo) -> str:
 
 def resolution_text(resolution: Resolution, now: datetime) -> str:
     """What ``state resolve -absent`` would do, and the money at risk."""
-    risk = projected_cost(resolution.usd_per_hour, resolution.until - now)
+    risk = format_usd(projected_cost(resolution.usd_per_hour, resolution.until - now))
+    most = f"at most {risk} until {_utc(resolution.until)}"
+    if resolution.until == NEVER:
+        most = "without an end"
     what = "a create whose outcome is not known"
     if resolution.kind == "machine":
         what = "a machine that was not seen"
     lines = [f"{resolution.slot}: {what}, on {cell(resolution.provider, 24)}."]
     if resolution.unasked:
         lines.append(f"{cell(resolution.provider, 24)} could not be asked: {resolution.unasked}")
-    lines.append(
-        f"If it runs after all, it costs {format_rate(resolution.usd_per_hour)}, at most "
-        f"{format_usd(risk)} until {_utc(resolution.until)}."
-    )
+    lines.append(f"If it runs after all, it costs {format_rate(resolution.usd_per_hour)}, {most}.")
     lines.append("Its slot is free then; should its mark appear within a day, it is destroyed.")
     return _lines(lines)
 
@@ -185,6 +186,8 @@ def _named(records: Sequence[InstanceRecord]) -> str:
 
 
 def _utc(moment: datetime | None) -> str:
+    if moment == NEVER:
+        return "never"
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "an unknown time"
 
 

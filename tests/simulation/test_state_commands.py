@@ -14,6 +14,7 @@ from reconciler.model.address import parse_address
 from reconciler.model.errors import ProviderError, UnsafePlan, UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import Mark, workspace_part
+from reconciler.model.quantity import NEVER
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import RecordedState
 from reconciler.operations.state_edits import let_go, move_records, resolve_absent, resolve_found
@@ -74,7 +75,8 @@ def test_I28_machines_bought_after_a_lost_version_are_unknown_and_neither_killed
             await shop.wait(10 * MINUTE)
             result = await shop.reconcile(heal=True)
             assert result.code is ExitCode.PROVIDER_FAILURE
-            assert result.plan.announces == result.plan.destroys == result.plan.creates == ()
+            assert not result.plan.changes_machines
+            assert result.plan.announces == ()
         applied = await shop.apply(options={"wait": False})
         assert applied.code is ExitCode.PROVIDER_FAILURE
         assert ids(shop) == both
@@ -373,7 +375,8 @@ def test_what_was_let_go_is_left_alone_until_its_end_and_destroyed_then(tmp_path
             await shop.wait(5 * MINUTE)
             await shop.reconcile()
         assert ids(shop) == set()
-        assert shop.state().let_go == shop.state().instances == {}
+        assert not shop.state().let_go
+        assert not shop.state().instances
 
     tell(tmp_path, told)
 
@@ -404,6 +407,22 @@ def test_what_is_being_destroyed_or_bought_is_not_let_go(tmp_path: Path) -> None
         shop.world.script_fault(fault, operation)
         await shop.destroy(wait=False)
         with pytest.raises(UnsafePlan, match="being destroyed, which is not proven"):
+            await let_go(shop.workspace(), parse_address("dev"), yes, lock_timeout_seconds=0)
+
+    tell(tmp_path, told)
+
+
+def test_what_has_no_end_is_not_let_go_since_nothing_would_ever_destroy_it(
+    tmp_path: Path,
+) -> None:
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        state = shop.state()
+        endless = state.leases["dev"].with_(expires_at=NEVER)
+        shop.workspace().backend.write(
+            state.with_(leases={"dev": endless}), expected_serial=state.serial
+        )
+        with pytest.raises(UnsafePlan, match="has no end"):
             await let_go(shop.workspace(), parse_address("dev"), yes, lock_timeout_seconds=0)
 
     tell(tmp_path, told)

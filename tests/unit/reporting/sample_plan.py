@@ -53,6 +53,7 @@ REQUEST = PlanRequest(
     replace=(Slot("lab", 2), Slot("train", 0)),
     only_record=True,
     from_state=True,
+    allow_unbounded=True,
 )
 
 
@@ -118,6 +119,9 @@ def _create(
         ranked=(taken, offer("o2"), offer("o3")),
         replaces=replaces,
         succeeds=succeeds,
+        gang=2,
+        spread=True,
+        after=("m-8", "m-9"),
     )
 
 
