@@ -42,6 +42,7 @@ _COMMANDS = {
     ),
     "Look after": (
         LazyCommand("state", "state:state_group", "Inspect and mend the state file."),
+        LazyCommand("force-unlock", "state:unlock_command", "The same as state unlock."),
         LazyCommand("simulate", "simulate:simulate_group", "Make and move the simulated market."),
         LazyCommand("completion", "documents:completion_command", "Print shell completion."),
         LazyCommand("version", "documents:version_command", "Print the version."),

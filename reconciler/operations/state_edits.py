@@ -105,7 +105,7 @@ def _letting_go(recorded: RecordedState, address: Address) -> LettingGo:
     if why:
         raise UnsafePlan(
             f"{address} cannot be forgotten: {why}",
-            fix="destroy it, give its fleet an end, or let the loop settle it; what you know better: "
+            fix="destroy it, give its fleet an end, or let the loop settle it; if you know more: "
             "gpu-shopper state resolve",
         )
     if not mine:

@@ -67,11 +67,13 @@ class History:
         found = (self._backup_name.fullmatch(name) for name in self._names())
         return max((int(one[1]) for one in found if one and one[2] == tag), default=0)
 
-    def backups(self) -> tuple[Backup, ...]:
-        """Every backup, the newest first: by the serial, then by the name. Raises ``OSError``."""
+    def backups(self) -> Iterator[Backup]:
+        """Every backup, the newest first: by the serial, then by the name; each is read when it is
+        asked for. Raises ``OSError``.
+        """
         matches = [self._backup_name.fullmatch(name) for name in self._names()]
         found = sorted(((int(one[1]), one[0]) for one in matches if one), reverse=True)
-        return tuple(self._read(self._path.with_name(name)) for _, name in found)
+        return (self._read(self._path.with_name(name)) for _, name in found)
 
     def _read(self, path: Path) -> Backup:
         try:

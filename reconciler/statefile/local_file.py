@@ -125,6 +125,9 @@ class LocalFile(StateBackend):
         return Found(version, state)
 
     def backups(self) -> tuple[Backup, ...]:
+        return tuple(self._backups())
+
+    def _backups(self) -> Iterator[Backup]:
         try:
             return self._history.backups()
         except OSError as error:
@@ -265,7 +268,7 @@ class LocalFile(StateBackend):
             )
 
     def _good_backup(self) -> RecordedState | None:
-        good = (one.state for one in self.backups() if one.state is not None)
+        good = (one.state for one in self._backups() if one.state is not None)
         return next((one for one in good if one.workspace == self._workspace), None)
 
     def _refuse_other_workspace(self, state: RecordedState) -> None:
