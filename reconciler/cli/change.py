@@ -18,6 +18,7 @@ from reconciler.cli.parameters import (
     lock_timeout_option,
     max_destroy_option,
     record_option,
+    take_over_option,
     target_option,
 )
 from reconciler.cli.plan_choices import (
@@ -84,6 +85,7 @@ renew_option = click.option(
     help="Save the plan too: gpu-shopper apply FILE carries out exactly that.",
 )
 @record_option
+@take_over_option
 @json_events_option
 @click.pass_obj
 def plan_command(
@@ -124,7 +126,7 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
         path = directory / out
         return await save_plan(workspace, request, path, told=voice.listed, record=record)
 
-    plan = on_workspace(directory, verb)
+    plan = on_workspace(directory, verb, take_over=options["take_over"])
     step = None if out is None else saved_step(out)
     if options["markdown"]:
         show_markdown(plan, step)
@@ -150,6 +152,7 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
 @no_wait_option
 @verify_timeout_option
 @lock_timeout_option
+@take_over_option
 @json_events_option
 @click.pass_obj
 def apply_command(
@@ -186,6 +189,7 @@ def apply_command(
 @no_wait_option
 @verify_timeout_option
 @lock_timeout_option
+@take_over_option
 @json_events_option
 @click.pass_obj
 def destroy_command(
@@ -243,7 +247,7 @@ def _carry_out(
             asked = chosen if options["auto_approve"] else replace(chosen, approve=approve)
             return await apply_fleets(workspace, request, asked)
 
-    return _told(on_workspace(directory, verb), voice)
+    return _told(on_workspace(directory, verb, take_over=options["take_over"]), voice)
 
 
 def _carry_out_saved(
@@ -260,7 +264,7 @@ def _carry_out_saved(
             chosen = _run_options(options, step, interruption, view.show, voice)
             return await apply_saved(workspace, saved, chosen, voice.remark)
 
-    return _told(on_workspace(directory, verb), voice)
+    return _told(on_workspace(directory, verb, take_over=options["take_over"]), voice)
 
 
 def _told(result: RunResult, voice: Voice) -> int:

@@ -17,6 +17,7 @@ from reconciler.cli.parameters import (
     lock_timeout_option,
     max_destroy_option,
     record_option,
+    take_over_option,
 )
 from reconciler.cli.running import on_workspace
 from reconciler.cli.voice import TextVoice, speaking
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 @max_destroy_option
 @lock_timeout_option
 @record_option
+@take_over_option
 @json_events_option
 @click.pass_obj
 def reconcile_command(
@@ -62,6 +64,7 @@ def reconcile_command(
     max_destroy: int | None,
     lock_timeout: timedelta,
     record: Path | None,
+    take_over: bool,
     as_json: bool,
 ) -> int:
     """Destroy whatever has expired or is not declared. Buys nothing, unless --heal."""
@@ -81,11 +84,13 @@ def reconcile_command(
     request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy)
     seconds = lock_timeout.total_seconds()
     if interval is not None and not dry_run:
-        return _daemon(directory, request, interval)
+        return _daemon(directory, request, interval, take_over=take_over)
     kept = None if record is None else directory / record
     return speaking(
         as_json,
-        lambda voice: _one_pass(directory, request, seconds, voice, dry_run=dry_run, record=kept),
+        lambda voice: _one_pass(
+            directory, request, seconds, voice, dry_run=dry_run, record=kept, take_over=take_over
+        ),
     )
 
 
@@ -122,6 +127,7 @@ def _one_pass(
     *,
     dry_run: bool,
     record: Path | None,
+    take_over: bool,
 ) -> int:
     from reconciler.operations.reconcile import preview_pass, reconcile_once
 
@@ -134,7 +140,7 @@ def _one_pass(
             result.document_code = workspace.documents_error.exit_code
         return result
 
-    result = on_workspace(directory, verb, tolerate_bad_documents=True)
+    result = on_workspace(directory, verb, tolerate_bad_documents=True, take_over=take_over)
     return voice.result(result, acted=not dry_run)
 
 
@@ -143,7 +149,7 @@ def _warn_of_documents(workspace: Workspace, voice: Voice) -> None:
         voice.documents_unusable(workspace.documents_error)
 
 
-def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
+def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_over: bool) -> int:
     """Each pass opens the workspace anew: documents may change while it runs."""
     gc.set_threshold(50_000, 20, 20)  # it lives long: what passes leave behind has to go
     from reconciler.daemon.loop import run_forever
@@ -157,7 +163,9 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
     async def verb(outer: Workspace, interruption: Interruption) -> int:
         async def one_pass() -> datetime | None:
             try:
-                async with open_workspace(directory, tolerate_bad_documents=True) as workspace:
+                async with open_workspace(
+                    directory, tolerate_bad_documents=True, take_over=take_over
+                ) as workspace:
                     _warn_of_documents(workspace, voice)
                     options = _options(interruption, interval.total_seconds(), voice, quiet=True)
                     options = replace(options, interval=interval)
@@ -173,4 +181,4 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
         await run_forever(one_pass, interval, outer.clock, interruption)
         return int(interruption.code or last[0])
 
-    return on_workspace(directory, verb, tolerate_bad_documents=True)
+    return on_workspace(directory, verb, tolerate_bad_documents=True, take_over=take_over)

@@ -76,6 +76,11 @@ lock_timeout_option = click.option(
     metavar="DURATION",
     help="How long to wait for another run on the same state (default: not at all).",
 )
+take_over_option = click.option(
+    "--take-over",
+    is_flag=True,
+    help="Work with a state that another host made: nothing runs there any more.",
+)
 target_option = click.option(
     "--target",
     "targets",

@@ -44,7 +44,8 @@ _COMMANDS = {
         LazyCommand(
             "doctor", "doctor:doctor_command", "Check everything, name what is unfinished."
         ),
-        LazyCommand("state", "state:state_group", "Inspect the state file and its lock."),
+        LazyCommand("state", "state:state_group", "Inspect and mend the state file."),
+        LazyCommand("force-unlock", "state:unlock_command", "The same as state unlock."),
         LazyCommand("events", "audit:events_command", "Show what was done, by whom and why."),
         LazyCommand("audit", "audit:audit_group", "Verify the audit trail."),
         LazyCommand("simulate", "simulate:simulate_group", "Make and move the simulated market."),

@@ -37,8 +37,11 @@ def on_workspace(
     verb: Callable[[Workspace, Interruption], Awaitable[Result]],
     *,
     tolerate_bad_documents: bool = False,
+    tolerate_bad_state: bool = False,
+    take_over: bool = False,
 ) -> Result:
-    """Open the workspace of ``directory``, run ``verb`` on it, close it.
+    """Open the workspace of ``directory``, run ``verb`` on it, close it. The choices are those of
+    ``open_workspace``.
 
     The first SIGINT or SIGTERM asks the verb to stop, a second one cancels it.
     """
@@ -46,7 +49,10 @@ def on_workspace(
     async def run() -> Result:
         refuse_no_directory(directory)
         async with open_workspace(
-            directory, tolerate_bad_documents=tolerate_bad_documents
+            directory,
+            tolerate_bad_documents=tolerate_bad_documents,
+            tolerate_bad_state=tolerate_bad_state,
+            take_over=take_over,
         ) as workspace:
             return await _until_signalled(lambda interruption: verb(workspace, interruption))
 

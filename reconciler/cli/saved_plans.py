@@ -13,7 +13,10 @@ from reconciler.cli.running import show_markdown, show_plan
 from reconciler.model.text import printable
 
 _BESIDE_A_PLAN = frozenset(
-    {"plan_file", "auto_approve", "detach", "no_wait", "verify_timeout", "lock_timeout", "as_json"}
+    {
+        *("plan_file", "auto_approve", "detach", "no_wait", "verify_timeout", "lock_timeout"),
+        *("take_over", "as_json"),
+    }
 )
 """How a plan is carried out; every other choice was made when it was saved."""
 

@@ -1,4 +1,4 @@
-"""``state``: what is recorded, and the lock."""
+"""``state``: what is recorded, its older versions, and the lock. What mends it: ``mending``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,13 @@ import click
 
 from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformGroup
+from reconciler.cli.mending import (
+    move_command,
+    rebuild_command,
+    remove_command,
+    resolve_command,
+    restore_command,
+)
 from reconciler.cli.parameters import AddressType
 from reconciler.cli.running import on_workspace
 from reconciler.cli.terminal import palette_for
@@ -18,13 +25,18 @@ if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
     from reconciler.model.address import Address
     from reconciler.model.record import RecordedState
+    from reconciler.model.state_change import Backup
     from reconciler.operations.workspace import Workspace
-    from reconciler.statefile.backend import LockInfo
+    from reconciler.statefile.backend import Found, LockInfo
 
 
 @click.group(cls=TerraformGroup)
 def state_group() -> None:
-    """Inspect the state file and its lock."""
+    """Inspect and mend the state file and its lock. No machine is touched."""
+
+
+for _command in (move_command, remove_command, resolve_command, restore_command, rebuild_command):
+    state_group.add_command(_command)
 
 
 @state_group.command("list")
@@ -49,6 +61,44 @@ def show_command(directory: Path, address: Address) -> int:
     if not text:
         raise UsageRefused(f"nothing is recorded at {address}", fix="gpu-shopper state list")
     click.echo(text)
+    return 0
+
+
+@state_group.command("pull")
+@click.pass_obj
+def pull_command(directory: Path) -> int:
+    """Print the state as it is stored: one line of JSON, once it was found good."""
+
+    async def verb(workspace: Workspace, _: Interruption) -> bytes:
+        from reconciler.operations.lease_verbs import read_state
+
+        read_state(workspace)
+        return workspace.backend.pull() or b""
+
+    data = on_workspace(directory, verb, tolerate_bad_documents=True)
+    click.echo(data.decode("ascii"), nl=False)
+    return 0
+
+
+@state_group.command("history")
+@click.pass_obj
+def history_command(directory: Path) -> int:
+    """List the state and its backups: serial, time, and the command that wrote it.
+
+    Exit 13 where the state that is there cannot be used.
+    """
+    from reconciler.model.errors import StateError
+    from reconciler.reporting.state_change_text import history_table
+
+    async def verb(workspace: Workspace, _: Interruption) -> tuple[Found, tuple[Backup, ...]]:
+        return workspace.backend.find(), workspace.backend.backups()
+
+    found, backups = on_workspace(
+        directory, verb, tolerate_bad_documents=True, tolerate_bad_state=True
+    )
+    click.echo(history_table(found.state, backups, palette_for(sys.stdout)))
+    if found.problem:
+        raise StateError(found.problem, fix="gpu-shopper state restore SERIAL")
     return 0
 
 

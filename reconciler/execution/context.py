@@ -44,6 +44,10 @@ class ExecutionContext:
     resolve_env: Callable[[Mapping[str, str]], Mapping[str, str]]
     progress: Callable[[SlotProgress], None]
     notify: Callable[[Notice], Awaitable[None]]
+    fence: Callable[[], None] = lambda: None
+    """Raises ``StateLocked`` when this run's turn was taken from it: asked before each call that
+    changes something.
+    """
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
     claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)

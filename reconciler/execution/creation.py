@@ -14,6 +14,7 @@ from reconciler.model.errors import (
     InsufficientCapacity,
     OfferGone,
     ProviderError,
+    StateLocked,
 )
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import Mark, workspace_part
@@ -124,6 +125,7 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
     async with context.limit(provider, "create"):
         if context.interruption.requested:
             return _failed(create, "not started: interrupted", None)
+        context.fence()
         intent = _intent(create, offer, provider, context)
         await context.journal.commit(transitions.begin_create(intent))
         answer = await _order(create, offer, intent, env, context)
@@ -151,7 +153,10 @@ async def _order(
         ends_at=planned_end(lease, context.clock.now()),
     )
     try:
-        return await _send(provider, request)
+        return await _send(provider, request, context)
+    except StateLocked:  # surely not sent: whoever has the lock now need not look for it
+        await context.journal.commit(transitions.create_refused(intent.mark))
+        raise
     except (OfferGone, InsufficientCapacity):
         await context.journal.commit(transitions.create_refused(intent.mark))
         return None
@@ -210,8 +215,9 @@ def _intent(
     )
 
 
-async def _send(provider: Provider, request: CreateRequest) -> Created:
+async def _send(provider: Provider, request: CreateRequest, context: ExecutionContext) -> Created:
     """The call itself, shielded: once sent, its answer is waited for up to the deadline."""
+    context.fence()
     seconds = provider.capabilities.create_deadline.total_seconds()
     with anyio.CancelScope(shield=True):
         try:

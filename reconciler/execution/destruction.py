@@ -106,6 +106,7 @@ async def _send(provider: Provider, instance_id: str, context: ExecutionContext)
     """One call; the error, or "" when accepted. "Not found" is a hint that proof will weigh."""
     seconds = provider.capabilities.call_deadline.total_seconds()
     async with context.limit(provider, "destroy"):
+        context.fence()
         with anyio.CancelScope(shield=True):
             try:
                 with anyio.fail_after(seconds):

@@ -226,6 +226,34 @@ class TrailAnchor(_Stored):
     missed_why: str = ""
 
 
+class HostPin(_Stored):
+    """The one host that may change a local state (SPEC.md section 12, 3). ``id`` stays the same
+    over restarts; ``name`` is for people.
+    """
+
+    id: str
+    name: str
+
+
+class LetGo(_Stored):
+    """A machine that a person told us to forget: enforced at its end only (section 12, 12)."""
+
+    record: InstanceRecord
+    since: AwareDatetime
+    ends_at: AwareDatetime
+
+
+class RolledBack(_Stored):
+    """An older state was put in the place of a newer one, so machines bought in between may be
+    unknown. Until an ``apply`` has seen everything, none is destroyed for being unknown (I28).
+    """
+
+    since: AwareDatetime
+    serial: int
+    """The serial that the older state had."""
+    why: str
+
+
 class RecordedState(_Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -235,6 +263,9 @@ class RecordedState(_Stored):
     decided_serial: int = 0
     """The last write that changed more than when a loop passed: saved plans are held against it."""
     saved_at: AwareDatetime | None = None
+    saved_by: str = ""
+    """The operation that wrote it, as its lock named it."""
+    host: HostPin | None = None
     leases: dict[str, LeaseRecord] = {}
     instances: dict[str, InstanceRecord] = {}
     intents: dict[str, PendingCreate] = {}
@@ -246,6 +277,8 @@ class RecordedState(_Stored):
     """By ``duplicate_key``: machines once seen under the mark of another one, and that mark. Kept
     for good: a copy that a person made stays theirs when our own machine is gone.
     """
+    let_go: dict[str, LetGo] = {}
+    rolled_back: RolledBack | None = None
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
     """When that loop meant to pass again at the latest."""
@@ -259,6 +292,7 @@ class RecordedState(_Stored):
             serial=0,
             decided_serial=0,
             saved_at=None,
+            saved_by="",
             loop_last_seen=None,
             loop_due_at=None,
             trail=None,

@@ -36,9 +36,9 @@ class Extension:
     usd_per_hour: Decimal
 
 
-def read_state(workspace: Workspace) -> RecordedState:
-    """The state; ``StateError`` when there is none."""
-    recorded = workspace.backend.read()
+def read_state(workspace: Workspace, *, to_change: bool = False) -> RecordedState:
+    """The state; ``StateError`` when there is none, or, ``to_change`` it, another host's."""
+    recorded = workspace.read() if to_change else workspace.backend.read()
     if recorded is None:
         raise StateError(
             f"there is no state at {workspace.backend.location}", fix="gpu-shopper apply makes one"
@@ -56,7 +56,7 @@ async def extend_lease(
     a lease that has not started or has ended.
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
-        recorded = read_state(workspace)
+        recorded = read_state(workspace, to_change=True)
         lease = _running_lease(recorded, fleet, workspace.clock.now())
         if lease.ends_at == NEVER:
             raise UsageRefused(
@@ -106,7 +106,7 @@ async def release_fleet(workspace: Workspace, fleet: str, options: RunOptions) -
     run = Run(workspace, options)
     request = PlanRequest(Mode.LOOP, targets=(Address(fleet),), fused=False)
     with run.lock("release"):
-        recorded = read_state(workspace)
+        recorded = read_state(workspace, to_change=True)
         if fleet not in recorded.leases:
             raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper status")
         journal = Journal(workspace.backend, recorded, stored=True)

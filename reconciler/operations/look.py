@@ -13,8 +13,11 @@ from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.value import dataclass
 from reconciler.planning.planner import Assessment, assess, complete_plan
+from reconciler.planning.state_edits import let_go_ended
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.inventory.observe import Listed
     from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Plan, PlanRequest
@@ -58,11 +61,11 @@ async def look(
     if request.from_state:
         return _look_at_state(workspace, request)
     inventories = await list_everything(workspace.providers, workspace.clock, told)
-    recorded = workspace.backend.read()
+    recorded = workspace.read()
     observed = await observe_instances(workspace.providers, inventories, recorded)
-    state = recorded or workspace.fresh_state()
-    _check_names(workspace, state, request)
     now = workspace.clock.now()
+    state = _as_of(now, recorded, workspace)
+    _check_names(workspace, state, request)
     assessment = assess(workspace.desired, state, observed, now, request)
     if recorded is None:
         _refuse_lost_state(workspace, assessment)
@@ -80,15 +83,20 @@ async def look(
 
 def _look_at_state(workspace: Workspace, request: PlanRequest) -> Look:
     """What the state alone tells: no provider is asked, for machines or for offers."""
-    recorded = workspace.backend.read()
-    state = recorded or workspace.fresh_state()
-    _check_names(workspace, state, request)
+    recorded = workspace.read()
     now = workspace.clock.now()
+    state = _as_of(now, recorded, workspace)
+    _check_names(workspace, state, request)
     inputs = DecisionInputs(
         workspace.desired, state, NOTHING_OBSERVED, EMPTY_OFFER_BOOK, now, request
     )
     assessment = assess(workspace.desired, state, NOTHING_OBSERVED, now, request)
     return Look(complete_plan(assessment), recorded, NOTHING_OBSERVED, inputs)
+
+
+def _as_of(now: datetime, recorded: RecordedState | None, workspace: Workspace) -> RecordedState:
+    """What to plan from: what was let go and is over by now is ours once more."""
+    return workspace.fresh_state() if recorded is None else let_go_ended(now)(recorded)
 
 
 def _refuse_lost_state(workspace: Workspace, assessment: Assessment) -> None:
@@ -98,7 +106,8 @@ def _refuse_lost_state(workspace: Workspace, assessment: Assessment) -> None:
             f"there is no state at {workspace.backend.location}, but {len(ours)} machine(s) carry "
             f"the mark of workspace {workspace.name}",
             why="another state made them; buying again would pay twice",
-            fix="bring that state back, or look at them first: gpu-shopper orphans",
+            fix="bring that state back (gpu-shopper state history), or make a new one from the "
+            "machines: gpu-shopper state rebuild; look at them first: gpu-shopper orphans",
         )
 
 
@@ -137,6 +146,7 @@ def refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | N
         return
     homes = Counter(record.provider for record in recorded.instances.values())
     homes.update(intent.provider for intent in recorded.intents.values() if intent.blocks_slot)
+    homes.update(one.record.provider for one in recorded.let_go.values())
     for name in sorted(set(homes) - set(workspace.desired.providers)):
         count = homes[name]
         raise UnsafePlan(

@@ -15,8 +15,9 @@ from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
-from reconciler.planning import transitions
+from reconciler.planning import state_edits, transitions
 from reconciler.planning.leases import next_deadline
+from reconciler.planning.rollback import settled
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -147,7 +148,14 @@ class Run:
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         pins = pins_of(self.workspace, seen.accounts)
-        first = [transitions.pinned(pins), *also]
+        first = [
+            transitions.pinned(pins),
+            state_edits.host_pinned(self.workspace.host, take_over=self.workspace.take_over),
+            state_edits.let_go_ended(plan.now),
+            *also,
+        ]
+        if seen.recorded is not None:
+            first.append(settled(seen.recorded, plan, seen.observed))
         if by_loop:
             expected = self.options.interval or self.workspace.safety.tick
             first.append(transitions.loop_passed(plan.now, plan.now + expected))
@@ -177,6 +185,22 @@ class Run:
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
 
+    def _unsaved(self, failure: GpuShopperError | None) -> list[str]:
+        """What the last write could not store is kept elsewhere, and where is said."""
+        if failure is None or self._context is None:
+            return []
+        lines = [f"the state could not be saved: {failure.what}"]
+        state = self._context.journal.state
+        kept = self.workspace.backend.rescue(state.with_(serial=state.serial + 1))
+        if kept:
+            lines.append(
+                f"what this run knows is in {kept}; when the state can be written again: "
+                f"gpu-shopper state restore {kept}"
+            )
+        else:
+            lines.append("no other place took it: keep what was printed here")
+        return lines
+
     def _next_deadline(self, plan: Plan) -> datetime | None:
         if self._executor is None:
             return None
@@ -186,7 +210,7 @@ class Run:
         """Everything that happened, for the caller."""
         report = self._executor.report if self._executor else None
         failure = self._context.journal.failure if self._context else None
-        unsaved = [f"the state could not be saved: {failure.what}"] if failure else []
+        unsaved = self._unsaved(failure)
         return RunResult(
             plan=plan,
             outcomes=list(report.outcomes) if report else [],

@@ -46,7 +46,7 @@ class StatePlace:
     def settings(self) -> Mapping[str, ProviderSettings]:
         """The providers of the documents, and those that the state, if it can be read, needs."""
         try:
-            pins = recorded_pins(self.backend())
+            pins = recorded_pins(self.backend().read())
         except GpuShopperError:
             pins = {}
         return provider_settings(self.desired, pins)

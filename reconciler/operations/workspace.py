@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from contextlib import asynccontextmanager
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,13 @@ from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
-from reconciler.model.record import ProviderPin, RecordedState
+from reconciler.model.record import HostPin, ProviderPin, RecordedState
+from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
 from reconciler.providers.registry import OpenedProviders, open_providers
 from reconciler.statefile.local_file import LocalFile
+from reconciler.statefile.process_identity import this_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -49,6 +52,9 @@ class Workspace:
     backend: StateBackend
     opened: OpenedProviders
     environ: Mapping[str, str]
+    take_over: bool = False
+    """Another host's state is this host's from now on: a person said so."""
+    host: HostPin = field(default_factory=this_host)
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -65,7 +71,29 @@ class Workspace:
 
     def fresh_state(self) -> RecordedState:
         """The state of a workspace that has none: a new lineage."""
-        return RecordedState(workspace=self.name, lineage=secrets.token_hex(16))
+        return RecordedState(workspace=self.name, lineage=secrets.token_hex(16), host=self.host)
+
+    def read(self) -> RecordedState | None:
+        """The state, for whoever decides from it; None when there is none.
+
+        Raises ``StateError`` where another host owns it, unless it is taken over: two hosts cannot
+        see each other's locks (SPEC.md section 12, 3).
+        """
+        recorded = self.backend.read()
+        self.refuse_other_host(recorded)
+        return recorded
+
+    def refuse_other_host(self, recorded: RecordedState | None) -> None:
+        """Raise ``StateError`` as ``read`` does, for a state that was read elsewhere."""
+        owner = recorded.host if recorded else None
+        if owner is None or owner.id == self.host.id or self.take_over:
+            return
+        raise StateError(
+            f"{self.backend.location}: the state belongs to host {printable(owner.name)}, "
+            f"this is {printable(self.host.name)}",
+            why="a run there could not see the lock of a run here",
+            fix="work there; once nothing runs there any more: gpu-shopper apply -take-over",
+        )
 
     def settings_of(self, provider: str) -> ProviderSettings | None:
         """How a provider is configured, by the documents."""
@@ -102,6 +130,7 @@ class Workspace:
             resolve_env=self.resolve_env,
             progress=progress,
             notify=notifier.send,
+            fence=self.backend.fence,
         )
 
     def notifier(self) -> Notifier:
@@ -117,9 +146,16 @@ def new_nonce() -> str:
 
 @asynccontextmanager
 async def open_workspace(
-    directory: Path, *, tolerate_bad_documents: bool = False
+    directory: Path,
+    *,
+    tolerate_bad_documents: bool = False,
+    tolerate_bad_state: bool = False,
+    take_over: bool = False,
 ) -> AsyncIterator[Workspace]:
     """The workspace declared in ``directory``, closed again at the end.
+
+    ``tolerate_bad_state``: for what puts another state in its place. ``take_over``: a state of
+    another host is this host's from now on.
 
     With ``tolerate_bad_documents`` (the loop) documents that cannot be read do not stop it, as
     long as exactly one state lies in ``state/``: leases are enforced from there. Raises
@@ -135,10 +171,11 @@ async def open_workspace(
         return opened.clock.now() if opened else wall_now()
 
     backend = LocalFile(path, name, now, audited=True)
-    settings = provider_settings(desired, recorded_pins(backend))
+    recorded = backend.find().state if tolerate_bad_state else backend.read()
+    settings = provider_settings(desired, recorded_pins(recorded))
     opened = open_providers(settings, directory)
     try:
-        yield Workspace(directory, name, desired, error, backend, opened, os.environ)
+        yield Workspace(directory, name, desired, error, backend, opened, os.environ, take_over)
     finally:
         await opened.close()
 
@@ -183,13 +220,13 @@ def _only_state(directory: Path, error: DocumentError | None) -> Path:
     return states[0]
 
 
-def recorded_pins(backend: LocalFile) -> Mapping[str, ProviderPin]:
+def recorded_pins(state: RecordedState | None) -> Mapping[str, ProviderPin]:
     """Providers that the state relies on."""
-    state = backend.read()
     if state is None:
         return {}
     homes = {record.provider for record in state.instances.values()}
     homes |= {intent.provider for intent in state.intents.values()}
+    homes |= {one.record.provider for one in state.let_go.values()}
     return {name: pin for name, pin in state.providers.items() if name in homes}
 
 

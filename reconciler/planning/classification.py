@@ -2,7 +2,7 @@
 
 The table of SPEC.md section 4: known intent = ours; our lineage without intent = orphaned; our
 name with another lineage = other-lineage; two machines under one mark = duplicate; another
-workspace's mark = neighbour; no mark = foreign.
+workspace's mark = neighbour; no mark = foreign. One that a person let go stays let-go to its end.
 """
 
 from __future__ import annotations
@@ -71,9 +71,14 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
             taken.add((sighting.instance.provider, sighting.instance.id))
         result.intents.append(sighting)
     others = sorted(entry for entry in seen.items() if entry[0] not in taken)
-    marks = (*recorded.instances, *recorded.intents) if others else ()
+    marks = (*recorded.instances, *recorded.intents, *recorded.let_go) if others else ()
     known = {_identity(mark) for mark in marks}
+    gone = {(one.record.provider, one.record.instance_id): one for one in recorded.let_go.values()}
     for key, found in others:
+        left = gone.get(key)
+        if left is not None and not carries_another_mark(left.record, found):
+            result.strangers.append(Stranger("let-go", found, left.ends_at))
+            continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:

@@ -12,7 +12,14 @@ from reconciler.model.record import InstanceRecord
 from reconciler.planning.absence import Presence, Weighed
 from reconciler.planning.classification import Sighting
 from reconciler.planning.enforcement import Verdict, first_verdict
-from reconciler.planning.verdicts import carry_out, destroy_for_certain, situation_of, soften
+from reconciler.planning.rollback import ORPHAN_DETAIL, UNKNOWN_SINCE, is_held_back
+from reconciler.planning.verdicts import (
+    carry_out,
+    destroy_for_certain,
+    doubt_about,
+    situation_of,
+    soften,
+)
 
 if TYPE_CHECKING:
     from reconciler.model.instance import Instance
@@ -113,8 +120,10 @@ def decide_orphan(stranger: Stranger, scene: Scene, decisions: Decisions) -> Non
         decisions.destroys.append(Destroy(record, verdict.reason, verdict.detail))
     elif not scene.has_complete_listing(instance.provider):
         return
+    elif is_held_back(instance, scene):
+        decisions.doubts.append(doubt_about(record, UNKNOWN_SINCE))
     elif scene.request.mode is Mode.LOOP:
-        verdict = Verdict(DestroyReason.ORPHANED, "our mark, no record")
+        verdict = Verdict(DestroyReason.ORPHANED, ORPHAN_DETAIL)
         soften(record, instance, verdict, scene, decisions)
         decisions.keeps = [keep for keep in decisions.keeps if keep.record is not record]
     else:
@@ -123,6 +132,6 @@ def decide_orphan(stranger: Stranger, scene: Scene, decisions: Decisions) -> Non
             if scene.request.mode is Mode.DESTROY
             else DestroyReason.ORPHANED
         )
-        decisions.destroys.append(Destroy(record, reason, "our mark, no record"))
+        decisions.destroys.append(Destroy(record, reason, ORPHAN_DETAIL))
     if len(decisions.destroys) > before:
         decisions.adopts.append(Adopt(record, instance))

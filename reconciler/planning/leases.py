@@ -135,6 +135,7 @@ def next_deadline(state: RecordedState, now: datetime, tick: timedelta) -> datet
     ends = [lease.ends_at for name, lease in state.leases.items() if name in living]
     moments = [end for end in ends if end not in (None, NEVER)]
     moments += [notice.due_at for notice in state.notices.values()]
+    moments += [one.ends_at for one in state.let_go.values() if one.ends_at != NEVER]
     unproven = any(record.doom or record.absence for record in state.instances.values())
     unproven = unproven or has_successions(state)
     if unproven or any(intent.blocks_slot for intent in state.intents.values()):

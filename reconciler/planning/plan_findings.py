@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from reconciler.model.cost import ZERO, format_rate
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.planning.leases import has_ended
 from reconciler.planning.purchases import slots_by_fleet
+from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
 from reconciler.planning.succession import find_successions
 
 if TYPE_CHECKING:
@@ -38,11 +40,13 @@ def observation_findings(
         (doubt.provider, doubt.detail) for doubt in decisions.doubts if doubt.worrying
     )
     for (provider, detail), count in sorted(worrying.items()):
+        again = "run it again in a minute; nothing was given up and nothing is bought twice"
         yield Finding(
             f"{count} machine(s) on {provider}: {detail}; counted as billed",
             ExitCode.PROVIDER_FAILURE,
-            fix="run it again in a minute; nothing was given up and nothing is bought twice",
+            fix=ADOPT_THEM if detail == UNKNOWN_SINCE else again,
         )
+    yield from rollback_findings(decisions, scene)
     kinds = Counter(stranger.kind for stranger in classified.strangers)
     if kinds["other-lineage"]:
         yield Finding(
@@ -54,6 +58,18 @@ def observation_findings(
     if kinds["duplicate"]:
         yield Finding(
             f"{kinds['duplicate']} machine(s) carry a mark that another machine has",
+            fix="gpu-shopper orphans",
+        )
+    yield from _let_go_findings(classified)
+
+
+def _let_go_findings(classified: Classified) -> Iterator[Finding]:
+    let_go = [one for one in classified.strangers if one.kind == "let-go"]
+    if let_go:
+        rate = sum((one.instance.usd_per_hour or ZERO for one in let_go), ZERO)
+        yield Finding(
+            f"{len(let_go)} machine(s) were let go by state rm and are billed {format_rate(rate)}; "
+            "each is destroyed at its end",
             fix="gpu-shopper orphans",
         )
 
@@ -76,6 +92,7 @@ class Outages:
         self._scene = scene
         self.homes = Counter(record.provider for record in scene.recorded.instances.values())
         self.homes.update(intent.provider for intent in scene.recorded.intents.values())
+        self.homes.update(one.record.provider for one in scene.recorded.let_go.values())
 
     def matter(self, provider: str) -> bool:
         """True when machines of ours are there, or may be, or a fleet to be bought names it."""

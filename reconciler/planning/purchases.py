@@ -16,6 +16,7 @@ from reconciler.planning.capacity import host_of
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.leases import has_ended
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
+from reconciler.planning.rollback import stops_healing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -105,7 +106,8 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     """One entry for each declared and targeted fleet which may buy, in order of the names."""
     if scene.desired is None or scene.request.mode is Mode.DESTROY:
         return []
-    if scene.request.mode is Mode.LOOP and not scene.request.heal:
+    heals = scene.request.heal and not stops_healing(scene, decisions.doubts)
+    if scene.request.mode is Mode.LOOP and not heals:
         return []
     if scene.request.only_record:
         return []

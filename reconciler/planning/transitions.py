@@ -111,6 +111,7 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         soft_destroys=fuse,
         intents=_without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
+        let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
     )
 
 

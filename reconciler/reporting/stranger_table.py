@@ -31,6 +31,7 @@ _TREATMENT = {
     "orphaned": "our mark, no record: noticed, then destroyed by reconcile or apply",
     "other-lineage": "our workspace name, another state: never destroyed by loop or apply",
     "duplicate": "a second machine under one mark: never destroyed automatically",
+    "let-go": "let go by state rm: destroyed at its end, not before",
     "neighbour": "another workspace's mark: never touched",
     "foreign": "no mark of ours: never touched",
 }

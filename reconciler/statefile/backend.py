@@ -13,10 +13,12 @@ from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     from reconciler.model.record import RecordedState
+    from reconciler.model.state_change import Backup
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,20 @@ class LockInfo:
     pid: int
     boot_id: str = ""
     process_started: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands where the state belongs, usable or not, as ``replace`` has to find it again.
+
+    ``state`` is None where nothing is, or nothing usable; ``problem`` says what is wrong with it.
+    """
+
+    version: str
+    state: RecordedState | None
+    problem: str = ""
+    serial_hint: int = 0
+    """The serial that a damaged state seems to have had; 0 where none can be made out."""
 
 
 class StateLock(ABC):
@@ -93,6 +109,54 @@ class StateBackend(ABC):
         means that no state may be there. Otherwise ``StateConflict`` is raised and nothing is
         written. ``StateLocked`` is raised while another holder has the lock. Durable on return.
         After any other error either the old or the new state is stored, whole: read to know.
+        """
+
+    @abstractmethod
+    def pull(self) -> bytes | None:
+        """The bytes that are stored, once they have been found good; None where nothing is.
+
+        Raises ``StateError`` like ``read``.
+        """
+
+    @abstractmethod
+    def find(self) -> Found:
+        """What is stored, for a command that is to put something else in its place. Raises
+        ``StateError`` only for a place that is not safe to use.
+        """
+
+    @abstractmethod
+    def backups(self) -> tuple[Backup, ...]:
+        """Older versions, the newest first. Of bounded number: each turn at the lock that decides
+        something keeps the version before it, and the oldest ones go.
+        """
+
+    @abstractmethod
+    def load(self, path: Path) -> RecordedState:
+        """A state in a file of one's own: a backup, a rescue file. Raises ``StateError`` unless it
+        is a good state of this workspace in a file that nobody else decides.
+        """
+
+    @abstractmethod
+    def replace(self, state: RecordedState, *, found: Found) -> RecordedState:
+        """Store ``state``, with the serial it carries, in the place of ``found``, which is kept.
+
+        Holds for damaged ones too. Raises ``StateConflict`` when something else is there by now.
+        """
+
+    @abstractmethod
+    def rescue(self, state: RecordedState) -> str:
+        """After a write that failed: keep ``state`` in another place that can be written.
+
+        Returns where (escaped), for ``load``; "" when there is no such place. Never raises.
+        """
+
+    @abstractmethod
+    def fence(self) -> None:
+        """Raise ``StateLocked`` when a lock that this object took is no longer its own.
+
+        To be called just before each call that changes something at a provider: a process that was
+        stopped for long learns here that another one has taken its turn. Nothing happens while no
+        lock is held.
         """
 
     @abstractmethod

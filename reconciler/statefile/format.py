@@ -3,7 +3,10 @@
 One line of JSON with sorted keys, ASCII only, ending in a newline. ``checksum`` sorts first and
 covers every byte after it, so that one flipped bit anywhere is noticed before anything is read::
 
-    {"checksum":"sha256:<64 digits>","instances":{...},...,"version":1,"workspace":"..."}
+    {"checksum":"sha256:<64 digits>","instances":{...},...,"version":2,"workspace":"..."}
+
+Older versions are read and become version 2 with the next write; what stood there stays as a
+backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back.
 """
 
 from __future__ import annotations
@@ -21,9 +24,9 @@ from reconciler.model.record import RecordedState
 from reconciler.model.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-VERSION = 1
+VERSION = 2
 """The format written. A newer one is refused, never guessed at."""
 
 _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
@@ -63,7 +66,7 @@ def decode(data: bytes, where: str) -> RecordedState:
 
 
 def _decoded_at_once(body: bytes) -> RecordedState | None:
-    """The usual case, straight from the bytes; None for anything else, whatever it is."""
+    """The usual case, straight from the bytes; None for anything else, an older version too."""
     inside, tail, name = body.rpartition(_TAIL)
     if not tail:
         return None
@@ -76,12 +79,29 @@ def _decoded_at_once(body: bytes) -> RecordedState | None:
 def _decoded_in_steps(data: bytes, where: str) -> RecordedState:
     fields = _parsed(data)
     _check_version(fields, where)
-    if fields.get("version") != VERSION:
-        raise _corrupt(where, "it names no format version that ever was")
     try:
-        return RecordedState.model_validate(_without_envelope(fields))
+        return RecordedState.model_validate(_without_envelope(_upgraded(fields, where)))
     except ValidationError as error:
         raise _corrupt(where, _first_problem(error)) from None
+
+
+def _upgraded(fields: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+    """The fields as the present version has them, one step for each version since."""
+    version = fields.get("version")
+    if version != VERSION and (type(version) is not int or version not in _UPGRADES):
+        raise _corrupt(where, "it names no format version that ever was")
+    for step in range(version, VERSION):
+        fields = _UPGRADES[step](fields)
+    return fields
+
+
+def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """No host is pinned yet: the first run that changes something pins its own."""
+    return {**fields, "host": None, "saved_by": "", "let_go": {}, "rolled_back": None}
+
+
+_UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _from_version_1}
+"""By the version that each step starts from."""
 
 
 def _checked_body(data: bytes, where: str) -> bytes:
@@ -127,7 +147,7 @@ def _without_envelope(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _canonical(fields: Mapping[str, Any]) -> bytes:
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.encode("ascii") + b"\n"
+    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
 
 
 def _digest(body: bytes) -> bytes:

@@ -1,23 +1,23 @@
 """The state in a file of this host: ``state/<workspace>.json`` (SPEC.md section 7).
 
-Beside it: ``.lock`` and ``.lock.info`` (see ``lock``), ``.backup`` (the version before the first
-write of the last command that wrote), the audit trail (see ``audit_files``), and for a moment a
-temporary file.
+Beside it: ``.lock`` and ``.lock.info`` (see ``lock``), its backups (see ``history``), the audit
+trail (see ``audit_files``), and for a moment a temporary file.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-from contextlib import nullcontext, suppress
+import re
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from reconciler.model.errors import GpuShopperError, StateConflict, StateError
+from reconciler.model.errors import StateConflict, StateError
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
-from reconciler.statefile.backend import StateBackend
+from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import decode, encode
+from reconciler.statefile.history import History
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
     check_directory,
@@ -29,19 +29,20 @@ from reconciler.statefile.private_files import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
     from datetime import datetime
     from pathlib import Path
 
     from reconciler.model.audit import Actor
     from reconciler.model.record import RecordedState
+    from reconciler.model.state_change import Backup
     from reconciler.statefile.audit_trail import AuditTrail
     from reconciler.statefile.backend import LockInfo
 
 _WRITE = "write"
 _WRITE_WAIT_SECONDS = 0.5
-_NO_HARD_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
+_SERIAL = re.compile(rb'"serial":(\d{1,15})\b')
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,20 @@ class LocalFile(StateBackend):
         self.location = shown(path)
         self.warnings: list[str] = []
         self._path = path
-        self._backup = path.with_name(path.name + ".backup")
         self._workspace = workspace
         self._now = now
         self._files = files or Files()
+        self._history = History(path, self._files)
         self._place = LockPlace(path, now, self._files, self.warnings)
         self._locks: list[LocalLock] = []
         self._known: _Stored | None = None
-        self._wrote = False
         self._audited = audited
         self._trail: AuditTrail | None = None
         self._actor: Actor | None = None
-        self._operation = _WRITE
+        self._operation = ""
+        self._swept = False
+        self._looked_back = False
+        self._kept = False
 
     def read(self) -> RecordedState | None:
         data = self._bytes()
@@ -100,28 +103,104 @@ class LocalFile(StateBackend):
             stored = None if data is None else self._stored(data)
             self._refuse_conflict(state, stored, expected_serial)
             serial = (state.serial if stored is None else stored.serial) + 1
-            saved = state.with_(serial=serial, saved_at=self._now())
-            if self._audited:
-                saved = self._told(stored, saved)
-            self._save(saved, data)
-            if self._trail is not None:
-                self._trail.saved()
+            saved = state.with_(serial=serial, saved_at=self._now(), saved_by=self._operation)
+            if stored is not None:
+                with self._saving():
+                    self._look_back(stored)
+            saved = self._told(stored, saved)
+            encoded = encode(saved)
+            with self._saving():
+                if stored is not None and data is not None:
+                    self._keep_version(data, stored, saved)
+                self._put(encoded, saved)
+            self._kept = self._kept or stored is None
             return saved
 
     def _told(self, stored: RecordedState | None, saved: RecordedState) -> RecordedState:
         """``saved`` with the anchor of the trail in which it was told first."""
+        if not self._audited:
+            return saved
         from reconciler.statefile.audit_trail import AuditTrail, this_actor  # reads need none
 
         if self._trail is None:
             self._trail = AuditTrail(self._path, self._files, self.warnings)
-        if self._actor is None or self._actor.operation != self._operation:
-            self._actor = this_actor(self._operation)
+        operation = self._operation or _WRITE
+        if self._actor is None or self._actor.operation != operation:
+            self._actor = this_actor(operation)
         anchor = self._trail.tell(stored, saved, self._actor, self._now())
         return saved.with_(trail=anchor)
 
+    def pull(self) -> bytes | None:
+        data = self._bytes()
+        if data is not None:
+            self._stored(data)
+        return data
+
+    def find(self) -> Found:
+        data = self._bytes()
+        if data is None:
+            return Found("", None)
+        version = hashlib.sha256(data).hexdigest()
+        try:
+            state = decode(data, self.location)
+            self._refuse_other_workspace(state)
+        except StateError as error:
+            hint = _SERIAL.search(data)
+            problem = f"{error.what} ({error.why})" if error.why else error.what
+            return Found(version, None, problem, int(hint[1]) if hint else 0)
+        return Found(version, state)
+
+    def backups(self) -> tuple[Backup, ...]:
+        return tuple(self._backups())
+
+    def _backups(self) -> Iterator[Backup]:
+        try:
+            return self._history.backups()
+        except OSError as error:
+            raise local_failure("list", self._path.parent, error) from error
+
+    def load(self, path: Path) -> RecordedState:
+        data = read_private(self._files, path, self.warnings)
+        if data is None:
+            raise StateError(f"there is no file {shown(path)}", fix="gpu-shopper state history")
+        state = decode(data, shown(path))
+        self._refuse_other_workspace(state)
+        return state
+
+    def replace(self, state: RecordedState, *, found: Found) -> RecordedState:
+        self._refuse_other_workspace(state)
+        with self._turn():
+            data = self._bytes()
+            if self.find().version != found.version:
+                raise _changed_meanwhile(self.location)
+            saved = state.with_(saved_at=self._now(), saved_by=self._operation)
+            saved = self._told(found.state, saved)
+            encoded = encode(saved)
+            with self._saving():
+                if data is not None and found.state is not None:
+                    self._history.keep(data, found.state)
+                elif data is not None:
+                    kept = self._history.keep_damaged(data)
+                    self.warnings.append(f"what was there is kept at {shown(kept)}")
+                self._put(encoded, saved)
+            return saved
+
+    def rescue(self, state: RecordedState) -> str:
+        from reconciler.statefile.rescue import keep_elsewhere  # rarely needed
+
+        return keep_elsewhere(self._files, self._path, state)
+
+    def fence(self) -> None:
+        for lock in self._locks:
+            if lock.held and not lock.still_ours:
+                raise self._place.lost(lock.info)
+
     def lock(self, operation: str, *, timeout_seconds: float) -> LocalLock:
-        if operation != _WRITE:
-            self._operation = operation  # a later write without its lock is a part of it
+        self._operation = operation  # a later write without its lock is a part of it
+        self._looked_back = self._kept = False  # each turn keeps the version before it
+        return self._lock(operation, timeout_seconds)
+
+    def _lock(self, operation: str, timeout_seconds: float) -> LocalLock:
         lock = LocalLock(self._place, operation, timeout_seconds)
         self._locks = [*(one for one in self._locks if one.held), lock]
         return lock
@@ -130,9 +209,10 @@ class LocalFile(StateBackend):
         return forget_holder(self._place, lock_id)
 
     def _turn(self) -> AbstractContextManager[object]:
-        if any(lock.held for lock in self._locks):
+        # Whoever lost its lock has still learnt things that must not get lost: it waits its turn.
+        if any(lock.still_ours for lock in self._locks):
             return nullcontext()
-        return self.lock(_WRITE, timeout_seconds=_WRITE_WAIT_SECONDS)
+        return self._lock(self._operation or _WRITE, _WRITE_WAIT_SECONDS)
 
     def _bytes(self) -> bytes | None:
         directory = self._path.parent
@@ -161,53 +241,64 @@ class LocalFile(StateBackend):
             raise StateError(error.what, why=error.why, fix=fix) from None
         return state
 
-    def _save(self, state: RecordedState, previous: bytes | None) -> None:
-        data = encode(state)
+    @contextmanager
+    def _saving(self) -> Iterator[None]:
         try:
-            if not self._wrote:
+            if not self._swept:
                 remove_leftovers(self._files, self._path)
-                if previous is not None:
-                    self._keep_backup(previous)
-            write_private(self._files, self._path, data)
+            yield
         except OSError as error:
             raise local_failure("write", self._path, error) from error
-        self._wrote = True
+        self._swept = True
+
+    def _put(self, data: bytes, state: RecordedState) -> None:
+        write_private(self._files, self._path, data)
+        if self._trail is not None:
+            self._trail.saved()
         self._known = _Stored(hashlib.sha256(data).digest(), state)
 
-    def _keep_backup(self, previous: bytes) -> None:
-        # While the old backup is away the state itself is whole: it was read a moment ago.
-        with suppress(FileNotFoundError):
-            self._files.remove(self._backup)
-        try:
-            self._files.link(self._path, self._backup)
-        except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
-                raise
-            write_private(self._files, self._backup, previous)
+    def _keep_version(self, data: bytes, stored: RecordedState, saved: RecordedState) -> None:
+        """Once a turn, and not for a pass of the loop that only says that it was there."""
+        if self._kept or (saved.decided_serial == stored.decided_serial and saved.decided_serial):
+            return
+        self._history.keep(data, stored)
+        self._kept = True
 
-    def _good_backup(self) -> RecordedState | None:
-        try:
-            data = read_private(self._files, self._backup, self.warnings)
-            return None if data is None else decode(data, shown(self._backup))
-        except GpuShopperError:
-            return None
+    def _look_back(self, stored: RecordedState) -> None:
+        """Once a turn: refuse to build on a state that is older than one which was here before."""
+        if self._looked_back:
+            return
+        newest = self._history.newest_serial(stored)
+        if newest > stored.serial:
+            raise StateError(
+                f"{self.location}: the state has serial {stored.serial}, "
+                f"but serial {newest} was here before",
+                why="an older copy was put in its place, so machines bought since may be unknown",
+                fix=f"gpu-shopper state restore {newest} brings the newest version back; to go on "
+                f"from this one: gpu-shopper state restore {self.location}",
+            )
+        self._looked_back = True
 
     def _backup_advice(self) -> str:
         backup = self._good_backup()
         if backup is None:
             return (
-                f"there is no good backup at {shown(self._backup)}: restore the file from a copy "
-                "of your own, and never start afresh while machines may run"
+                "there is no good backup beside it: bring back a copy of your own with "
+                "gpu-shopper state restore FILE, or what still runs with gpu-shopper state rebuild"
             )
-        return f"{_described(backup)} is at {shown(self._backup)}: look at it, then copy it back"
+        return f"{_described(backup)} is there: gpu-shopper state restore {backup.serial}"
 
     def _mention_backup(self) -> None:
         backup = self._good_backup()
         if backup is not None:
             self.warnings.append(
-                f"there is no state at {self.location}, but {_described(backup)} "
-                f"is at {shown(self._backup)}"
+                f"there is no state at {self.location}, but {_described(backup)} is beside it: "
+                f"gpu-shopper state restore {backup.serial}"
             )
+
+    def _good_backup(self) -> RecordedState | None:
+        good = (one.state for one in self._backups() if one.state is not None)
+        return next((one for one in good if one.workspace == self._workspace), None)
 
     def _refuse_other_workspace(self, state: RecordedState) -> None:
         if state.workspace != self._workspace:
@@ -234,7 +325,14 @@ class LocalFile(StateBackend):
 
 def _described(backup: RecordedState) -> str:
     saved = f", saved {backup.saved_at:%Y-%m-%d %H:%M:%S} UTC" if backup.saved_at else ""
-    return f"a good backup with serial {backup.serial}{saved},"
+    return f"a good backup with serial {backup.serial}{saved}"
+
+
+def _changed_meanwhile(location: str) -> StateConflict:
+    return StateConflict(
+        f"{location}: the state changed while this command was at work; nothing was written",
+        fix="run the command again: it starts from what is there now",
+    )
 
 
 def _version(version: tuple[int, str] | None) -> str:

@@ -64,6 +64,27 @@ class LockPlace:
         data = read_private(self.files, self.info_path, self.warnings)
         return None if data is None else decode_info(data)
 
+    def epoch(self) -> tuple[object, ...]:
+        """What is different when another process has taken the lock since: the lock's file, and
+        the side-car, which every holder writes anew. Raises ``OSError``.
+        """
+        kernel = self.files.status(self.kernel_path)
+        try:
+            info = self.files.status(self.info_path)
+        except FileNotFoundError:  # a full disk kept its holder from saying who it is
+            return (kernel.st_dev, kernel.st_ino)
+        return (kernel.st_dev, kernel.st_ino, info.st_ino, info.st_mtime_ns)
+
+    def lost(self, lock: LockInfo) -> StateLocked:
+        """The error for a holder whose turn was taken from it."""
+        holder = self.holder()
+        by = describe(holder, self.now()) if holder and holder.id != lock.id else "someone"
+        return StateLocked(
+            f"the lock of {shown(self.state)} is no longer ours: {by} took it over",
+            why="this process was stopped, or the lock's file was removed, while it was at work",
+            fix="nothing more is sent from here; run the command again",
+        )
+
     def take_kernel_lock(self, timeout_seconds: float) -> FileLock | None:
         """The lock, held; None when someone else kept it for all that time.
 
@@ -105,11 +126,22 @@ class LocalLock(StateLock):
         self._place = place
         self._timeout_seconds = timeout_seconds
         self._kernel_lock: FileLock | None = None
+        self._epoch: tuple[object, ...] = ()
         self.info = _info_of_this_process(place, operation)
 
     @property
     def held(self) -> bool:
         return self._kernel_lock is not None
+
+    @property
+    def still_ours(self) -> bool:
+        """False when the lock was let go, or when another process took it all the same: its file
+        was removed or replaced while this one was stopped (RELIABILITY.md I8).
+        """
+        try:
+            return self.held and self._place.epoch() == self._epoch
+        except OSError:
+            return False
 
     def __enter__(self) -> Self:
         place = self._place
@@ -119,11 +151,20 @@ class LocalLock(StateLock):
         try:
             self._pass_over_the_dead()
             self._say_who()
+            self._epoch = place.epoch()
+        except OSError as error:
+            self._give_up(kernel_lock)
+            raise local_failure("look at", place.kernel_path, error) from error
         except BaseException:
             kernel_lock.release()
             raise
         self._kernel_lock = kernel_lock
         return self
+
+    def _give_up(self, kernel_lock: FileLock) -> None:
+        with suppress(OSError):
+            self._place.files.remove(self._place.info_path)
+        kernel_lock.release()
 
     def release(self) -> None:
         kernel_lock, self._kernel_lock = self._kernel_lock, None
@@ -131,12 +172,22 @@ class LocalLock(StateLock):
             return
         try:
             # Before the kernel lock goes: afterwards it could be the next holder's.
-            self._place.files.remove(self._place.info_path)
+            if self._is_not_taken():
+                self._place.files.remove(self._place.info_path)
         except OSError as error:
             failure = local_failure("remove", self._place.info_path, error)
             self._place.warnings.append(f"{failure.what} (the lock itself is free)")
         finally:
             kernel_lock.release()
+
+    def _is_not_taken(self) -> bool:
+        """Whether the side-car may be removed: it is, unless it is plainly that of another one."""
+        try:
+            return self._place.epoch() == self._epoch
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def _pass_over_the_dead(self) -> None:
         place = self._place

@@ -7,18 +7,21 @@ one pid apart (RELIABILITY.md, bad input 60).
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import socket
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.model.record import HostPin
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MACHINE_ID = Path("/etc/machine-id")
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _START_FIELD = 19  # of /proc/PID/stat, counted after the name, which may hold spaces
 _ZOMBIE = b"Z"  # killed, and only its parent has not noticed
@@ -56,6 +59,20 @@ def this_process() -> ProcessIdentity:
     """The process that asks."""
     pid = os.getpid()
     return ProcessIdentity(socket.gethostname(), pid, _boot_id(), _started(pid))
+
+
+def this_host() -> HostPin:
+    """The host, the same after a restart. Where it has no machine id (most containers), its name
+    is all there is: give such a container a name, or the machine id of its host.
+    """
+    name = socket.gethostname()
+    try:
+        machine = _MACHINE_ID.read_text("ascii").strip()
+    except (OSError, ValueError):
+        machine = ""
+    # The id itself is not to be shown to others (machine-id(5)), so a digest of it is kept.
+    source = f"machine:{machine}" if machine else f"name:{name}"
+    return HostPin(id=hashlib.sha256(source.encode()).hexdigest()[:32], name=name)
 
 
 def user_name() -> str:

@@ -52,5 +52,10 @@ COMMANDS_WITH_LOCK = (
     "extend fleet.dev 1h",
     "reconcile --once",
     "release fleet.dev",
+    "state mv fleet.dev fleet.lab",
+    "state rebuild -auto-approve",
+    "state resolve fleet.dev[0] -absent",
+    "state restore 1 -auto-approve",
+    "state rm fleet.dev -auto-approve",
 )
 """Each command that takes the lock, in its shortest form."""

@@ -101,7 +101,7 @@ class Running:
 
 
 @contextmanager
-def started(*arguments: str, cwd: Path, outputs: Path) -> Iterator[Running]:
+def started(*arguments: str, cwd: Path, outputs: Path, **env: str) -> Iterator[Running]:
     """The command, started; killed at the end of the block if it still runs.
 
     Its output goes to files in ``outputs``, a directory that is made.
@@ -112,7 +112,7 @@ def started(*arguments: str, cwd: Path, outputs: Path) -> Iterator[Running]:
         process = subprocess.Popen(
             [PROGRAM, *arguments],
             cwd=cwd,
-            env=environment(cwd),
+            env=environment(cwd, **env),
             stdin=subprocess.DEVNULL,
             stdout=to_out,
             stderr=to_err,

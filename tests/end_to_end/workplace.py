@@ -66,11 +66,11 @@ class Workplace:
     def one_pass(self, *arguments: str) -> Ended:
         return self.run("reconcile", "--once", *arguments)
 
-    def start(self, *arguments: str) -> AbstractContextManager[Running]:
+    def start(self, *arguments: str, **env: str) -> AbstractContextManager[Running]:
         """One command that is still running when the block begins."""
         self._started += 1
         outputs = self.directory.parent / "outputs" / str(self._started)
-        return started(*arguments, cwd=self.directory, outputs=outputs)
+        return started(*arguments, cwd=self.directory, outputs=outputs, **env)
 
     def person(self, *arguments: str, **env: str) -> AbstractContextManager[Person]:
         """One command at a terminal."""

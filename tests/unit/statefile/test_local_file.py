@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.errors import GpuShopperError, StateError
+from reconciler.model.mark import workspace_part
 from reconciler.statefile.files import Files
 from reconciler.statefile.local_file import LocalFile
 from tests.unit.statefile.states import now, state
@@ -48,7 +49,8 @@ def test_I24_everything_that_is_made_is_private_under_any_umask(path: Path) -> N
     after = {entry.name: _mode(entry) for entry in path.parent.iterdir()}
     assert _mode(path.parent) == 0o700
     assert locked == dict.fromkeys(["demo.json", "demo.json.lock", "demo.json.lock.info"], 0o600)
-    assert after == dict.fromkeys(["demo.json", "demo.json.backup", "demo.json.lock"], 0o600)
+    backup = "demo.json.backup-000000001-" + workspace_part("demo", "lineage-1")[5:]
+    assert after == dict.fromkeys(["demo.json", backup, "demo.json.lock"], 0o600)
 
 
 def test_reading_creates_nothing(path: Path) -> None:
@@ -179,7 +181,8 @@ def test_the_backup_is_the_version_before_the_first_write_of_a_run(path: Path) -
     before = path.read_bytes()
     saved = second.write(state(instances={}), expected_serial=1)
     second.write(saved, expected_serial=2)
-    assert path.with_name("demo.json.backup").read_bytes() == before
+    (backup,) = path.parent.glob("*.backup-*")
+    assert backup.read_bytes() == before
     assert path.read_bytes() != before
 
 
@@ -192,7 +195,7 @@ def test_bad_input_57_a_damaged_state_is_refused_naming_the_good_backup(path: Pa
             _open(path).read()
         assert caught.value.exit_code == 13
         assert "a good backup with serial 1, saved 2026-03-01 12:00:00 UTC" in caught.value.fix
-        assert f"{path}.backup" in caught.value.fix
+        assert "gpu-shopper state restore 1" in caught.value.fix
         with pytest.raises(StateError):
             _open(path).write(state(), expected_serial=None)
         assert path.read_bytes() == damage
@@ -201,7 +204,7 @@ def test_bad_input_57_a_damaged_state_is_refused_naming_the_good_backup(path: Pa
 def test_bad_input_57_a_damaged_backup_is_not_offered(path: Path) -> None:
     _written(path)
     path.write_bytes(b"")
-    path.with_name("demo.json.backup").write_bytes(b"rubbish")
+    path.with_name("demo.json.backup-000000001-abcde").write_bytes(b"rubbish")
     with pytest.raises(StateError) as caught:
         _open(path).read()
     assert "there is no good backup" in caught.value.fix
