@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from reconciler.execution.call_budget import CallBudget
+from reconciler.inventory.observe import direct_read
 from reconciler.model.errors import ProviderUnavailable
 from reconciler.model.progress import SlotProgress
 from reconciler.model.value import dataclass
@@ -22,8 +24,9 @@ if TYPE_CHECKING:
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
+    from reconciler.model.observation import DirectRead
     from reconciler.model.progress import Stage
-    from reconciler.providers.base import Provider
+    from reconciler.providers.base import CallKind, Provider
 
 
 @dataclass(slots=True)
@@ -45,14 +48,27 @@ class ExecutionContext:
     notify: Callable[[Notice], Awaitable[None]]
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
-    limits: dict[tuple[str, str], anyio.CapacityLimiter] = field(default_factory=dict)
+    budgets: dict[tuple[str, CallKind], CallBudget] = field(default_factory=dict)
 
-    def limit(self, provider: Provider, kind: str) -> anyio.CapacityLimiter:
-        """Parallel calls of one kind at one provider; destroys have a budget of their own."""
+    def budget(self, provider: Provider, kind: CallKind) -> CallBudget:
+        """The calls of one kind at one provider; no kind waits for another one."""
         key = (provider.name, kind)
-        if key not in self.limits:
-            self.limits[key] = anyio.CapacityLimiter(provider.capabilities.parallel_calls)
-        return self.limits[key]
+        if key not in self.budgets:
+            table = provider.capabilities
+            self.budgets[key] = CallBudget(
+                self.clock,
+                least=table.parallel_calls,
+                interval=table.interval_of(kind),
+                slow_answer=table.slow_answer,
+            )
+        return self.budgets[key]
+
+    async def read(self, provider: Provider, instance_id: str) -> DirectRead:
+        """Ask for one machine, when it is the turn of that call. A failure says nothing."""
+        budget = self.budget(provider, "read")
+        async with budget:
+            await budget.turn()
+            return await direct_read(provider, instance_id)
 
     def show(
         self,

@@ -93,12 +93,18 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
     """None: surely nothing was created, try the next offer."""
     provider = context.providers[offer.provider]
     env = context.resolve_env(create.specification.env)
+    budget = context.budget(provider, "create")
     # The place in the queue comes first: an intent's deadline counts from a call that can go out.
-    async with context.limit(provider, "create"):
+    async with budget:
         if context.interruption.requested:
             return _failed(create, "not started: interrupted", None)
         intent = _intent(create, offer, provider, context)
-        await context.journal.commit(transitions.begin_create(intent))
+        await context.journal.announce(transitions.begin_create(intent))
+        # The turn comes last: the wait for a shared write must not bring calls closer together.
+        await budget.turn()
+        if context.interruption.requested:
+            await context.journal.commit(transitions.create_refused(intent.mark))
+            return _failed(create, "not started: interrupted", None)
         answer = await _order(create, offer, intent, env, context)
     if not isinstance(answer, Created):
         return answer
@@ -176,7 +182,9 @@ def _intent(
         ceiling_usd_per_hour=create.ceiling_usd_per_hour,
         usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
         begun_at=now,
-        deadline_at=now + provider.capabilities.create_deadline,
+        deadline_at=now
+        + context.budget(provider, "create").longest_wait
+        + provider.capabilities.create_deadline,
         succeeds=create.succeeds,
     )
 
@@ -237,13 +245,10 @@ async def _read_back(
     provider: Provider, instance_id: str, context: ExecutionContext
 ) -> Instance | None:
     """The new machine as the provider shows it; None when it does not show it yet."""
-    seconds = provider.capabilities.call_deadline.total_seconds()
     for attempt in range(_READ_BACK_TRIES):
         if attempt:
             await context.interruption.sleep(context.clock, _READ_BACK_PAUSE_SECONDS)
-        try:
-            with anyio.fail_after(seconds):
-                return await provider.get_instance(instance_id)
-        except (ProviderError, TimeoutError):
-            continue
+        read = await context.read(provider, instance_id)
+        if read.instance is not None:
+            return read.instance
     return None
