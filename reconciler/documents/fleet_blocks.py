@@ -68,6 +68,17 @@ class FleetSettings(Block):
     spot_policy: Written[Literal["on-demand", "spot"]] = Field(
         None, description="`on-demand` (default) or `spot`: cheaper, and may be taken away."
     )
+    gang: Written[bool] = Field(
+        None, description="All nodes or none: fewer than `nodes.min` are never bought."
+    )
+    placement: Written[Literal["any", "same_provider", "same_region", "spread"]] = Field(
+        None,
+        description="Where new nodes stand beside the others; `spread`: each on a physical host "
+        "of its own; default any.",
+    )
+    uniform: Written[bool] = Field(
+        None, description="`false` allows a mix of the alternatives; default true: nodes are alike."
+    )
     offers: Written[OffersBlock] = Field(None, description="Which hosts are acceptable.")
     max_gpu_hour_usd: Written[Usd] = Field(
         None, description="Most dollars for one GPU for one hour, disk included."

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
     from reconciler.model.progress import Stage
+    from reconciler.planning.capacity import HostKey
     from reconciler.providers.base import CallKind, Provider
 
 
@@ -48,6 +49,8 @@ class ExecutionContext:
     notify: Callable[[Notice], Awaitable[None]]
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
+    claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)
+    """Fleet and host, of each node that stands apart from the others of its fleet."""
     budgets: dict[tuple[str, CallKind], CallBudget] = field(default_factory=dict)
 
     def budget(self, provider: Provider, kind: CallKind) -> CallBudget:

@@ -212,12 +212,12 @@ def _worth_a_read(
     shown = {(one.provider, one.id) for entry in inventories.values() for one in entry.instances}
     for record in doomed:
         provider, inventory = providers.get(record.provider), inventories.get(record.provider)
-        if (
-            provider is None
-            or inventory is None
-            or (record.provider, record.instance_id) in shown
-            or adds_to_proof(record.absence, inventory, provider.capabilities.visibility_window)
-        ):
+        listed = (record.provider, record.instance_id) in shown
+        if listed or provider is None or inventory is None:
+            yield record
+            continue
+        window = provider.capabilities.visibility_window
+        if adds_to_proof(record.absence, inventory, window):
             yield record
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from reconciler.execution.creation import Bought, buy_machine
+from reconciler.execution.creation import Bought, buy_machine, reserve_offers
 from reconciler.execution.destruction import destroy_machine
+from reconciler.execution.gang import short_gangs
 from reconciler.execution.readiness import wait_until_ready
 from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.execution.gang import ShortGang
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.plan import Announce, Plan
     from reconciler.model.record import InstanceRecord, RecordedState
@@ -96,8 +98,11 @@ class PlanExecutor:
     async def send(self, plan: Plan) -> None:
         """Send every create and every destroy that waits for none, each provider at its own pace.
 
-        What one could not do is in its outcome; it holds up no other.
+        What one could not do is in its outcome; it holds up no other. A gang that comes short is
+        given back, unless somebody asked to stop: then the next run completes it.
         """
+        known = {*self.state.instances, *self.state.intents}
+        reserve_offers(plan.creates, self._context)
         async with anyio.create_task_group() as tasks:
             for destroy in plan.destroys:
                 if destroy.after_successor:
@@ -106,7 +111,19 @@ class PlanExecutor:
                     tasks.start_soon(self._apart, self._destroy, destroy)
             for create in plan.creates:
                 tasks.start_soon(self._apart, self._create, create)
+        if not self._context.interruption.requested:
+            await self._give_back(short_gangs(plan.creates, known, self.state))
         self._raise_failure()
+
+    async def _give_back(self, gangs: Iterable[ShortGang]) -> None:
+        async with anyio.create_task_group() as tasks:
+            for gang in gangs:
+                self.report.add(gang.outcome)
+                lost = {destroy.record.mark for destroy in gang.destroys}
+                kept = [one for one in self.report.bought if one.mark not in lost]
+                self.report.bought = kept
+                for destroy in gang.destroys:
+                    tasks.start_soon(self._apart, self._destroy, destroy)
 
     async def settle(self, records: Iterable[InstanceRecord]) -> None:
         """Wait until the new machines are ready; destroy those that failed, and those whose
@@ -147,8 +164,7 @@ class PlanExecutor:
         self.report.add(outcome)
         if destroy is None and outcome.done and record.succeeds is not None:
             destroy, undone = await superseded_by(record, self._context)
-            for one in undone:
-                self.report.add(one)
+            self.report.add(*undone)
         if destroy is not None:
             await self._destroy(destroy)
 

@@ -89,6 +89,13 @@ class Create:
     """Mark of the machine that must be gone first (a replacement)."""
     succeeds: Succession | None = None
     """The machine that goes once this one is ready (``create_before_destroy``)."""
+    gang: int = 0
+    """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
+    spread: bool = False
+    """No other machine of its fleet may stand on its host, whichever offer is taken."""
+    after: tuple[str, ...] = ()
+    """Marks of more machines that must be gone first: others of its slot, and those beside which
+    its provider's cap leaves no room."""
 
     @property
     def predecessor(self) -> str:

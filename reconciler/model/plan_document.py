@@ -163,6 +163,12 @@ class CreateAction(_OnSlot):
     """Mark of the machine that has to be gone first."""
     succeeds: Succession | None
     """The machine that goes once this one is ready (``create_before_destroy``)."""
+    gang: int
+    """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
+    spread: bool
+    """No other machine of its fleet may stand on its host."""
+    after: tuple[str, ...]
+    """Marks of more machines that have to be gone first."""
 
 
 class DestroyAction(_OnSlot):

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Create
     from reconciler.planning.classification import Classified
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
+    from reconciler.planning.purchases import Purchases
     from reconciler.planning.scene import Decisions, Scene
 
 
@@ -135,13 +135,13 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
 
 
 def offer_findings(
-    needs: Sequence[FleetNeed], creates: Sequence[Create], offers: OfferBook, scene: Scene
+    needs: Sequence[FleetNeed], purchases: Purchases, offers: OfferBook, scene: Scene
 ) -> Iterator[Finding]:
     """Fleets below their minimum (exit 7), or below their target, and providers not asked."""
     if scene.request.from_state:
         yield from _unasked_findings(needs)
         return
-    slots = slots_by_fleet(creates)
+    slots = slots_by_fleet(purchases.creates)
     wanted = any(need.slots for need in needs)
     outages = Outages(scene) if offers.failures else None
     for provider, why in sorted(offers.failures.items()):
@@ -160,10 +160,20 @@ def offer_findings(
             what = f"{name}: {held} machine(s) stay, because no successor can be rented"
             yield Finding(what, ExitCode.NO_OFFER, fix=fix)
         if filled < nodes.minimum:
-            what = f"{name}: {filled} of at least {nodes.minimum} node(s) can be rented"
-            yield Finding(what, ExitCode.NO_OFFER, fix=fix)
+            what = f"{name}: {_shortage(need, filled)}"
+            yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
         elif filled < nodes.target:
-            yield Finding(f"{name}: {nodes.target - filled} node(s) unfilled", fix=fix)
+            what = f"{name}: {nodes.target - filled} node(s) unfilled"
+            yield Finding(what + _caps_in_the_way(need, purchases), fix=fix)
+    yield from _unproven_finding(purchases)
+
+
+def _unproven_finding(purchases: Purchases) -> Iterator[Finding]:
+    if purchases.unproven:
+        fleets = [f"fleet.{name}" for name in sorted(purchases.unproven)]
+        more = f" and {len(fleets) - 3} more" if len(fleets) > 3 else ""
+        names = ", ".join(fleets[:3]) + more
+        yield Finding(f"{names}: not proven to be the cheapest choice, the search was cut short")
 
 
 def _unasked_findings(needs: Sequence[FleetNeed]) -> Iterator[Finding]:
@@ -171,3 +181,17 @@ def _unasked_findings(needs: Sequence[FleetNeed]) -> Iterator[Finding]:
         if need.slots:
             what = f"{need.fleet.address}: {len(need.slots)} node(s) lack a machine"
             yield Finding(f"{what}; no offer was asked for")
+
+
+def _shortage(need: FleetNeed, filled: int) -> str:
+    least = need.fleet.nodes.minimum
+    if not need.gang:
+        return f"{filled} of at least {least} node(s) can be rented"
+    where = f" with placement {need.fleet.placement}" if need.fleet.placement != "any" else ""
+    return f"its gang of at least {least} node(s) cannot be rented whole{where}; none is bought"
+
+
+def _caps_in_the_way(need: FleetNeed, purchases: Purchases) -> str:
+    caps = purchases.held_back.get(need.fleet.name, ())
+    named = " and ".join(f"providers.{name}.max_hourly_usd" for name in caps)
+    return f"; {named} stands in the way" if named else ""

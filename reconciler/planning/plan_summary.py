@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions, Scene
 
 

@@ -22,6 +22,7 @@ from reconciler.planning.mass_loss import disbelieving, find_mass_losses
 from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import billed_machines, fleet_summaries
+from reconciler.planning.provider_caps import provider_caps
 from reconciler.planning.purchases import buy, fleet_needs, without_vacant_successions
 from reconciler.planning.refresh import recording_only, unread
 from reconciler.planning.scene import Decisions, Scene
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest, RateChange
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,9 @@ def assess(
 def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
     """Fill the slots from ``offers`` and add up the money."""
     scene = assessment.scene
-    creates = buy(assessment.needs, offers.offers, scene)
+    caps = provider_caps(scene, assessment.decisions)
+    purchases = buy(assessment.needs, offers.offers, scene, caps)
+    creates = purchases.creates
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     tick = _safety(scene.desired).tick
     billed = billed_machines(decisions, creates, scene, tick)
@@ -117,7 +120,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
-        *offer_findings(assessment.needs, creates, offers, scene),
+        *caps.findings(),
+        *offer_findings(assessment.needs, purchases, offers, scene),
     )
     return Plan(
         workspace=scene.recorded.workspace,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reconciler.model.record import RecordedState
     from reconciler.model.saved_plan import SavedPlan
     from reconciler.planning.planner import Assessment
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions
 
 _DIGITS_SHOWN = 12

@@ -66,7 +66,7 @@ def test_a_run_without_changes_leaves_out_what_it_does_not_need(
         assert shop.apply("-detach").code == 0
         shop.world.advance(shop.world.settings.list_lag * 2)
         loaded = modules_of(*command.split(), cwd=shop.directory)
-        assert loaded & {"deepdiff", "httpx", "jsonschema", "rich"} == set()
+        assert loaded & {"deepdiff", "highspy", "httpx", "jsonschema", "rich"} == set()
 
 
 def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) -> None:
@@ -79,3 +79,10 @@ def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) 
             "reconciler.reporting.plan_json",
             "reconciler.statefile.plan_file",
         } & loaded == set()
+
+
+def test_a_purchase_in_which_no_fleet_stands_in_anothers_way_needs_no_solver(
+    tmp_path: Path,
+) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert modules_of("plan", cwd=shop.directory) & {"highspy", "numpy"} == set()

@@ -59,6 +59,7 @@ DIFFERENCES: list[tuple[Any, list[str]]] = [
     (fleet(env={"KEY": "1"}), ["env.KEY"]),
     (fleet(max_gpu_hour_usd=Decimal("0.01")), []),
     (fleet(gpu="H100", spot=True), ["gpu", "spot_policy"]),
+    (fleet(gang=True, placement="spread", uniform=False), []),
 ]
 
 

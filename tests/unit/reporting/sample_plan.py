@@ -118,6 +118,9 @@ def _create(
         ranked=(taken, offer("o2"), offer("o3")),
         replaces=replaces,
         succeeds=succeeds,
+        gang=2,
+        spread=True,
+        after=("m-8", "m-9"),
     )
 
 
