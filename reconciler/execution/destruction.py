@@ -171,8 +171,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
         pause = backoff if again else _pause(waiting, context)
         left = deadline - context.clock.elapsed_seconds()
         await context.interruption.sleep(context.clock, min(pause, left))
-        for destroy in decisions.destroys:
-            await _resend(destroy, context)
+        await _resend_all(decisions.destroys, context)
         backoff = min(2 * backoff, _LONGEST_PAUSE_SECONDS) if again else _FIRST_PAUSE_SECONDS
 
 
@@ -236,6 +235,23 @@ def _pause(waiting: list[InstanceRecord], context: ExecutionContext) -> float:
             proof = earliest_proof(record.absence, provider.capabilities.visibility_window)
             soonest = min(soonest, max(0.5, (proof - now).total_seconds()))
     return soonest
+
+
+async def _resend_all(destroys: Iterable[Destroy], context: ExecutionContext) -> None:
+    """Side by side: one provider that hangs holds up no other, and their outcomes share a write."""
+    failures: list[GpuShopperError] = []
+
+    async def apart(destroy: Destroy) -> None:
+        try:
+            await _resend(destroy, context)
+        except GpuShopperError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for destroy in destroys:
+            tasks.start_soon(apart, destroy)
+    if failures:
+        raise failures[0]
 
 
 async def _resend(destroy: Destroy, context: ExecutionContext) -> None:
