@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 NEVER_LOOSENED = frozenset({"other GPU", "none left"})
 """Reasons for which no key stands: another GPU is another wish, and nobody can raise a stock."""
-DISK_REASON = "too little disk"
 CAP_REASONS = ("above max_gpu_hour_usd", "above max_node_hour_usd")
 _MILL = Decimal("0.001")
 

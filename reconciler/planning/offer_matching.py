@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     RefusalTest = tuple[str, Callable[[Offer], bool]]
     """The reason for which an offer is refused, and what passes."""
 
+DISK_REASON = "too little disk"
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
 
@@ -121,7 +122,7 @@ def _hardware_tests(resources: Resources) -> Iterator[RefusalTest]:
     ):
         if not span.is_open:
             yield reason, _in_range(span, value)
-    yield "too little disk", lambda offer: _disk_fits(offer, resources.disk_bytes)
+    yield DISK_REASON, lambda offer: _disk_fits(offer, resources.disk_bytes)
 
 
 def _host_tests(rules: OfferRules) -> Iterator[RefusalTest]:
