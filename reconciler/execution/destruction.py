@@ -47,6 +47,10 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
     started = context.clock.now()
     record = destroy.record
     unsaved = "" if destroy.again else await _doom(destroy, context)
+    if not unsaved and record.mark not in context.journal.state.instances:
+        # Somebody else's pass came in between: the id may stand for another machine by now.
+        detail = "another run has proven it gone"
+        return SlotOutcome(destroy.slot, "destroy", True, detail, mark=record.mark)
     provider = context.providers.get(record.provider)
     if provider is None:
         return _not_sent(destroy, f"no provider {record.provider} is configured")

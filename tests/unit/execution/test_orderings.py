@@ -272,6 +272,32 @@ def test_a_machine_that_failed_and_was_destroyed_is_no_success(tmp_path: Path) -
     story(tmp_path, tell, settings=failing)
 
 
+def test_I8_what_another_run_has_proven_gone_is_not_destroyed_any_more(tmp_path: Path) -> None:
+    """Without the lock, while it waits for ready; the id may be another's by the time it fails."""
+
+    async def tell(shop: Shop) -> None:
+        reads = []
+
+        def hook(call: Call) -> Fault | None:
+            if call.operation == "get_instance":
+                reads.append(call)
+            if len(reads) == 2:
+                place = LocalFile(tmp_path / "state" / "demo.json", "demo", lambda: shop.now)
+                found = stored(tmp_path)
+                place.write(found.with_(instances={}), expected_serial=found.serial)
+            return None
+
+        shop.provider._fault_hook = hook
+        await shop.apply()
+        assert len(reads) > 2
+        assert shop.sent("destroy_instance") == 0
+
+    failing = MarketSettings(
+        price_swing_percent=0, others_rent_percent=0, spot_life=None, boot_failure_percent=100
+    )
+    story(tmp_path, tell, settings=failing)
+
+
 def test_I9_a_pass_that_heals_does_not_wait_for_ready(tmp_path: Path) -> None:
     """Half an hour of waiting would find another fleet's end half an hour late."""
 
