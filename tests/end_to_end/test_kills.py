@@ -18,6 +18,8 @@ from tests.end_to_end.command import PROGRAM, environment
 from tests.end_to_end.workplace import HOUR, MINUTE, SLOW_TIME, Workplace, workplace
 from tests.simulation.shop import QUICKSTART, several_offers
 
+pytestmark = pytest.mark.timeout(600)  # dozens of processes in one test
+
 KILLS = 200
 RACES = 50
 BATCHES = 4

@@ -11,6 +11,8 @@ from reconciler.market.fault_catalogue import CATALOGUE
 from tests.simulation.crash_points import Story, deaths, failures, power_cuts
 from tests.simulation.shop import QUICKSTART, Shop
 
+pytestmark = pytest.mark.timeout(600)  # a hundred lives in one test
+
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 TWO = QUICKSTART.replace("    ttl: 4h\n", "    ttl: 4h\n    nodes: 2\n")
