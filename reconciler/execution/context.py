@@ -6,11 +6,8 @@ from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import anyio
-
 from reconciler.execution.call_budget import CallBudget
 from reconciler.inventory.observe import direct_read
-from reconciler.model.errors import ProviderUnavailable
 from reconciler.model.progress import SlotProgress
 from reconciler.model.value import dataclass
 
@@ -85,12 +82,3 @@ class ExecutionContext:
         """One line of progress for ``slot``."""
         elapsed = max(timedelta(0), self.clock.now() - since)
         self.progress(SlotProgress(slot, stage, detail, elapsed, usd_per_hour))
-
-
-async def within(deadline: timedelta, provider: Provider, call: Awaitable[object]) -> object:
-    """``call``, bounded in total. Raises ``ProviderUnavailable`` when time is up."""
-    try:
-        with anyio.fail_after(deadline.total_seconds()):
-            return await call
-    except TimeoutError:
-        raise ProviderUnavailable(provider.name, "no answer within the deadline") from None

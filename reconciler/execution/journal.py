@@ -72,7 +72,7 @@ class Journal:
         and goes with the next one. A change that changes nothing is not written.
         """
         changed = change(self._state)
-        if changed == self._state and self._stored is not None and not self._waiting:
+        if self._stored is not None and not self._waiting and changed == self._state:
             return
         await self._durable(_Asked(change, announces=False), changed)
 
