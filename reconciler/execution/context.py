@@ -6,9 +6,8 @@ from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import anyio
-
-from reconciler.model.errors import ProviderUnavailable
+from reconciler.execution.call_budget import CallBudget
+from reconciler.inventory.observe import direct_read
 from reconciler.model.progress import SlotProgress
 from reconciler.model.value import dataclass
 
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
+    from reconciler.model.observation import DirectRead
     from reconciler.model.progress import Stage
     from reconciler.planning.capacity import HostKey
-    from reconciler.providers.base import Provider
+    from reconciler.providers.base import CallKind, Provider
 
 
 @dataclass(slots=True)
@@ -52,14 +52,27 @@ class ExecutionContext:
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
     claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)
     """Fleet and host, of each node that stands apart from the others of its fleet."""
-    limits: dict[tuple[str, str], anyio.CapacityLimiter] = field(default_factory=dict)
+    budgets: dict[tuple[str, CallKind], CallBudget] = field(default_factory=dict)
 
-    def limit(self, provider: Provider, kind: str) -> anyio.CapacityLimiter:
-        """Parallel calls of one kind at one provider; destroys have a budget of their own."""
+    def budget(self, provider: Provider, kind: CallKind) -> CallBudget:
+        """The calls of one kind at one provider; no kind waits for another one."""
         key = (provider.name, kind)
-        if key not in self.limits:
-            self.limits[key] = anyio.CapacityLimiter(provider.capabilities.parallel_calls)
-        return self.limits[key]
+        if key not in self.budgets:
+            table = provider.capabilities
+            self.budgets[key] = CallBudget(
+                self.clock,
+                least=table.parallel_calls,
+                interval=table.interval_of(kind),
+                slow_answer=table.slow_answer,
+            )
+        return self.budgets[key]
+
+    async def read(self, provider: Provider, instance_id: str) -> DirectRead:
+        """Ask for one machine, when it is the turn of that call. A failure says nothing."""
+        budget = self.budget(provider, "read")
+        async with budget:
+            await budget.turn()
+            return await direct_read(provider, instance_id)
 
     def show(
         self,
@@ -73,12 +86,3 @@ class ExecutionContext:
         """One line of progress for ``slot``."""
         elapsed = max(timedelta(0), self.clock.now() - since)
         self.progress(SlotProgress(slot, stage, detail, elapsed, usd_per_hour))
-
-
-async def within(deadline: timedelta, provider: Provider, call: Awaitable[object]) -> object:
-    """``call``, bounded in total. Raises ``ProviderUnavailable`` when time is up."""
-    try:
-        with anyio.fail_after(deadline.total_seconds()):
-            return await call
-    except TimeoutError:
-        raise ProviderUnavailable(provider.name, "no answer within the deadline") from None

@@ -91,7 +91,13 @@ def _failed(create: Create, detail: str, code: ExitCode | None) -> Bought:
 
 
 def reserve_offers(creates: Iterable[Create], context: ExecutionContext) -> None:
-    """What the plan chose belongs to its create: no other one may fall back on it."""
+    """What the plan chose belongs to its create: no other one may fall back on it, nor on what a
+    create of an earlier run may have taken: its intent is the claim that outlives a process.
+    """
+    for intent in context.journal.state.intents.values():
+        if intent.blocks_slot:
+            key = (intent.provider, intent.specification.capacity_key)
+            context.claimed[key] = context.claimed.get(key, 0) + 1
     for create in creates:
         _take(create, create.offer, context)
 
@@ -121,13 +127,19 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
     """None: surely nothing was created, try the next offer."""
     provider = context.providers[offer.provider]
     env = context.resolve_env(create.specification.env)
+    budget = context.budget(provider, "create")
     # The place in the queue comes first: an intent's deadline counts from a call that can go out.
-    async with context.limit(provider, "create"):
+    async with budget:
         if context.interruption.requested:
             return _failed(create, "not started: interrupted", None)
         context.fence()
         intent = _intent(create, offer, provider, context)
-        await context.journal.commit(transitions.begin_create(intent))
+        await context.journal.announce(transitions.begin_create(intent))
+        # The turn comes last: the wait for a shared write must not bring calls closer together.
+        await budget.turn()
+        if context.interruption.requested:
+            await context.journal.commit(transitions.create_refused(intent.mark))
+            return _failed(create, "not started: interrupted", None)
         answer = await _order(create, offer, intent, env, context)
     if not isinstance(answer, Created):
         return answer
@@ -209,7 +221,9 @@ def _intent(
         ceiling_usd_per_hour=create.ceiling_usd_per_hour,
         usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
         begun_at=now,
-        deadline_at=now + provider.capabilities.create_deadline,
+        deadline_at=now
+        + context.budget(provider, "create").longest_wait
+        + provider.capabilities.create_deadline,
         succeeds=create.succeeds,
         reason=create.reason,
     )
@@ -272,13 +286,10 @@ async def _read_back(
     provider: Provider, instance_id: str, context: ExecutionContext
 ) -> Instance | None:
     """The new machine as the provider shows it; None when it does not show it yet."""
-    seconds = provider.capabilities.call_deadline.total_seconds()
     for attempt in range(_READ_BACK_TRIES):
         if attempt:
             await context.interruption.sleep(context.clock, _READ_BACK_PAUSE_SECONDS)
-        try:
-            with anyio.fail_after(seconds):
-                return await provider.get_instance(instance_id)
-        except (ProviderError, TimeoutError):
-            continue
+        read = await context.read(provider, instance_id)
+        if read.instance is not None:
+            return read.instance
     return None

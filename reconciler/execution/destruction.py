@@ -19,15 +19,17 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import SlotOutcome
 from reconciler.planning import transitions
-from reconciler.planning.absence import earliest_proof
+from reconciler.planning.absence import adds_to_proof, earliest_proof
+from reconciler.planning.classification import is_recycled
 from reconciler.planning.machines import decide_doomed
 from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import timedelta
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.model.observation import ProviderInventory
     from reconciler.model.plan import Destroy
     from reconciler.model.record import InstanceRecord
     from reconciler.planning.scene import Decisions
@@ -37,6 +39,7 @@ _TRIES = 3
 _FIRST_PAUSE_SECONDS = 2.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _POLL_SECONDS = 5.0
+_RECYCLED = "the provider shows another machine under its id"
 
 
 async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOutcome:
@@ -44,6 +47,10 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
     started = context.clock.now()
     record = destroy.record
     unsaved = "" if destroy.again else await _doom(destroy, context)
+    if not unsaved and record.mark not in context.journal.state.instances:
+        # Somebody else's pass came in between: the id may stand for another machine by now.
+        detail = "another run has proven it gone"
+        return SlotOutcome(destroy.slot, "destroy", True, detail, mark=record.mark)
     provider = context.providers.get(record.provider)
     if provider is None:
         return _not_sent(destroy, f"no provider {record.provider} is configured")
@@ -54,6 +61,8 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
             await context.interruption.sleep(context.clock, _FIRST_PAUSE_SECONDS * 2**attempt)
             if context.interruption.requested:
                 break
+        if (attempt or destroy.again) and await _recycled(record, provider, context):
+            return _not_sent(destroy, _RECYCLED + unsaved)
         error = await _send(provider, record.instance_id, context)
         await _note_attempt(record, error, context)
         if not attempt and not destroy.again:
@@ -102,10 +111,21 @@ def _written_later() -> Iterator[None]:
         return
 
 
+async def _recycled(record: InstanceRecord, provider: Provider, context: ExecutionContext) -> bool:
+    """Whether the id stands for somebody else's machine by now. One that cannot be read is ours:
+    it was when its end was decided.
+    """
+    known = context.journal.state.instances.get(record.mark, record)
+    read = await context.read(provider, record.instance_id)
+    return is_recycled(known, read.instance)
+
+
 async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str:
     """One call; the error, or "" when accepted. "Not found" is a hint that proof will weigh."""
     seconds = provider.capabilities.call_deadline.total_seconds()
-    async with context.limit(provider, "destroy"):
+    budget = context.budget(provider, "destroy")
+    async with budget:
+        await budget.turn()
         context.fence()
         with anyio.CancelScope(shield=True):
             try:
@@ -156,8 +176,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
         pause = backoff if again else _pause(waiting, context)
         left = deadline - context.clock.elapsed_seconds()
         await context.interruption.sleep(context.clock, min(pause, left))
-        for destroy in decisions.destroys:
-            await _resend(destroy, context)
+        await _resend_all(decisions.destroys, context)
         backoff = min(2 * backoff, _LONGEST_PAUSE_SECONDS) if again else _FIRST_PAUSE_SECONDS
 
 
@@ -169,7 +188,8 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     inventories = await list_everything(asked, context.clock)
     state = context.journal.state
     doomed = {mark: one for mark, one in state.instances.items() if mark in marks}
-    recorded = state.with_(instances=doomed, intents={})
+    weighed = {one.mark: one for one in _worth_a_read(doomed.values(), inventories, asked)}
+    recorded = state.with_(instances=weighed, intents={})
     observed = await observe_instances(asked, inventories, recorded)
     decisions = decide_doomed(recorded, observed, context.clock.now())
     now = context.clock.now()
@@ -182,6 +202,27 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     with _written_later():
         await context.journal.commit(transitions.in_turn(changes))
     return decisions
+
+
+def _worth_a_read(
+    doomed: Iterable[InstanceRecord],
+    inventories: Mapping[str, ProviderInventory],
+    providers: Mapping[str, Provider],
+) -> Iterator[InstanceRecord]:
+    """Those that their listing shows, and those of which it may prove something.
+
+    A thousand machines that are leaving are not asked for one by one every few seconds.
+    """
+    shown = {(one.provider, one.id) for entry in inventories.values() for one in entry.instances}
+    for record in doomed:
+        provider, inventory = providers.get(record.provider), inventories.get(record.provider)
+        listed = (record.provider, record.instance_id) in shown
+        if listed or provider is None or inventory is None:
+            yield record
+            continue
+        window = provider.capabilities.visibility_window
+        if adds_to_proof(record.absence, inventory, window):
+            yield record
 
 
 def _doomed(context: ExecutionContext) -> list[InstanceRecord]:
@@ -201,9 +242,28 @@ def _pause(waiting: list[InstanceRecord], context: ExecutionContext) -> float:
     return soonest
 
 
+async def _resend_all(destroys: Iterable[Destroy], context: ExecutionContext) -> None:
+    """Side by side: one provider that hangs holds up no other, and their outcomes share a write."""
+    failures: list[GpuShopperError] = []
+
+    async def apart(destroy: Destroy) -> None:
+        try:
+            await _resend(destroy, context)
+        except GpuShopperError as error:
+            failures.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        for destroy in destroys:
+            tasks.start_soon(apart, destroy)
+    if failures:
+        raise failures[0]
+
+
 async def _resend(destroy: Destroy, context: ExecutionContext) -> None:
     provider = context.providers.get(destroy.record.provider)
     if provider is not None and not context.interruption.requested:
+        if await _recycled(destroy.record, provider, context):
+            return
         error = await _send(provider, destroy.record.instance_id, context)
         await _note_attempt(destroy.record, error, context)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.inventory.observe import direct_read
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, SlotOutcome
@@ -40,7 +39,7 @@ async def wait_until_ready(
     deadline = context.clock.elapsed_seconds() + READY_TIMEOUT.total_seconds()
     while not context.interruption.requested:
         provider = context.providers[record.provider]
-        instance = (await direct_read(provider, record.instance_id)).instance
+        instance = (await context.read(provider, record.instance_id)).instance
         if instance is not None:
             if instance.is_ready:
                 return await _ready(record, instance, context), None

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.inventory.observe import direct_read
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Destroy, SlotOutcome
 from reconciler.planning.classification import identity_doubt
@@ -44,7 +43,7 @@ async def _denied(record: InstanceRecord, context: ExecutionContext) -> bool:
     provider = context.providers.get(record.provider)
     if provider is None:
         return False
-    return (await direct_read(provider, record.instance_id)).not_found
+    return (await context.read(provider, record.instance_id)).not_found
 
 
 async def superseded_by(
@@ -61,7 +60,7 @@ async def superseded_by(
     if old is None or record.succeeds is None:
         return None, []
     provider = context.providers.get(old.provider)
-    read = await direct_read(provider, old.instance_id) if provider is not None else None
+    read = await context.read(provider, old.instance_id) if provider is not None else None
     if read is None or read.instance is None:
         doubt = "it could not be read"
     else:

@@ -26,7 +26,8 @@ def record_call(
         "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?)",
         (number, operation, instance_id, offer_id, label, microseconds(now)),
     )
-    connection.execute("DELETE FROM calls WHERE number <= ?", (number - CALLS_KEPT,))
+    if number > CALLS_KEPT:
+        connection.execute("DELETE FROM calls WHERE number <= ?", (number - CALLS_KEPT,))
     return Call(operation, instance_id, offer_id, number, now, label)
 
 

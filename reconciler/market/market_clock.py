@@ -73,6 +73,8 @@ class MarketClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         """Ends up to a second of wall time late when the market is advanced meanwhile."""
+        if seconds <= 0:
+            return
         wake_at = self.elapsed_seconds() + seconds
         while (left := wake_at - self.elapsed_seconds()) > 0:
             pace = self._pace()

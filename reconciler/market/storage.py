@@ -100,6 +100,14 @@ class Storage:
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
+    def changes(self) -> int:
+        """Another number whenever another connection has committed something."""
+        try:
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+        return int(version)
+
     def is_empty(self, connection: sqlite3.Connection) -> bool:
         """True for a database just made. Raises ``MarketError`` for one that is no market."""
         (application,) = connection.execute("PRAGMA application_id").fetchone()

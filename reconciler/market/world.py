@@ -60,6 +60,8 @@ class World:
         self.seed = int(facts["seed"])
         self.account = facts["account"]
         self.settings = MarketSettings.from_json(facts["settings"])
+        self._pace: tuple[int, Pace] | None = None
+        """As read when the storage had seen that many changes by others."""
 
     @classmethod
     def create(
@@ -147,12 +149,16 @@ class World:
 
     def pace(self) -> Pace:
         """How market time follows wall time at present."""
-        with self._storage.transaction() as connection:
-            return Pace.from_facts(read_facts(connection))
+        changes = self._storage.changes()
+        if self._pace is None or self._pace[0] != changes:
+            with self._storage.transaction() as connection:
+                self._pace = changes, Pace.from_facts(read_facts(connection))
+        return self._pace[1]
 
     def advance(self, by: timedelta) -> None:
         """Move the market's clock forward. Raises ValueError for a negative duration."""
         with self._storage.transaction() as connection:
+            self._pace = None
             pace = Pace.from_facts(read_facts(connection)).advanced(by)
             for name, value in pace.to_facts().items():
                 connection.execute("UPDATE world SET value = ? WHERE name = ?", (value, name))

@@ -82,3 +82,16 @@ def earliest_proof(evidence: AbsenceEvidence, window: timedelta) -> datetime:
     if evidence.first_absent_at is not None:
         return evidence.first_absent_at + window
     return evidence.last_seen_at + 2 * window
+
+
+def adds_to_proof(
+    previous: AbsenceEvidence | None, inventory: ProviderInventory, window: timedelta
+) -> bool:
+    """Whether a machine that ``inventory`` lacks comes closer to proof by it.
+
+    While that is not so, nobody has to ask for the machine directly.
+    """
+    if previous is None or not isinstance(inventory, Complete):
+        return True
+    since = previous.first_absent_at or previous.last_seen_at
+    return inventory.started_at >= since + window

@@ -136,6 +136,19 @@ def carries_another_mark(record: InstanceRecord, instance: Instance | None) -> b
     return mark is not None and mark.identity != _identity(record.mark)
 
 
+def is_recycled(record: InstanceRecord, instance: Instance | None) -> bool:
+    """True when what stands under the id came after ours: it carries another whole mark, or it does
+    not carry ours and was made after the destroy of ours was accepted.
+    """
+    if instance is None or not identity_doubt(record, instance):
+        return False
+    if carries_another_mark(record, instance):
+        return True
+    accepted_at = record.doom.accepted_at if record.doom else None
+    made_at = instance.created_at
+    return accepted_at is not None and made_at is not None and made_at > accepted_at
+
+
 def _by_identity(
     seen: dict[tuple[str, str], Instance], taken: set[tuple[str, str]]
 ) -> dict[tuple[str, str], Instance]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
 from reconciler.planning.absence import Presence
-from reconciler.planning.classification import carries_another_mark, classify_instances
+from reconciler.planning.classification import classify_instances, is_recycled
 from reconciler.planning.enforcement import first_verdict
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
@@ -75,7 +75,7 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
             worrying=False,
         )
         decisions.doubts.append(doubt)
-    elif carries_another_mark(record, sighting.instance):
+    elif is_recycled(record, sighting.instance):
         decisions.doubts.append(doubt_about(record, sighting.identity_doubt))
     else:
         decisions.destroys.append(Destroy(record, doom.reason, "destroy again", again=True))

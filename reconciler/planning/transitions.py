@@ -54,8 +54,13 @@ def in_turn(changes: Iterable[Change]) -> Change:
     return change
 
 
-def _without(mapping: Mapping[str, object], *keys: str) -> dict[str, object]:
-    return {key: value for key, value in mapping.items() if key not in keys}
+def _without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
+    """Not a new map where ``key`` is not in it: thousands of changes make no thousand copies."""
+    if key not in mapping:
+        return mapping
+    left = dict(mapping)
+    del left[key]
+    return left
 
 
 def begin_create(intent: PendingCreate) -> Change:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.value import dataclass
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import Offer, OfferListing
 
+CallKind = Literal["create", "destroy", "read"]
+
 
 @dataclass(frozen=True, slots=True)
 class ProviderCapabilities:
@@ -24,7 +26,10 @@ class ProviderCapabilities:
 
     ``visibility_window`` (V_p): how long a listing may lag behind a create or a destroy.
     ``create_deadline`` and ``call_deadline`` bound one create, and one other call, in the
-    provider's own time. ``create_interval`` is the least time between two creates.
+    provider's own time. The intervals are the least time between two calls of one kind; an adapter
+    that keeps its pace by itself may leave those of reads and destroys at 0. ``slow_answer``: how
+    long a healthy call may take; so many calls are kept on their way that the pace holds.
+    ``parallel_calls`` of one kind may be on their way at any pace.
     ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
     be told to destroy a machine at its lease end without us.
     """
@@ -34,12 +39,21 @@ class ProviderCapabilities:
     call_deadline: timedelta = timedelta(seconds=30)
     destroy_time: timedelta = timedelta(seconds=60)
     create_interval: timedelta = timedelta(0)
+    destroy_interval: timedelta = timedelta(0)
+    read_interval: timedelta = timedelta(0)
+    slow_answer: timedelta = timedelta(seconds=3)
     parallel_calls: int = 8
     stopped_bills: bool = True
     ends_itself: bool = False
     has_spot: bool = True
     runs_images: bool = True
     ssh_answers: bool = True
+
+    def interval_of(self, kind: CallKind) -> timedelta:
+        """The least time between two calls of ``kind``."""
+        if kind == "create":
+            return self.create_interval
+        return self.destroy_interval if kind == "destroy" else self.read_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,7 @@ class Provider(ABC):
     """One account at one provider.
 
     Every method may raise ``ProviderError`` or a subclass. Reads never report "empty" or "gone"
-    on doubt. Methods are called concurrently, at most ``capabilities.parallel_calls`` at once.
+    on doubt. Methods are called concurrently, each as often at once as the truth table says.
     """
 
     name: str

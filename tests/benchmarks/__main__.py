@@ -12,14 +12,17 @@ from collections.abc import Callable, Iterator
 from math import log
 from pathlib import Path
 
+from reconciler.model.plan import Mode
+from tests.benchmarks.acting import written_by
 from tests.benchmarks.in_process import CASES
 from tests.benchmarks.in_process import RUNS as RUNS_IN_PROCESS
-from tests.benchmarks.measure import Cost, cost_of
+from tests.benchmarks.measure import Cost, cost_of, median_of
 from tests.benchmarks.table import Row, as_markdown, store
 from tests.benchmarks.terraform import project, terraform
-from tests.benchmarks.workspaces import COMMAND, buying, command, running
+from tests.benchmarks.workspaces import COMMAND, buying, command, instant, running
 
 HAS_CHANGES = 2
+_ACTING_RUNS = 3
 _OURS = (COMMAND, "plan", "-detailed-exitcode")
 _THEIRS = ("terraform", "plan", "-detailed-exitcode")
 
@@ -87,8 +90,30 @@ def shopping(root: Path) -> Iterator[Row]:
         yield Row(said, cost, None, target)
 
 
+def acting(root: Path) -> Iterator[Row]:
+    """A thousand machines bought, and destroyed until that is proven."""
+    bought, gone = [], []
+    for number in range(_ACTING_RUNS):
+        place = instant(root / f"act-{number}", fleets=10, nodes_each=100)
+        bought.append(cost_of((COMMAND, "apply", "-auto-approve"), place, runs=1))
+        gone.append(cost_of((COMMAND, "destroy", "-auto-approve"), place, runs=1))
+    counted = instant(root / "act-counted", fleets=10, nodes_each=100)
+    applied = written_by(counted, Mode.APPLY)
+    destroyed = written_by(counted, Mode.DESTROY)
+    peers: list[Cost | None] = [None, None]
+    if terraform():
+        theirs = project(root / "act-tf", fleets=10, nodes_each=100, applied=False)
+        peers = [
+            cost_of(("terraform", verb, "-auto-approve"), theirs, runs=1)
+            for verb in ("apply", "destroy")
+        ]
+    target = "CPU ≤ 2, ≤ 60 state writes"
+    yield Row(f"`apply` of 1,000 nodes: {applied}", median_of(bought), peers[0], target)
+    yield Row(f"`destroy` of 1,000 nodes: {destroyed}", median_of(gone), peers[1], target)
+
+
 GROUPS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    group.__name__: group for group in (start, no_change, growth, all_create, shopping)
+    group.__name__: group for group in (start, no_change, growth, all_create, shopping, acting)
 }
 
 

@@ -42,6 +42,13 @@ def cost_of(
     return Cost(cpu, wall, mebibytes, runs)
 
 
+def median_of(costs: Sequence[Cost]) -> Cost:
+    """Of runs that cannot be repeated in one place, because each changes it."""
+    walls = [cost.wall for cost in costs if cost.wall is not None]
+    peaks = [cost.mebibytes for cost in costs if cost.mebibytes is not None]
+    return Cost(median(cost.cpu for cost in costs), median(walls), median(peaks), len(costs))
+
+
 def _one(
     arguments: Sequence[str | Path], directory: Path, expected: int
 ) -> tuple[float, float, float]:

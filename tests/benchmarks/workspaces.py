@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from reconciler.documents.loader import load_documents
 from reconciler.market.faults import HEALTHY
 from reconciler.market.machine import Order
 from reconciler.market.offer import MarketOffer
-from reconciler.market.settings import CALM
+from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.units import usd
 from reconciler.market.world import World
 from reconciler.model.mark import Mark, workspace_part
@@ -149,7 +150,20 @@ def declare(directory: Path, *, fleets: int, nodes_each: int, files: int = 1) ->
         (directory / name).write_text(f"{head}fleets:\n{blocks}", encoding="utf-8")
 
 
-def open_market(directory: Path, offers: Iterable[MarketOffer]) -> None:
+INSTANT = replace(
+    CALM,
+    placed_stage=timedelta(0),
+    created_stage=timedelta(0),
+    booting_stage=timedelta(0),
+    destroy_time=timedelta(0),
+    list_lag=timedelta(0),
+)
+"""Whatever is asked of such a market has happened when it answers, and every listing shows it."""
+
+
+def open_market(
+    directory: Path, offers: Iterable[MarketOffer], settings: MarketSettings = CALM
+) -> None:
     """A calm market of ``offers`` in the place where the command looks for it."""
     path = directory / MARKET
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -160,7 +174,7 @@ def open_market(directory: Path, offers: Iterable[MarketOffer]) -> None:
         started_at=now,
         wall_origin=now,
         offers=offers,
-        settings=CALM,
+        settings=settings,
     ).close()
 
 
@@ -232,6 +246,13 @@ def buying(directory: Path, *, fleets: int, nodes_each: int, offers: int) -> Pat
     """A workspace that runs nothing yet."""
     declare(directory, fleets=fleets, nodes_each=nodes_each)
     open_market(directory, market_offers(offers))
+    return directory
+
+
+def instant(directory: Path, *, fleets: int, nodes_each: int) -> Path:
+    """A workspace that runs nothing yet, on a market without latency, boot time or lag."""
+    declare(directory, fleets=fleets, nodes_each=nodes_each)
+    open_market(directory, market_offers(800, stock=fleets * nodes_each), INSTANT)
     return directory
 
 

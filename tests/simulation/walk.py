@@ -70,7 +70,9 @@ class Life:
         return None
 
 
-class _MortalClock(LoopClock):
+class MortalClock(LoopClock):
+    """Time passes for the living."""
+
     def __init__(self, life: Life) -> None:
         super().__init__(START)
         self._life = life
@@ -98,7 +100,7 @@ class MortalShop(Shop):
     def __init__(self, directory: Path, world: World) -> None:
         self.life = Life()
         super().__init__(directory, world, self._call)
-        self.clock = _MortalClock(self.life)
+        self.clock = MortalClock(self.life)
         self.provider._clock = self.clock
 
     def _call(self, _: Call) -> Fault | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from reconciler.model.plan import Mode
+from tests.benchmarks.acting import written_by
 from tests.benchmarks.measure import cost_of
-from tests.benchmarks.workspaces import COMMAND, buying, running
+from tests.benchmarks.workspaces import COMMAND, buying, instant, running
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,3 +27,12 @@ def test_a_workspace_that_buys_plans_a_create_for_every_node(tmp_path: Path) -> 
     workspace = buying(tmp_path / "new", fleets=2, nodes_each=2, offers=64)
     plan = subprocess.run([COMMAND, "plan"], cwd=workspace, capture_output=True, text=True)
     assert "Plan: 4 to create" in plan.stdout
+
+
+def test_a_thousand_actions_take_a_few_dozen_writes_of_the_state(tmp_path: Path) -> None:
+    """SPEC.md section 4, 5. The target is 60 for each; a slow disk makes it fewer."""
+    workspace = instant(tmp_path / "thousand", fleets=10, nodes_each=100)
+    applied = written_by(workspace, Mode.APPLY)
+    assert applied.writes <= 60
+    assert applied.syncs <= 3 * applied.writes + 10
+    assert written_by(workspace, Mode.DESTROY).writes <= 60

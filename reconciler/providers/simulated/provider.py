@@ -47,6 +47,7 @@ CALL_DEADLINE = timedelta(seconds=10)
 CREATE_DEADLINE = timedelta(seconds=20)
 _VISIBILITY_MIN = timedelta(seconds=10)
 _VISIBILITY_MARGIN = timedelta(seconds=5)
+_PARALLEL_CALLS = 64
 Answer = TypeVar("Answer")
 
 
@@ -236,11 +237,14 @@ _ERRORS: dict[_PlainErrorWord, tuple[type[ProviderError], str]] = {
 
 
 def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
+    """A market without any lag shows each change at once."""
+    lag = settings.list_lag
     return ProviderCapabilities(
-        visibility_window=max(_VISIBILITY_MIN, settings.list_lag + _VISIBILITY_MARGIN),
+        visibility_window=max(_VISIBILITY_MIN, lag + _VISIBILITY_MARGIN) if lag else lag,
         create_deadline=CREATE_DEADLINE,
         call_deadline=CALL_DEADLINE,
         destroy_time=settings.destroy_time,
+        parallel_calls=_PARALLEL_CALLS,
         stopped_bills=True,
         ends_itself=False,
         has_spot=True,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.market.fault_catalogue import CATALOGUE
+from reconciler.market.faults import Fault
 from reconciler.model.exit_code import ExitCode
 from tests.simulation.shop import QUICKSTART, Shop, story
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
+TWO = QUICKSTART.replace("    ttl", "    nodes: 2\n    ttl")
 BIGGER = QUICKSTART.replace("RTX4090}", "RTX4090, disk: 200GB}")
 
 
@@ -55,6 +57,24 @@ def test_C4_1_a_destroy_without_effect_is_sent_again_while_proof_is_awaited(
         inject(shop, "C4.1", 1)
         assert (await shop.destroy("fleet.dev")).code is ExitCode.DONE
         assert shop.sent("destroy_instance") >= 2
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
+def test_I9_a_repeated_destroy_that_hangs_holds_up_no_other_one(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(TWO)
+        inject(shop, "C4.1", 2)
+        first, second = shop.alive()
+        hanging = Fault(hang=HOUR, done=False)
+        shop.world.script_fault(hanging, "destroy_instance", times=1, instance_id=first.id)
+        await shop.destroy("fleet.dev")
+        again: dict[str, list[datetime]] = {first.id: [], second.id: []}
+        for call in shop.world.calls():
+            if call.operation == "destroy_instance":
+                again[call.instance_id or ""].append(call.at)
+        assert again[first.id][1] == again[second.id][1]
         assert shop.alive() == ()
 
     story(tmp_path, tell)

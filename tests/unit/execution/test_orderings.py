@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,10 +108,11 @@ def test_an_interruption_starts_no_further_create_and_saves_what_runs(tmp_path: 
             return None
 
         shop.provider._fault_hook = hook
+        shop.provider.capabilities = replace(shop.provider.capabilities, parallel_calls=8)
         result = await shop.apply(nodes(12))
         assert result.code is ExitCode.INTERRUPTED
         # Eight calls may be on the way at once; the other four never had an intent.
-        assert shop.sent("create_instance") == shop.provider.capabilities.parallel_calls == 8
+        assert shop.sent("create_instance") == 8
         assert sorted(one.label or "" for one in shop.alive()) == sorted(shop.state().instances)
         assert shop.state().intents == {}
 
@@ -263,6 +265,32 @@ def test_a_machine_that_failed_and_was_destroyed_is_no_success(tmp_path: Path) -
         result = await shop.apply()
         assert result.code is ExitCode.PARTIAL
         assert shop.alive() == ()
+
+    failing = MarketSettings(
+        price_swing_percent=0, others_rent_percent=0, spot_life=None, boot_failure_percent=100
+    )
+    story(tmp_path, tell, settings=failing)
+
+
+def test_I8_what_another_run_has_proven_gone_is_not_destroyed_any_more(tmp_path: Path) -> None:
+    """Without the lock, while it waits for ready; the id may be another's by the time it fails."""
+
+    async def tell(shop: Shop) -> None:
+        reads = []
+
+        def hook(call: Call) -> Fault | None:
+            if call.operation == "get_instance":
+                reads.append(call)
+            if len(reads) == 2:
+                place = LocalFile(tmp_path / "state" / "demo.json", "demo", lambda: shop.now)
+                found = stored(tmp_path)
+                place.write(found.with_(instances={}), expected_serial=found.serial)
+            return None
+
+        shop.provider._fault_hook = hook
+        await shop.apply()
+        assert len(reads) > 2
+        assert shop.sent("destroy_instance") == 0
 
     failing = MarketSettings(
         price_swing_percent=0, others_rent_percent=0, spot_life=None, boot_failure_percent=100

@@ -1,0 +1,119 @@
+"""C10.1: kill -9 at every point of five stories loses no machine, doubles none, and heals."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from reconciler.market.fault_catalogue import CATALOGUE
+from tests.simulation.crash_points import Story, deaths, failures, power_cuts
+from tests.simulation.shop import QUICKSTART, Shop
+
+pytestmark = pytest.mark.timeout(600)  # a hundred lives in one test
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+TWO = QUICKSTART.replace("    ttl: 4h\n", "    ttl: 4h\n    nodes: 2\n")
+BIGGER = TWO.replace("RTX4090}", "RTX4090, disk: 200GB}")
+SURGE = BIGGER + "    lifecycle: {create_before_destroy: true}\n"
+
+
+async def nothing(_: Shop) -> None:
+    """A workspace that has never been used."""
+
+
+async def two_machines(shop: Shop) -> None:
+    await shop.apply(TWO)
+    await shop.wait(MINUTE)
+
+
+async def apply_two(shop: Shop) -> None:
+    await shop.apply(TWO)
+
+
+async def apply_bigger(shop: Shop) -> None:
+    await shop.apply(BIGGER, max_destroy=9)
+
+
+async def apply_surge(shop: Shop) -> None:
+    await shop.apply(SURGE, max_destroy=9)
+
+
+async def one_preempted(shop: Shop) -> None:
+    await two_machines(shop)
+    shop.world.stop(shop.alive()[0].id, shop.now)
+    await shop.wait(MINUTE)
+
+
+async def heal(shop: Shop) -> None:
+    for _ in range(3):
+        await shop.reconcile(heal=True)
+        await shop.wait(MINUTE)
+
+
+async def destroy_all(shop: Shop) -> None:
+    await shop.destroy()
+
+
+async def one_unknown_and_all_ended(shop: Shop) -> None:
+    """One create was answered with an error although it worked, and the lease has ended."""
+    operation, fault = CATALOGUE["C1.1"]
+    shop.world.script_fault(fault, operation, times=1)
+    await shop.apply(TWO, options={"detach": True})
+    await shop.wait(4 * HOUR)
+
+
+async def loop(shop: Shop) -> None:
+    for _ in range(3):
+        await shop.reconcile(TWO)
+        await shop.wait(MINUTE)
+
+
+STORIES = (
+    Story("first apply", nothing, apply_two, apply_two, left=2),
+    Story("replacement", two_machines, apply_bigger, apply_bigger, left=2),
+    Story("surge replacement", two_machines, apply_surge, apply_surge, left=2),
+    Story("heal after loss", one_preempted, heal, heal, left=2),
+    Story("destroy with proof", two_machines, destroy_all, destroy_all, left=0),
+    Story("expiry with an unknown create", one_unknown_and_all_ended, loop, loop, left=0),
+)
+POINTS = {
+    "first apply": (165, 48),
+    "replacement": (358, 93),
+    "surge replacement": (599, 205),
+    "heal after loss": (272, 91),
+    "destroy with proof": (346, 106),
+    "expiry with an unknown create": (216, 79),
+}
+"""How many points there are at least, and deaths: fewer need a reason."""
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
+def test_C10_1_death_at_any_point_loses_nothing_doubles_nothing_and_heals(story: Story) -> None:
+    points, died = deaths(story)
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(Counter(points).items()))
+    print(f"{story.name}: {len(points)} points ({kinds}), {died} deaths")  # noqa: T201
+    assert (len(points), died) >= POINTS[story.name]
+
+
+THREE = [
+    story for story in STORIES if story.name in ("first apply", "replacement", "heal after loss")
+]
+
+
+@pytest.mark.parametrize("names_kept", [False, True], ids=["names lost", "names kept"])
+@pytest.mark.parametrize("story", THREE, ids=lambda story: story.name)
+def test_C10_8_a_loss_of_power_at_any_point_loses_nothing_and_doubles_nothing(
+    story: Story, names_kept: bool
+) -> None:
+    points, died = power_cuts(story, names_kept=names_kept)
+    assert (len(points), died) >= POINTS[story.name]
+
+
+@pytest.mark.parametrize("story", THREE, ids=lambda story: story.name)
+def test_C10_5_C10_7_any_one_file_call_may_fail(story: Story) -> None:
+    """Old or new, never half; nothing is bought that the state does not know; no traceback."""
+    failed = failures(story)
+    assert {"open", "write", "sync", "replace", "status", "read"} <= set(failed)
