@@ -46,10 +46,11 @@ class ProviderCapabilities:
 class OfferQuery:
     """What the planner may use; an adapter may answer with more, never with less.
 
-    ``models`` are canonical GPU names, empty = all.
+    ``models`` are canonical GPU names, empty = all. ``kinds``: False for on-demand, True for spot.
     """
 
     models: frozenset[str] = frozenset()
+    kinds: frozenset[bool] = frozenset({False, True})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,298 @@
+"""The provider `vastai`: one account at Vast.ai, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reconciler.model.errors import (
+    AuthenticationFailed,
+    CreateOutcomeUnknown,
+    CreateRefused,
+    InstanceNotFound,
+    OfferGone,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedResponse,
+)
+from reconciler.model.observation import Complete, Partial
+from reconciler.model.offer import Offer, OfferListing
+from reconciler.providers.base import (
+    Created,
+    CreateRequest,
+    OfferQuery,
+    Provider,
+    ProviderCapabilities,
+)
+from reconciler.providers.vastai.api import OFFERS_PER_PAGE, CallFailed, Refusal, refusal_of
+from reconciler.providers.vastai.gpu_names import search_names
+from reconciler.providers.vastai.instances import as_instance
+from reconciler.providers.vastai.listing import InstanceWalk
+from reconciler.providers.vastai.offers import SEARCH_DISK_GB, as_offer, ask_of
+from reconciler.providers.vastai.orders import order_of, why_refused
+from reconciler.providers.vastai.wire import InstanceRow, OfferRow, UserRow, misfit
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from reconciler.clock import Clock
+    from reconciler.model.instance import Instance
+    from reconciler.providers.vastai.api import ApiAnswer, VastApi
+
+CAPABILITIES = ProviderCapabilities(
+    visibility_window=timedelta(seconds=120),
+    create_deadline=timedelta(seconds=120),
+    call_deadline=timedelta(seconds=90),
+    destroy_time=timedelta(seconds=60),
+    create_interval=timedelta(seconds=5),
+    parallel_calls=4,
+    stopped_bills=True,
+    ends_itself=False,
+    has_spot=True,
+    runs_images=True,
+    ssh_answers=True,
+)
+SEARCH_PAGES_MAX = 5
+"""For each of on-demand and spot: together the searches that one minute allows."""
+_GONE = frozenset({"no_such_instance", "not_found"})
+_OFFER_GONE = "no_such_ask"
+_SURELY_NOTHING = frozenset(
+    {"insufficient_credit", "invalid_args", "invalid_price", "no_ssh_key_for_vm"}
+)
+
+
+class VastProvider(Provider):
+    """Speaks Vast.ai's API. Ids of machines are whole numbers there."""
+
+    def __init__(self, name: str, api: VastApi, clock: Clock) -> None:
+        self.name = name
+        self.capabilities = CAPABILITIES
+        self._api = api
+        self._clock = clock
+        self._account: str | None = None
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    # --- offers -----------------------------------------------------------------------------
+
+    async def list_offers(self, query: OfferQuery) -> OfferListing:
+        """The cheapest 320 asks of verified machines on-demand, and as many by bid."""
+        read_at = self._clock.now()
+        names = search_names(query.models)
+        offers: list[Offer] = []
+        unusable: Counter[str] = Counter()
+        for spot in sorted(query.kinds):
+            await self._walk_offers(names, spot, offers, unusable)
+        return OfferListing(self.name, tuple(offers), dict(unusable), read_at)
+
+    async def _walk_offers(
+        self, names: list[str] | None, spot: bool, offers: list[Offer], unusable: Counter[str]
+    ) -> None:
+        """Page by page in order of the price, which is all that leads from one to the next."""
+        seen: set[str] = set()
+        beyond: dict[str, float] = {}
+        for _ in range(SEARCH_PAGES_MAX):
+            rows = await self._search(names, spot, beyond)
+            last: Decimal | None = None
+            fresh = 0
+            for raw in rows:
+                row = self._offer_row(raw, unusable)
+                if row is None:
+                    continue
+                last = row.dph_total if row.dph_total is not None else last
+                if row.id in seen:
+                    continue
+                seen.add(row.id)
+                fresh += 1
+                self._add_offer(row, spot, offers, unusable)
+            if len(rows) < OFFERS_PER_PAGE or last is None:
+                return
+            # A page of one price alone would come again and again.
+            beyond = {"gte" if fresh else "gt": float(last)}
+
+    async def _search(
+        self, names: list[str] | None, spot: bool, beyond: dict[str, float]
+    ) -> list[Any]:
+        question: dict[str, Any] = {
+            "type": "bid" if spot else "ondemand",
+            "verified": {"eq": True},
+            "rentable": {"eq": True},
+            "rented": {"eq": False},
+            "allocated_storage": SEARCH_DISK_GB,
+            "order": [["dph_total", "asc"]],
+            "limit": OFFERS_PER_PAGE,
+        }
+        if names is not None:
+            question["gpu_name"] = {"in": names}
+        if beyond:
+            question["dph_total"] = beyond
+        answer = await self._asked(self._api.search(question))
+        value = self._object(answer, "search")
+        rows = value.get("offers")
+        if not isinstance(rows, list):
+            raise self._unexpected("search", "it holds no list of offers")
+        return rows
+
+    def _offer_row(self, raw: object, unusable: Counter[str]) -> OfferRow | None:
+        try:
+            return OfferRow.model_validate(raw)
+        except ValidationError as error:
+            unusable[misfit(error)] += 1
+        return None
+
+    def _add_offer(
+        self, row: OfferRow, spot: bool, offers: list[Offer], unusable: Counter[str]
+    ) -> None:
+        try:
+            offers.append(as_offer(self.name, row, spot=spot))
+        except ValueError as error:
+            unusable[str(error)] += 1
+
+    # --- machines ---------------------------------------------------------------------------
+
+    async def list_instances(self) -> Complete | Partial:
+        started_at = self._clock.now()
+        account = await self._account_id()
+        walk = InstanceWalk(self.name)
+        while walk.goes_on:
+            try:
+                answer = await self._asked(self._api.instances(walk.token))
+                walk.add(self._object(answer, "list"))
+            except AuthenticationFailed:
+                raise
+            except ProviderError as error:
+                if not walk.pages:
+                    raise
+                walk.doubt(f"page {walk.pages + 1} could not be read: {error.what}")
+        if walk.why:
+            return Partial(self.name, account, started_at, walk.instances, walk.why)
+        return Complete(self.name, account, started_at, walk.instances)
+
+    async def get_instance(self, instance_id: str) -> Instance:
+        self._check_id(instance_id)
+        answer = await self._asked(self._api.instance(instance_id))
+        value = self._object(answer, "read", gone_is=instance_id)
+        if "instances" not in value:
+            raise self._unexpected("read", "it holds no machine and does not deny it either")
+        if value["instances"] is None:
+            raise self._not_found(instance_id)
+        try:
+            row = InstanceRow.model_validate(value["instances"])
+        except ValidationError as error:
+            raise self._unexpected("read", misfit(error)) from None
+        if row.id != instance_id:
+            raise self._unexpected("read", "it describes another machine")
+        return as_instance(self.name, row)
+
+    async def create_instance(self, request: CreateRequest) -> Created:
+        ends_in = request.ends_at - self._clock.now()
+        if request.offer.rentable_for is not None and request.offer.rentable_for < ends_in:
+            raise OfferGone(self.name, f"offer {request.offer.id} ends before the lease does")
+        refused = why_refused(request)
+        if refused:
+            raise CreateRefused(self.name, refused)
+        secrets = tuple(request.env.values())
+        try:
+            answer = await self._api.create(ask_of(request.offer.id), order_of(request), secrets)
+        except CallFailed as error:
+            if not error.sent:
+                raise CreateRefused(self.name, error.what) from error
+            raise CreateOutcomeUnknown(self.name, error.what) from error
+        return self._created(answer, request.offer.id)
+
+    def _created(self, answer: ApiAnswer, offer_id: str) -> Created:
+        """The id first: an answer with one made a machine, whatever else it says (C1.4)."""
+        value = answer.value if isinstance(answer.value, dict) else {}
+        instance_id = _contract_of(value)
+        if instance_id is not None and answer.status == 200 and value.get("success") is True:
+            return Created(instance_id, None)
+        refusal = refusal_of(answer)
+        if instance_id is not None:
+            what = f"the create was answered with {refusal} and made machine {instance_id}"
+            raise CreateOutcomeUnknown(self.name, what, instance_id=instance_id)
+        if "new_contract" not in value:
+            self._raise_if_surely_nothing(answer, refusal, offer_id)
+        raise CreateOutcomeUnknown(self.name, f"the create was answered with {refusal}")
+
+    def _raise_if_surely_nothing(self, answer: ApiAnswer, refusal: Refusal, offer_id: str) -> None:
+        """Only words that say so, in an answer of theirs, prove that nothing was made."""
+        value = answer.value
+        if not isinstance(value, dict) or answer.status >= 500 or value.get("success") is True:
+            return
+        if _OFFER_GONE in (refusal.code, *refusal.message.split()):
+            raise OfferGone(self.name, f"offer {offer_id} is not available")
+        if refusal.is_about_the_key:
+            raise CreateRefused(self.name, f"the key may not create: {refusal}")
+        if refusal.is_about_pace:
+            raise CreateRefused(self.name, f"too many calls: {refusal}")
+        if answer.status == 403 and refusal.code == "invalid_args":
+            raise OfferGone(self.name, f"offer {offer_id} is for its host only")
+        if refusal.code in _SURELY_NOTHING:
+            raise CreateRefused(self.name, f"the order is refused: {refusal}")
+
+    async def destroy_instance(self, instance_id: str) -> None:
+        self._check_id(instance_id)
+        answer = await self._asked(self._api.destroy(instance_id))
+        value = self._object(answer, "destroy", gone_is=instance_id)
+        if value.get("success") is not True:
+            raise self._unexpected("destroy", "it does not say that it was accepted")
+
+    # --- answers ----------------------------------------------------------------------------
+
+    async def _account_id(self) -> str:
+        if self._account is None:
+            answer = await self._asked(self._api.current_user())
+            try:
+                self._account = UserRow.model_validate(self._object(answer, "account")).id
+            except ValidationError as error:
+                raise self._unexpected("account", misfit(error)) from None
+        return self._account
+
+    async def _asked(self, call: Any) -> ApiAnswer:
+        try:
+            answer: ApiAnswer = await call
+        except CallFailed as error:
+            raise ProviderUnavailable(self.name, error.what) from error
+        return answer
+
+    def _object(
+        self, answer: ApiAnswer, call: str, *, gone_is: str | None = None
+    ) -> dict[str, Any]:
+        """The object of a good answer. ``gone_is``: the machine that an answer may deny."""
+        value = answer.value
+        refused = isinstance(value, dict) and value.get("success") is False
+        if answer.status == 200 and isinstance(value, dict) and not refused:
+            return value
+        refusal = refusal_of(answer)
+        if refusal.is_about_the_key:
+            raise AuthenticationFailed(self.name, f"the key is refused: {refusal}")
+        if gone_is is not None and isinstance(value, dict) and refusal.code in _GONE:
+            raise self._not_found(gone_is)
+        if refusal.is_pace_or_quota:
+            raise RateLimited(self.name, f"{call}: {refusal}", delay_seconds=refusal.asked_seconds)
+        if answer.status >= 500:
+            raise ProviderUnavailable(self.name, f"{call}: {refusal}")
+        raise self._unexpected(call, f"{answer.not_json or 'refused'}: {refusal}")
+
+    def _unexpected(self, call: str, why: str) -> UnexpectedResponse:
+        return UnexpectedResponse(self.name, f"{call}: the answer cannot be used: {why}")
+
+    def _not_found(self, instance_id: str) -> InstanceNotFound:
+        return InstanceNotFound(self.name, f"machine {instance_id} does not exist")
+
+    def _check_id(self, instance_id: str) -> None:
+        """No request goes out with anything but a number: no machine here is called otherwise."""
+        if not (instance_id.isascii() and instance_id.isdigit() and len(instance_id) < 20):
+            raise InstanceNotFound(self.name, "machines have numbers here; this id is none")
+
+
+def _contract_of(value: dict[str, Any]) -> str | None:
+    contract = value.get("new_contract")
+    if isinstance(contract, bool) or not isinstance(contract, int) or contract < 1:
+        return None
+    return str(contract)
