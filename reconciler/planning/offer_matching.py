@@ -92,6 +92,10 @@ def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
     return [
         (f"not {kind}", lambda offer: offer.spot == fleet.spot),
         ("none left", lambda offer: offer.stock > 0),
+        (
+            "ends before the lease",
+            lambda offer: offer.rentable_for is None or offer.rentable_for >= fleet.ttl,
+        ),
         *_place_tests(fleet.where),
         *_hardware_tests(fleet.resources),
         *_host_tests(fleet.offers),

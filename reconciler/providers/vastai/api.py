@@ -20,7 +20,6 @@ from reconciler.transport.retrying import NEVER_AGAIN, Patience
 __all__ = ["ApiAnswer", "CallFailed", "Refusal", "VastApi", "refusal_of"]
 
 DEFAULT_URL = "https://console.vast.ai"
-OFFERS_PER_PAGE = 64
 INSTANCES_PER_PAGE = 25
 CREATE_DEADLINE_SECONDS = 90.0
 

@@ -28,17 +28,15 @@ from reconciler.providers.base import (
     Provider,
     ProviderCapabilities,
 )
-from reconciler.providers.vastai.api import OFFERS_PER_PAGE, CallFailed, Refusal, refusal_of
-from reconciler.providers.vastai.gpu_names import search_names
+from reconciler.providers.vastai.api import CallFailed, Refusal, refusal_of
 from reconciler.providers.vastai.instances import as_instance
 from reconciler.providers.vastai.listing import InstanceWalk
-from reconciler.providers.vastai.offers import SEARCH_DISK_GB, as_offer, ask_of
+from reconciler.providers.vastai.offers import ask_of
 from reconciler.providers.vastai.orders import order_of, why_refused
-from reconciler.providers.vastai.wire import InstanceRow, OfferRow, UserRow, misfit
+from reconciler.providers.vastai.searching import OfferWalk
+from reconciler.providers.vastai.wire import InstanceRow, UserRow, misfit
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
     from reconciler.providers.vastai.api import ApiAnswer, VastApi
@@ -56,8 +54,6 @@ CAPABILITIES = ProviderCapabilities(
     runs_images=True,
     ssh_answers=True,
 )
-SEARCH_PAGES_MAX = 5
-"""For each of on-demand and spot: together the searches that one minute allows."""
 _GONE = frozenset({"no_such_instance", "not_found"})
 _OFFER_GONE = "no_such_ask"
 _SURELY_NOTHING = frozenset(
@@ -78,80 +74,22 @@ class VastProvider(Provider):
     async def close(self) -> None:
         await self._api.close()
 
-    # --- offers -----------------------------------------------------------------------------
-
     async def list_offers(self, query: OfferQuery) -> OfferListing:
         """The cheapest 320 asks of verified machines on-demand, and as many by bid."""
         read_at = self._clock.now()
-        names = search_names(query.models)
         offers: list[Offer] = []
         unusable: Counter[str] = Counter()
         for spot in sorted(query.kinds):
-            await self._walk_offers(names, spot, offers, unusable)
+            walk = OfferWalk(self.name, query, spot=spot)
+            while walk.goes_on:
+                answer = await self._asked(self._api.search(walk.question()))
+                rows = self._object(answer, "search").get("offers")
+                if not isinstance(rows, list):
+                    raise self._unexpected("search", "it holds no list of offers")
+                walk.add(rows)
+            offers += walk.offers
+            unusable += walk.unusable
         return OfferListing(self.name, tuple(offers), dict(unusable), read_at)
-
-    async def _walk_offers(
-        self, names: list[str] | None, spot: bool, offers: list[Offer], unusable: Counter[str]
-    ) -> None:
-        """Page by page in order of the price, which is all that leads from one to the next."""
-        seen: set[str] = set()
-        beyond: dict[str, float] = {}
-        for _ in range(SEARCH_PAGES_MAX):
-            rows = await self._search(names, spot, beyond)
-            last: Decimal | None = None
-            fresh = 0
-            for raw in rows:
-                row = self._offer_row(raw, unusable)
-                if row is None:
-                    continue
-                last = row.dph_total if row.dph_total is not None else last
-                if row.id in seen:
-                    continue
-                seen.add(row.id)
-                fresh += 1
-                self._add_offer(row, spot, offers, unusable)
-            if len(rows) < OFFERS_PER_PAGE or last is None:
-                return
-            # A page of one price alone would come again and again.
-            beyond = {"gte" if fresh else "gt": float(last)}
-
-    async def _search(
-        self, names: list[str] | None, spot: bool, beyond: dict[str, float]
-    ) -> list[Any]:
-        question: dict[str, Any] = {
-            "type": "bid" if spot else "ondemand",
-            "verified": {"eq": True},
-            "rentable": {"eq": True},
-            "rented": {"eq": False},
-            "allocated_storage": SEARCH_DISK_GB,
-            "order": [["dph_total", "asc"]],
-            "limit": OFFERS_PER_PAGE,
-        }
-        if names is not None:
-            question["gpu_name"] = {"in": names}
-        if beyond:
-            question["dph_total"] = beyond
-        answer = await self._asked(self._api.search(question))
-        value = self._object(answer, "search")
-        rows = value.get("offers")
-        if not isinstance(rows, list):
-            raise self._unexpected("search", "it holds no list of offers")
-        return rows
-
-    def _offer_row(self, raw: object, unusable: Counter[str]) -> OfferRow | None:
-        try:
-            return OfferRow.model_validate(raw)
-        except ValidationError as error:
-            unusable[misfit(error)] += 1
-        return None
-
-    def _add_offer(
-        self, row: OfferRow, spot: bool, offers: list[Offer], unusable: Counter[str]
-    ) -> None:
-        try:
-            offers.append(as_offer(self.name, row, spot=spot))
-        except ValueError as error:
-            unusable[str(error)] += 1
 
     # --- machines ---------------------------------------------------------------------------
 
@@ -226,8 +164,6 @@ class VastProvider(Provider):
             return
         if _OFFER_GONE in (refusal.code, *refusal.message.split()):
             raise OfferGone(self.name, f"offer {offer_id} is not available")
-        if refusal.is_about_the_key:
-            raise CreateRefused(self.name, f"the key may not create: {refusal}")
         if refusal.is_about_pace:
             raise CreateRefused(self.name, f"too many calls: {refusal}")
         if answer.status == 403 and refusal.code == "invalid_args":
