@@ -36,13 +36,13 @@ def search_names(models: frozenset[str]) -> list[str] | None:
 
 @cache
 def _names_by_model() -> dict[str, frozenset[str]]:
-    names = [" ".join(name.split()) for name in _SPELLINGS.split(",")]
+    """Every name under every model that it can mean, whatever memory a listing states."""
+    sizes = [None, *sorted({model.memory_bytes for model in gpu_models().values()})]
     found: dict[str, set[str]] = {}
-    for name in names:
-        for model in gpu_models().values():
-            if resolve_offered("vastai", name, model.memory_bytes) is model:
+    for written in _SPELLINGS.split(","):
+        name = " ".join(written.split())
+        for size in sizes:
+            model = resolve_offered("vastai", name, size)
+            if model is not None:
                 found.setdefault(model.name, set()).add(name)
-        plain = resolve_offered("vastai", name, None)
-        if plain is not None:
-            found.setdefault(plain.name, set()).add(name)
     return {model: frozenset(spelled) for model, spelled in found.items()}
