@@ -126,7 +126,7 @@ def _route(request: FaceRequest) -> _Call | None:
             return _Call("PUT asks", "create_instance", calls.create, ask)
         case ("api", "v1", "instances") if method == "GET":
             return _Call("GET instances", "list_instances", calls.list_machines)
-        case ("api", "v0", "instances", number) if method == "GET":
+        case ("api", "v0", "instances", number) if method == "GET" and number != "filters":
             return _Call("GET instance", "get_instance", calls.read, number)
         case ("api", "v0", "instances", number) if method == "DELETE":
             return _Call("DELETE instance", "destroy_instance", calls.destroy, number)

@@ -83,10 +83,11 @@ def create(world: World, request: FaceRequest, ask: str, now: datetime, fault: F
         return as_json(200, {"success": True, "new_contract": _NOWHERE})
     offer = None
     if place is not None:
-        offer = place.spot if "price" in body else place.on_demand
+        offer = place.on_demand if body.get("price") is None else place.spot
     if place is None or offer is None:
         return errors.no_such_ask(400, ask)
-    too_low = "price" in body and _bids_too_low(world, place, body["price"], now)
+    bids = body.get("price") is not None
+    too_low = bids and _bids_too_low(world, place, body["price"], now)
     if too_low and body.get("cancel_unavail", False):
         return errors.no_such_ask(410, ask)
     born = fault if not too_low else Fault(stops_after=timedelta(0))

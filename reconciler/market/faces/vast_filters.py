@@ -52,7 +52,18 @@ def _test(name: str) -> Callable[[Any, Any], bool]:
 
 
 def _passes(value: Any, test: Callable[[Any, Any], bool], wanted: Any) -> bool:
+    if isinstance(wanted, str) and isinstance(value, (int, float)):
+        wanted = _number(wanted)  # their own command sends numbers as text
+    if value is None and isinstance(wanted, bool):
+        value = False  # flags that are null count as not set
     try:
         return value is not None and test(value, wanted)
     except TypeError:
         return False
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
