@@ -10,43 +10,30 @@ import os
 import re
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from pathlib import Path
 
 from reconciler.model.errors import CredentialsMissing
 from reconciler.model.text import printable
-from reconciler.model.value import dataclass
 
 _KEY = re.compile(r"[\x21-\x7e]{8,1024}")
 _FILE_BYTES_MAX = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class FoundKey:
-    """``source`` says where it was found, for people; the key itself shows in no text of it."""
-
-    key: str = field(repr=False)
-    source: str
-
-
-def find_key(
-    variables: Sequence[str], files: Sequence[Path], environ: Mapping[str, str]
-) -> FoundKey:
+def find_key(variables: Sequence[str], files: Sequence[Path], environ: Mapping[str, str]) -> str:
     """The first of: each variable, each variable + ``_FILE``, each file that exists.
 
     Raises ``CredentialsMissing`` (77), which names sources and never shows a value.
     """
     for name in variables:
         if name in environ:
-            return FoundKey(_checked(environ[name], name), name)
+            return _checked(environ[name], name)
     for name in (f"{variable}_FILE" for variable in variables):
         if name in environ:
             path = Path(environ[name])
-            return FoundKey(_from_file(path, f"{name} ({printable(str(path), 100)})"), name)
+            return _from_file(path, f"{name} ({printable(str(path), 100)})")
     for path in files:
         if path.exists():
-            shown = printable(str(path), 100)
-            return FoundKey(_from_file(path, shown), shown)
+            return _from_file(path, printable(str(path), 100))
     first = variables[0]
     raise CredentialsMissing(
         f"no API key: set {first}, or {first}_FILE to the path of a file that holds it"

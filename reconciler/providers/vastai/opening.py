@@ -31,10 +31,10 @@ def open_vastai(name: str, environ: Mapping[str, str], clock: Clock) -> Provider
     except ValueError as error:
         raise UsageRefused(f"{URL_VARIABLE} cannot be used: {error}") from None
     try:
-        found = find_key(KEY_VARIABLES, _own_files(environ), environ)
+        key = find_key(KEY_VARIABLES, _own_files(environ), environ)
     except CredentialsMissing as error:
         return KeylessProvider(name, CAPABILITIES, error.what)
-    return VastProvider(name, VastApi(JsonApi(base, found.key, clock, random.random)), clock)
+    return VastProvider(name, VastApi(JsonApi(base, key, clock, random.random)), clock)
 
 
 def _own_files(environ: Mapping[str, str]) -> list[Path]:
