@@ -116,7 +116,7 @@ def test_C2_11_the_mark_is_read_from_the_label_and_else_from_our_variable(
 ) -> None:
     pairs = [["OTHER", "x"], ["GPU_SHOPPER_NODE", variable]]
     assert instance(label=label, extra_env=pairs).label == seen
-    old_form = {name: value for name, value in pairs}
+    old_form = {"OTHER": "x", "GPU_SHOPPER_NODE": variable}
     assert instance(label=label, extra_env=old_form).label == seen
 
 
