@@ -54,7 +54,7 @@ class Script(httpx.AsyncBaseTransport):
         self.asked.append(request)
         status, body = self.said[min(len(self.asked), len(self.said)) - 1]
         text = body if isinstance(body, str) else json.dumps(body)
-        return httpx.Response(status, stream=httpx.ByteStream(text.encode()))
+        return httpx.Response(status, stream=httpx.ByteStream(text.encode(errors="replace")))
 
 
 def ask(
@@ -135,12 +135,9 @@ def test_a_create_is_sent_as_the_vendor_wants_it() -> None:
 
 
 def test_a_bid_names_its_price_because_without_one_the_machine_is_on_demand() -> None:
-    bid = offer("30412345-bid", spot=True, usd_per_hour=Decimal("0.12"), provider="vastai")
-    wanted = request(offer=bid)
-    _, script = ask(
-        lambda provider: provider.create_instance(wanted),
-        (200, {"success": True, "new_contract": 1}),
-    )
+    bid = offer("30412345-bid", "0.12", spot=True, provider="vastai")
+    made = (200, {"success": True, "new_contract": 1})
+    _, script = ask(lambda provider: provider.create_instance(request(offer=bid)), made)
     (sent,) = script.asked
     assert sent.url.path == "/api/v0/asks/30412345/"
     assert json.loads(sent.content)["price"] == 0.12
