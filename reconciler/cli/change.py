@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,19 +14,30 @@ from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import (
     AddressType,
     DurationType,
+    json_events_option,
     lock_timeout_option,
     max_destroy_option,
     record_option,
     target_option,
 )
-from reconciler.cli.running import on_workspace, show_markdown, show_plan, show_result
-from reconciler.cli.terminal import ask_yes, is_interactive, progress_view
+from reconciler.cli.plan_choices import (
+    exclude_option,
+    refresh_only_option,
+    refresh_option,
+    replace_option,
+    with_choices,
+)
+from reconciler.cli.running import on_workspace, show_markdown
+from reconciler.cli.saved_plans import refuse_choices_beside_a_plan, saved_step
+from reconciler.cli.terminal import ask_yes, is_interactive
+from reconciler.cli.voice import speaking
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.plan import Mode, PlanRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from reconciler.cli.voice import Voice
     from reconciler.execution.interruption import Interruption
     from reconciler.model.address import Address
     from reconciler.model.plan import Plan
@@ -56,73 +68,122 @@ renew_option = click.option(
 @target_option
 @renew_option
 @max_destroy_option
+@exclude_option
+@replace_option
+@refresh_only_option
+@refresh_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
 @click.option("--markdown", is_flag=True, help="As Markdown, for a comment on a pull request.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Save the plan too: gpu-shopper apply FILE carries out exactly that.",
+)
 @record_option
+@json_events_option
 @click.pass_obj
 def plan_command(
-    directory: Path,
-    targets: tuple[Address, ...],
-    renew: tuple[Address, ...],
-    max_destroy: int | None,
-    destroy: bool,
-    detailed_exitcode: bool,
-    markdown: bool,
-    record: Path | None,
-) -> int:
-    """Show what would change, and what it costs. Changes nothing and takes no lock."""
-    from reconciler.operations.plan import plan_fleets
-
-    mode = Mode.DESTROY if destroy else Mode.APPLY
-    request = _request(mode, targets, renew, max_destroy, fused=False)
-
-    async def verb(workspace: Workspace, _: Interruption) -> Plan:
-        kept = None if record is None else directory / record
-        return await plan_fleets(workspace, request, record=kept)
-
-    plan = on_workspace(directory, verb)
-    if markdown:
-        show_markdown(plan)
-    else:
-        show_plan(plan)
-    code = most_urgent(finding.code for finding in plan.findings if finding.code is not None)
-    if detailed_exitcode and plan.has_changes and code is ExitCode.DONE:
-        return ExitCode.CHANGES
-    return code
-
-
-@click.command(cls=TerraformCommand)
-@target_option
-@renew_option
-@max_destroy_option
-@auto_approve_option
-@click.option("--detach", is_flag=True, help="Do not wait until new machines are ready.")
-@no_wait_option
-@verify_timeout_option
-@lock_timeout_option
-@click.pass_obj
-def apply_command(
     directory: Path,
     /,
     targets: tuple[Address, ...],
     renew: tuple[Address, ...],
     max_destroy: int | None,
+    destroy: bool,
     **options: Any,
 ) -> int:
-    """Create and destroy what the plan says, once you agree."""
+    """Show what would change, and what it costs. Changes nothing and takes no lock."""
+    if options["markdown"] and options["as_json"]:
+        raise click.UsageError("choose one of -markdown and -json")
+    mode = Mode.DESTROY if destroy else Mode.APPLY
+    # Nobody is asked when a saved plan is applied, so the fuse holds for it (I16).
+    request = _request(mode, targets, renew, max_destroy, fused=options["out"] is not None)
+    request = with_choices(request, options)
+    if options["out"] is not None and (request.only_record or request.from_state):
+        raise click.UsageError(
+            "--out saves a plan to be carried out: it goes with neither --refresh-only nor "
+            "--refresh=false"
+        )
+    return speaking(options["as_json"], lambda voice: _plan(directory, request, options, voice))
+
+
+def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice: Voice) -> int:
+    out: Path | None = options["out"]
+    record = None if options["record"] is None else directory / options["record"]
+
+    async def verb(workspace: Workspace, _: Interruption) -> Plan:
+        if out is None:
+            from reconciler.operations.plan import plan_fleets
+
+            return await plan_fleets(workspace, request, told=voice.listed, record=record)
+        from reconciler.operations.saved_plan import save_plan
+
+        path = directory / out
+        return await save_plan(workspace, request, path, told=voice.listed, record=record)
+
+    plan = on_workspace(directory, verb)
+    step = None if out is None else saved_step(out)
+    if options["markdown"]:
+        show_markdown(plan, step)
+    else:
+        voice.plan(plan, step)
+    code = most_urgent(finding.code for finding in plan.findings if finding.code is not None)
+    if options["detailed_exitcode"] and plan.has_changes and code is ExitCode.DONE:
+        return ExitCode.CHANGES
+    return code
+
+
+@click.command(cls=TerraformCommand)
+@click.argument("plan_file", required=False, type=click.Path(path_type=Path), metavar="[PLAN]")
+@target_option
+@renew_option
+@max_destroy_option
+@exclude_option
+@replace_option
+@refresh_only_option
+@auto_approve_option
+@click.option("--detach", is_flag=True, help="Do not wait until new machines are ready.")
+@no_wait_option
+@verify_timeout_option
+@lock_timeout_option
+@json_events_option
+@click.pass_obj
+def apply_command(
+    directory: Path,
+    /,
+    plan_file: Path | None,
+    targets: tuple[Address, ...],
+    renew: tuple[Address, ...],
+    max_destroy: int | None,
+    **options: Any,
+) -> int:
+    """Create and destroy what the plan says, once you agree.
+
+    With PLAN, a file of plan -out, carry out exactly that, without a question.
+    """
+    if plan_file is not None:
+        return speaking(
+            options["as_json"], lambda voice: _carry_out_saved(directory, plan_file, options, voice)
+        )
     fused = bool(options["auto_approve"])
     request = _request(Mode.APPLY, targets, renew, max_destroy, fused=fused)
-    return _carry_out(directory, request, "Apply this plan?", options)
+    request = with_choices(request, options)
+    return speaking(
+        options["as_json"],
+        lambda voice: _carry_out(directory, request, "Apply this plan?", options, voice),
+    )
 
 
 @click.command(cls=TerraformCommand)
 @click.argument("addresses", nargs=-1, type=AddressType(), metavar="[ADDRESS]...")
 @target_option
+@exclude_option
 @auto_approve_option
 @no_wait_option
 @verify_timeout_option
 @lock_timeout_option
+@json_events_option
 @click.pass_obj
 def destroy_command(
     directory: Path,
@@ -133,7 +194,12 @@ def destroy_command(
 ) -> int:
     """Destroy the named fleets or slots, or everything of this workspace."""
     request = _request(Mode.DESTROY, (*addresses, *targets), (), None, fused=False)
-    return _carry_out(directory, request, "Destroy these machines?", {**options, "detach": False})
+    request = with_choices(request, options)
+    chosen = {**options, "detach": False}
+    return speaking(
+        options["as_json"],
+        lambda voice: _carry_out(directory, request, "Destroy these machines?", chosen, voice),
+    )
 
 
 def _request(
@@ -154,45 +220,68 @@ def _request(
 
 
 def _carry_out(
-    directory: Path, request: PlanRequest, question: str, options: dict[str, Any]
+    directory: Path, request: PlanRequest, question: str, options: dict[str, Any], voice: Voice
 ) -> int:
     from reconciler.operations.apply import apply_fleets
 
+    if not options["auto_approve"] and not voice.asks:
+        raise click.UsageError("-json asks nobody: add -auto-approve, or apply a saved plan")
     if not options["auto_approve"] and not is_interactive():
         raise click.UsageError("nobody can be asked here: add -auto-approve to go on without")
 
     async def verb(workspace: Workspace, interruption: Interruption) -> RunResult:
-        with progress_view() as view:
-            chosen = _run_options(options, question, interruption, view.show)
-            return await apply_fleets(workspace, request, chosen)
+        async def approve(_: Plan) -> bool:
+            return await ask_yes(f'{question} Only "yes" is accepted: ', interruption)
 
-    result = on_workspace(directory, verb)
-    code = show_result(result)
-    _say_outcome(result)
+        step = "Approved by -auto-approve: carrying it out." if options["auto_approve"] else ""
+        step = step or "Nothing is done before you agree."
+        with voice.progress() as view:
+            chosen = _run_options(options, step, interruption, view.show, voice)
+            asked = chosen if options["auto_approve"] else replace(chosen, approve=approve)
+            return await apply_fleets(workspace, request, asked)
+
+    return _told(on_workspace(directory, verb), voice)
+
+
+def _carry_out_saved(
+    directory: Path, plan_file: Path, options: dict[str, Any], voice: Voice
+) -> int:
+    from reconciler.operations.saved_plan import apply_saved, read_saved_plan
+
+    refuse_choices_beside_a_plan()
+    saved = read_saved_plan(directory / plan_file)
+
+    async def verb(workspace: Workspace, interruption: Interruption) -> RunResult:
+        step = "Approved when it was saved: carrying it out."
+        with voice.progress() as view:
+            chosen = _run_options(options, step, interruption, view.show, voice)
+            return await apply_saved(workspace, saved, chosen, voice.remark)
+
+    return _told(on_workspace(directory, verb), voice)
+
+
+def _told(result: RunResult, voice: Voice) -> int:
+    code = voice.result(result)
+    if voice.asks:
+        _say_outcome(result)
     return code
 
 
 def _run_options(
     options: dict[str, Any],
-    question: str,
+    step: str,
     interruption: Interruption,
     progress: Callable[..., None],
+    voice: Voice,
 ) -> RunOptions:
     from reconciler.operations.run import RunOptions
 
-    async def approve(_: Plan) -> bool:
-        return await ask_yes(f'{question} Only "yes" is accepted: ', interruption)
-
-    def show(plan: Plan) -> None:
-        step = "Approved by -auto-approve: carrying it out." if options["auto_approve"] else ""
-        show_plan(plan, step or "Nothing is done before you agree.")
-
-    asks: Callable[[Plan], Awaitable[bool]] | None = None if options["auto_approve"] else approve
     lock_timeout: timedelta = options["lock_timeout"]
     return RunOptions(
         progress=progress,
-        show=show,
-        approve=asks,
+        show=lambda plan: voice.plan(plan, step),
+        outcome=voice.outcome,
+        listed=voice.listed,
         interruption=interruption,
         detach=options["detach"],
         wait=not options["no_wait"],

@@ -12,18 +12,20 @@ from reconciler.cli.closed_output import say
 from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import (
     DurationType,
+    json_events_option,
     lock_timeout_option,
     max_destroy_option,
     record_option,
 )
-from reconciler.cli.running import on_workspace, show_plan, show_result
-from reconciler.cli.terminal import PlainProgress
+from reconciler.cli.running import on_workspace
+from reconciler.cli.voice import TextVoice, speaking
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Mode, PlanRequest
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
+    from reconciler.cli.voice import Voice
     from reconciler.execution.interruption import Interruption
     from reconciler.model.plan import Plan
     from reconciler.operations.run import RunOptions, RunResult
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 @max_destroy_option
 @lock_timeout_option
 @record_option
+@json_events_option
 @click.pass_obj
 def reconcile_command(
     directory: Path,
@@ -58,6 +61,7 @@ def reconcile_command(
     max_destroy: int | None,
     lock_timeout: timedelta,
     record: Path | None,
+    as_json: bool,
 ) -> int:
     """Destroy whatever has expired or is not declared. Buys nothing, unless --heal."""
     chosen = [once, interval is not None, install is not None]
@@ -65,6 +69,8 @@ def reconcile_command(
         raise click.UsageError("choose one of --once, --interval, --install (or --dry-run)")
     if record is not None and not (once or dry_run):
         raise click.UsageError("--record keeps the decision of one pass: use it with --once")
+    if as_json and (install is not None or (interval is not None and not dry_run)):
+        raise click.UsageError("--json tells of one pass: use it with --once or --dry-run")
     if install is not None:
         from reconciler.cli.loop_entry import install_loop
 
@@ -76,21 +82,31 @@ def reconcile_command(
     if interval is not None and not dry_run:
         return _daemon(directory, request, interval)
     kept = None if record is None else directory / record
-    return _one_pass(directory, request, seconds, dry_run=dry_run, record=kept)
+    return speaking(
+        as_json,
+        lambda voice: _one_pass(directory, request, seconds, voice, dry_run=dry_run, record=kept),
+    )
 
 
 def _options(
-    interruption: Interruption, seconds: float, *, quiet: bool = False, dry_run: bool = False
+    interruption: Interruption,
+    seconds: float,
+    voice: Voice,
+    *,
+    quiet: bool = False,
+    dry_run: bool = False,
 ) -> RunOptions:
     from reconciler.operations.run import RunOptions
 
     def show(plan: Plan) -> None:
         if not quiet or plan.has_changes or plan.findings:
-            show_plan(plan, None if dry_run else "This pass carries it out.")
+            voice.plan(plan, None if dry_run else "This pass carries it out.")
 
     return RunOptions(
-        progress=PlainProgress().show,
+        progress=voice.progress(live=False).show,
         show=show,
+        outcome=voice.outcome,
+        listed=voice.listed,
         interruption=interruption,
         wait=False,
         lock_timeout_seconds=seconds,
@@ -98,28 +114,32 @@ def _options(
 
 
 def _one_pass(
-    directory: Path, request: PlanRequest, seconds: float, *, dry_run: bool, record: Path | None
+    directory: Path,
+    request: PlanRequest,
+    seconds: float,
+    voice: Voice,
+    *,
+    dry_run: bool,
+    record: Path | None,
 ) -> int:
     from reconciler.operations.reconcile import preview_pass, reconcile_once
 
     async def verb(workspace: Workspace, interruption: Interruption) -> RunResult:
-        _warn_of_documents(workspace)
+        _warn_of_documents(workspace, voice)
         do = preview_pass if dry_run else reconcile_once
-        options = replace(_options(interruption, seconds, dry_run=dry_run), record=record)
+        options = replace(_options(interruption, seconds, voice, dry_run=dry_run), record=record)
         result = await do(workspace, request, options)
         if workspace.documents_error is not None:
             result.document_code = workspace.documents_error.exit_code
         return result
 
-    return show_result(on_workspace(directory, verb, tolerate_bad_documents=True))
+    result = on_workspace(directory, verb, tolerate_bad_documents=True)
+    return voice.result(result, acted=not dry_run)
 
 
-def _warn_of_documents(workspace: Workspace) -> None:
-    if workspace.documents_error is None:
-        return
-    say("The documents cannot be used; only lease ends recorded in the state are enforced:")
-    for line in workspace.documents_error.lines()[:10]:
-        say(f"  {line}")
+def _warn_of_documents(workspace: Workspace, voice: Voice) -> None:
+    if workspace.documents_error is not None:
+        voice.documents_unusable(workspace.documents_error)
 
 
 def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
@@ -130,20 +150,21 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
     from reconciler.operations.workspace import open_workspace
 
     last = [ExitCode.DONE]
+    voice = TextVoice()
 
     async def verb(outer: Workspace, interruption: Interruption) -> int:
         async def one_pass() -> datetime | None:
             try:
                 async with open_workspace(directory, tolerate_bad_documents=True) as workspace:
-                    _warn_of_documents(workspace)
-                    options = _options(interruption, interval.total_seconds(), quiet=True)
+                    _warn_of_documents(workspace, voice)
+                    options = _options(interruption, interval.total_seconds(), voice, quiet=True)
                     options = replace(options, interval=interval)
                     result = await reconcile_once(workspace, request, options)
             except GpuShopperError as error:
                 say("\n".join(error.lines()))
                 last[0] = error.exit_code
                 return None
-            last[0] = ExitCode(show_result(result))
+            last[0] = ExitCode(voice.result(result))
             return result.next_deadline
 
         say(f"Reconciling {outer.name} every {interval.total_seconds():.0f} s. Stop: Ctrl-C.")

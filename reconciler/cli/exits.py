@@ -56,10 +56,7 @@ def _closed_output() -> int:
 def _failure(error: Exception) -> int:
     from reconciler.model.errors import DocumentError, GpuShopperError
 
-    group = error if isinstance(error, ExceptionGroup) else None
-    while group is not None:
-        error = group.exceptions[0]
-        group = error if isinstance(error, ExceptionGroup) else None
+    error = innermost(error)
     if isinstance(error, BrokenPipeError):
         return _closed_output()
     if not isinstance(error, GpuShopperError):
@@ -72,6 +69,15 @@ def _failure(error: Exception) -> int:
     for line in lines:
         click.echo(line, err=True)
     return error.exit_code
+
+
+def innermost(error: Exception) -> Exception:
+    """The first error of a group, however deep: what tasks raise comes in groups."""
+    group = error if isinstance(error, ExceptionGroup) else None
+    while group is not None:
+        error = group.exceptions[0]
+        group = error if isinstance(error, ExceptionGroup) else None
+    return error
 
 
 def _plain(text: str) -> str:

@@ -76,3 +76,6 @@ max_destroy_option = click.option(
     metavar="N",
     help="Allow N destroys that may be a slip, instead of the fuse.",
 )
+json_events_option = click.option(
+    "--json", "as_json", is_flag=True, help="One JSON event a line, and nothing else on stdout."
+)

@@ -21,6 +21,7 @@ _COMMANDS = {
     ),
     "Change": (
         LazyCommand("plan", "change:plan_command", "Show what would change, and what it costs."),
+        LazyCommand("show", "saved_plans:show_command", "Show a saved plan."),
         LazyCommand("apply", "change:apply_command", "Create and destroy as planned."),
         LazyCommand("destroy", "change:destroy_command", "Destroy fleets or slots."),
         LazyCommand("extend", "leases:extend_command", "Let a fleet live longer."),

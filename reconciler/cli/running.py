@@ -84,11 +84,12 @@ def show_plan(plan: Plan, next_step: str | None = None) -> None:
     put(plan_text(plan, palette_for(sys.stdout), next_step=said))
 
 
-def show_markdown(plan: Plan) -> None:
-    """The plan on standard output, for a pull request."""
+def show_markdown(plan: Plan, next_step: str | None = None) -> None:
+    """The plan on standard output, for a pull request; ``next_step`` as in ``show_plan``."""
     from reconciler.reporting.plan_markdown import plan_markdown
 
-    put(plan_markdown(plan).rstrip("\n"))
+    said = next_step if plan.has_changes and not plan.blocked else None
+    put(plan_markdown(plan, next_step=said).rstrip("\n"))
 
 
 def show_result(result: RunResult) -> int:

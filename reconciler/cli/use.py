@@ -165,8 +165,8 @@ def _chosen(report: StatusReport, address: Address) -> MachineRow:
 
     rows = [one for one in report.rows if address.covers(one.slot.fleet, one.slot.index)]
     rows = [one for one in rows if one.stage != "doomed"]
-    if len(rows) == 1:
-        return rows[0]
+    if len({one.slot for one in rows}) == 1:
+        return rows[0]  # of two in one slot the report lists the one to use first
     known = ", ".join(str(one.slot) for one in (rows or report.rows)[:10]) or "none"
     what = "are several machines" if rows else "is no machine"
     raise UsageRefused(f"there {what} at {address}", fix=f"machines: {known}")

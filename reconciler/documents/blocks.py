@@ -15,7 +15,7 @@ from reconciler.documents.resource_blocks import NODES_MAX, Block
 from reconciler.documents.written_keys import EmptyOr, Written
 from reconciler.documents.written_references import WebhookUrl
 from reconciler.documents.written_text import FilePath, FleetName, Name, StatePath, WorkspaceName
-from reconciler.documents.written_values import Duration
+from reconciler.documents.written_values import Duration, Usd
 
 DOCUMENT_VERSION = 1
 
@@ -59,6 +59,10 @@ class ProviderBlock(Block):
         None, description="Which provider it is; default: its name."
     )
     market: Written[FilePath] = Field(None, description="The simulated market's file.")
+    max_hourly_usd: Written[Usd] = Field(
+        None,
+        description="Most dollars an hour for all our machines there; nothing is bought beyond.",
+    )
 
 
 class NotifierBlock(Block):

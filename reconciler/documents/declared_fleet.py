@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.documents.fleet_blocks import FleetSettings, OffersBlock
+from reconciler.documents.fleet_blocks import FleetSettings, LifecycleBlock, OffersBlock
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.fleet import (
     DEFAULT_DISK_BYTES,
@@ -22,10 +22,12 @@ from reconciler.model.quantity import ANYTHING
 _ONE_NODE = NodeCount(1, 1, 1)
 _EVERYWHERE = Where()
 _ANY_HOST = OfferRules()
+_NO_LIFECYCLE = LifecycleBlock()
 
 
 def fleet_of(name: str, settings: FleetSettings) -> Fleet:
     """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
+    lifecycle = settings.lifecycle or _NO_LIFECYCLE
     return Fleet(
         name=name,
         nodes=_node_count(settings.nodes),
@@ -33,6 +35,9 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         where=_where(settings),
         offers=_offer_rules(settings.offers),
         spot=settings.spot_policy == "spot",
+        gang=bool(settings.gang),
+        placement=settings.placement or "any",
+        uniform=settings.uniform is not False,
         max_gpu_hour_usd=settings.max_gpu_hour_usd,
         max_node_hour_usd=settings.max_node_hour_usd,
         ttl=lease_length(settings),
@@ -40,7 +45,9 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         grace=DEFAULT_GRACE if settings.grace is None else settings.grace,
         image=settings.image,
         env=settings.env or {},
-        prevent_destroy=settings.lifecycle.prevent_destroy if settings.lifecycle else None,
+        prevent_destroy=lifecycle.prevent_destroy,
+        create_before_destroy=bool(lifecycle.create_before_destroy),
+        ignore_changes=frozenset(lifecycle.ignore_changes or ()),
         team=settings.team,
         owner=settings.owner,
         labels=settings.labels or {},

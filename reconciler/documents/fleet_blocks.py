@@ -15,6 +15,7 @@ from reconciler.documents.written_keys import Written
 from reconciler.documents.written_references import EnvValue
 from reconciler.documents.written_text import Country, EnvKey, Image, LabelKey, Name, Text
 from reconciler.documents.written_values import Duration, Moment, Share, Usd
+from reconciler.model.fleet import MachineAttribute
 
 
 class OffersBlock(Block):
@@ -35,6 +36,14 @@ class LifecycleBlock(Block):
     prevent_destroy: Written[bool] = Field(
         None,
         description="Refuse to destroy these machines for anything but expiry; kept in the state.",
+    )
+    create_before_destroy: Written[bool] = Field(
+        None,
+        description="Replace a machine only when its successor is ready: two are billed for a "
+        "while; default false.",
+    )
+    ignore_changes: Written[list[MachineAttribute]] = Field(
+        None, description="Differences that never replace a machine; default none."
     )
 
 
@@ -59,6 +68,17 @@ class FleetSettings(Block):
     spot_policy: Written[Literal["on-demand", "spot"]] = Field(
         None, description="`on-demand` (default) or `spot`: cheaper, and may be taken away."
     )
+    gang: Written[bool] = Field(
+        None, description="All nodes or none: fewer than `nodes.min` are never bought."
+    )
+    placement: Written[Literal["any", "same_provider", "same_region", "spread"]] = Field(
+        None,
+        description="Where new nodes stand beside the others; `spread`: each on a physical host "
+        "of its own; default any.",
+    )
+    uniform: Written[bool] = Field(
+        None, description="`false` allows a mix of the alternatives; default true: nodes are alike."
+    )
     offers: Written[OffersBlock] = Field(None, description="Which hosts are acceptable.")
     max_gpu_hour_usd: Written[Usd] = Field(
         None, description="Most dollars for one GPU for one hour, disk included."
@@ -80,7 +100,9 @@ class FleetSettings(Block):
     env: Written[dict[EnvKey, EnvValue]] = Field(
         None, description="Environment of the machines: text, `${env:NAME}` or `${file:PATH}`."
     )
-    lifecycle: Written[LifecycleBlock] = Field(None, description="Protection of the machines.")
+    lifecycle: Written[LifecycleBlock] = Field(
+        None, description="Protection and replacement of the machines."
+    )
     team: Written[Text] = Field(None, description="Who pays; costs are grouped by it.")
     owner: Written[Text] = Field(None, description="Whom to ask about this fleet.")
     labels: Written[dict[LabelKey, Text]] = Field(

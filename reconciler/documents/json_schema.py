@@ -1,7 +1,8 @@
 """The published JSON Schemas, generated from the code (draft 2020-12).
 
 ``fleets.schema.json`` says what a user may write, so that an editor completes and checks while
-typing; ``state.schema.json`` says what a state holds.
+typing; ``state.schema.json`` says what a state holds, ``plan.schema.json`` what ``show -json``
+prints, and ``events.schema.json`` each line of ``plan -json``, ``apply -json`` and their like.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ ID_BASE: Final = "https://cloud-gpu-shopper.invalid/schemas/"
 """Names the schemas and is never fetched; the domain is reserved for that (RFC 2606)."""
 FLEETS_FILE: Final = "fleets.schema.json"
 STATE_FILE: Final = "state.schema.json"
+PLAN_FILE: Final = "plan.schema.json"
+EVENTS_FILE: Final = "events.schema.json"
 _STATE_ENVELOPE: Final = {
     "checksum": {
         "type": "string",
@@ -59,9 +62,32 @@ def state_schema() -> dict[str, Any]:
     return schema
 
 
+def plan_schema() -> dict[str, Any]:
+    """The schema of a plan as a document."""
+    from reconciler.model.plan_document import PlanDocument
+
+    generated = PlanDocument.model_json_schema(mode="serialization")
+    return _published(_plain_text(generated), PLAN_FILE, "Cloud GPU Shopper plan")
+
+
+def events_schema() -> dict[str, Any]:
+    """The schema of one line of an event stream."""
+    from pydantic import TypeAdapter
+
+    from reconciler.model.event import Event
+
+    generated = TypeAdapter[Any](Event).json_schema(mode="serialization", by_alias=True)
+    return _published(_plain_text(generated), EVENTS_FILE, "Cloud GPU Shopper event")
+
+
 def schema_texts() -> dict[str, str]:
     """The text of each published schema by file name; the same bytes on every run."""
-    schemas = {FLEETS_FILE: document_schema(), STATE_FILE: state_schema()}
+    schemas = {
+        FLEETS_FILE: document_schema(),
+        STATE_FILE: state_schema(),
+        PLAN_FILE: plan_schema(),
+        EVENTS_FILE: events_schema(),
+    }
     return {name: json.dumps(schema, indent=2) + "\n" for name, schema in schemas.items()}
 
 
@@ -78,6 +104,18 @@ def write_schemas(folder: Path) -> None:
 def _published(generated: dict[str, Any], file: str, title: str) -> dict[str, Any]:
     head = {"$schema": DRAFT, "$id": ID_BASE + file}
     return {**head, **generated, "title": title}
+
+
+def _plain_text(node: Any) -> Any:
+    """``node`` without the marks of reStructuredText in its descriptions."""
+    if isinstance(node, list):
+        return [_plain_text(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    cleaned = {key: _plain_text(value) for key, value in node.items()}
+    if isinstance(cleaned.get("description"), str):
+        cleaned["description"] = cleaned["description"].replace("``", "`")
+    return cleaned
 
 
 def _as_written(node: Any) -> Any:

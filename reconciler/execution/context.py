@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
     from reconciler.model.progress import Stage
+    from reconciler.planning.capacity import HostKey
     from reconciler.providers.base import Provider
 
 
@@ -45,6 +46,8 @@ class ExecutionContext:
     notify: Callable[[Notice], Awaitable[None]]
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
+    claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)
+    """Fleet and host, of each node that stands apart from the others of its fleet."""
     limits: dict[tuple[str, str], anyio.CapacityLimiter] = field(default_factory=dict)
 
     def limit(self, provider: Provider, kind: str) -> anyio.CapacityLimiter:

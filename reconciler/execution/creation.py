@@ -22,17 +22,19 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
 from reconciler.model.value import dataclass
 from reconciler.planning import transitions
+from reconciler.planning.capacity import capacity_of, host_of
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
+    from reconciler.planning.capacity import HostKey
     from reconciler.providers.base import Provider
 
 _OFFERS_TRIED_MAX = 10
@@ -53,18 +55,25 @@ class Bought:
 
 
 async def buy_machine(create: Create, context: ExecutionContext) -> Bought:
-    """Rent one machine, falling back on like offers under the approved ceiling."""
+    """Rent one machine, falling back on like offers under the approved ceiling.
+
+    Its own offer has been reserved for it (``reserve_offers``).
+    """
     started = context.clock.now()
     if create.replaces is not None and not await wait_until_gone(create.replaces, context):
         detail = "the machine it replaces is not gone yet; nothing was bought"
         return _failed(create, detail, ExitCode.PARTIAL)
+    for mark in create.after:
+        if not await wait_until_gone(mark, context):
+            detail = f"{mark}, which has to go first, is not gone yet; nothing was bought"
+            return _failed(create, detail, ExitCode.PARTIAL)
     tried = 0
     for offer in create.ranked:
         if context.interruption.requested:
             return _failed(create, "not started: interrupted", None)
         if tried == _OFFERS_TRIED_MAX:
             break
-        if not _claim(offer, context):
+        if offer != create.offer and not _claim(create, offer, context):
             continue
         tried += 1
         context.show(
@@ -80,13 +89,31 @@ def _failed(create: Create, detail: str, code: ExitCode | None) -> Bought:
     return Bought(SlotOutcome(create.slot, "create", False, detail, code))
 
 
-def _claim(offer: Offer, context: ExecutionContext) -> bool:
-    """No two tasks of this run go for one capacity."""
-    key = (offer.provider, offer.capacity_key)
-    if context.claimed.get(key, 0) >= offer.stock:
+def reserve_offers(creates: Iterable[Create], context: ExecutionContext) -> None:
+    """What the plan chose belongs to its create: no other one may fall back on it."""
+    for create in creates:
+        _take(create, create.offer, context)
+
+
+def _claim(create: Create, offer: Offer, context: ExecutionContext) -> bool:
+    """No two tasks of this run go for one capacity, and no two of a spread fleet for one host."""
+    if context.claimed.get(capacity_of(offer), 0) >= offer.stock:
         return False
-    context.claimed[key] = context.claimed.get(key, 0) + 1
+    if create.spread and (create.slot.fleet, _host(offer)) in context.claimed_hosts:
+        return False
+    _take(create, offer, context)
     return True
+
+
+def _take(create: Create, offer: Offer, context: ExecutionContext) -> None:
+    key = capacity_of(offer)
+    context.claimed[key] = context.claimed.get(key, 0) + 1
+    if create.spread:
+        context.claimed_hosts.add((create.slot.fleet, _host(offer)))
+
+
+def _host(offer: Offer) -> HostKey:
+    return host_of(offer.provider, offer.host, offer.capacity_key)
 
 
 async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) -> Bought | None:
@@ -160,6 +187,7 @@ def _intent(
         capacity_key=offer.capacity_key,
         host=offer.host,
         gpu=offer.gpu,
+        gpu_count=offer.gpu_count,
         gpu_memory_bytes=offer.gpu_memory_bytes,
         vcpus=offer.vcpus,
         memory_bytes=offer.memory_bytes,
@@ -177,6 +205,7 @@ def _intent(
         usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
         begun_at=now,
         deadline_at=now + provider.capabilities.create_deadline,
+        succeeds=create.succeeds,
     )
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from reconciler.execution.creation import Bought, buy_machine
+from reconciler.execution.creation import Bought, buy_machine, reserve_offers
 from reconciler.execution.destruction import destroy_machine
+from reconciler.execution.gang import short_gangs
 from reconciler.execution.readiness import wait_until_ready
+from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.execution.gang import ShortGang
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.plan import Announce, Plan
     from reconciler.model.record import InstanceRecord, RecordedState
@@ -31,10 +34,18 @@ Action = TypeVar("Action", "Create", "Destroy", "InstanceRecord")
 
 @dataclass(slots=True)
 class ExecutionReport:
-    """What was done, in the order in which it ended."""
+    """What was done, in the order in which it ended; ``told`` hears of it at once."""
 
+    told: Callable[[SlotOutcome], None] | None = None
     outcomes: list[SlotOutcome] = field(default_factory=list)
     bought: list[InstanceRecord] = field(default_factory=list)
+
+    def add(self, *outcomes: SlotOutcome) -> None:
+        """One more of each."""
+        for outcome in outcomes:
+            self.outcomes.append(outcome)
+            if self.told is not None:
+                self.told(outcome)
 
     @property
     def codes(self) -> list[ExitCode]:
@@ -44,9 +55,11 @@ class ExecutionReport:
 class PlanExecutor:
     """One plan, once. The caller holds the lock during ``send``, and not during ``settle``."""
 
-    def __init__(self, context: ExecutionContext) -> None:
+    def __init__(
+        self, context: ExecutionContext, told: Callable[[SlotOutcome], None] | None = None
+    ) -> None:
         self._context = context
-        self.report = ExecutionReport()
+        self.report = ExecutionReport(told)
         self._failures: list[Exception] = []
 
     @property
@@ -63,8 +76,14 @@ class PlanExecutor:
                     *(transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
                     *(transitions.forgotten(forget, now) for forget in plan.forgets),
+                    transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
+                    *(transitions.became_ready(mark, now) for mark in plan.became_ready),
+                    *(
+                        transitions.billed_at(one.record.mark, one.usd_per_hour)
+                        for one in plan.rate_changes
+                    ),
                     *(transitions.announced(entry, now) for entry in plan.announces),
                 ]
             )
@@ -77,20 +96,39 @@ class PlanExecutor:
         await self._context.journal.commit(change)
 
     async def send(self, plan: Plan) -> None:
-        """Send every destroy and every create, each provider at its own pace.
+        """Send every create and every destroy that waits for none, each provider at its own pace.
 
-        What one could not do is in its outcome; it holds up no other.
+        What one could not do is in its outcome; it holds up no other. A gang that comes short is
+        given back, unless somebody asked to stop: then the next run completes it.
         """
+        known = {*self.state.instances, *self.state.intents}
+        reserve_offers(plan.creates, self._context)
         async with anyio.create_task_group() as tasks:
             for destroy in plan.destroys:
+                if destroy.after_successor:
+                    continue  # its turn comes when the successor is ready: ``settle``, or later
                 if not self._context.interruption.requested:
                     tasks.start_soon(self._apart, self._destroy, destroy)
             for create in plan.creates:
                 tasks.start_soon(self._apart, self._create, create)
+        if not self._context.interruption.requested:
+            await self._give_back(short_gangs(plan.creates, known, self.state))
         self._raise_failure()
 
+    async def _give_back(self, gangs: Iterable[ShortGang]) -> None:
+        async with anyio.create_task_group() as tasks:
+            for gang in gangs:
+                self.report.add(gang.outcome)
+                lost = {destroy.record.mark for destroy in gang.destroys}
+                kept = [one for one in self.report.bought if one.mark not in lost]
+                self.report.bought = kept
+                for destroy in gang.destroys:
+                    tasks.start_soon(self._apart, self._destroy, destroy)
+
     async def settle(self, records: Iterable[InstanceRecord]) -> None:
-        """Wait until the new machines are ready; destroy those that failed."""
+        """Wait until the new machines are ready; destroy those that failed, and those whose
+        successor is ready.
+        """
         async with anyio.create_task_group() as tasks:
             for record in records:
                 tasks.start_soon(self._apart, self._settle, record)
@@ -101,7 +139,7 @@ class PlanExecutor:
         try:
             await step(action)
         except GpuShopperError as error:
-            self.report.outcomes.append(_outcome_of(action, error))
+            self.report.add(_outcome_of(action, error))
         except Exception as error:
             self._failures.append(error)
 
@@ -111,11 +149,11 @@ class PlanExecutor:
             raise failures[0]
 
     async def _destroy(self, destroy: Destroy) -> None:
-        self.report.outcomes.append(await destroy_machine(destroy, self._context))
+        self.report.add(await destroy_machine(destroy, self._context))
 
     async def _create(self, create: Create) -> None:
         bought: Bought = await buy_machine(create, self._context)
-        self.report.outcomes.append(bought.outcome)
+        self.report.add(bought.outcome)
         if bought.too_dear is not None:
             await self._destroy(bought.too_dear)
         elif bought.record is not None:
@@ -123,7 +161,10 @@ class PlanExecutor:
 
     async def _settle(self, record: InstanceRecord) -> None:
         outcome, destroy = await wait_until_ready(record, self._context)
-        self.report.outcomes.append(outcome)
+        self.report.add(outcome)
+        if destroy is None and outcome.done and record.succeeds is not None:
+            destroy, undone = await superseded_by(record, self._context)
+            self.report.add(*undone)
         if destroy is not None:
             await self._destroy(destroy)
 

@@ -85,7 +85,7 @@ class Journal:
             covered = self._asked
             expected = self._stored.serial if self._stored else None
             try:
-                self._stored = self._backend.write(self._state, expected_serial=expected)
+                self._stored = self._backend.write(self._decided(), expected_serial=expected)
             except StateConflict:
                 if not tries_left:
                     raise
@@ -100,6 +100,14 @@ class Journal:
                 self._waiting = []
                 self._state = self._stored
                 return
+
+    def _decided(self) -> RecordedState:
+        """The working copy; it carries the coming serial where more changes than a loop's visit."""
+        stored, state = self._stored, self._state
+        if stored is not None and stored.beside_the_loop == state.beside_the_loop:
+            return state
+        serial = (stored or state).serial + 1
+        return state.with_(decided_serial=serial)
 
     def _rebase(self) -> None:
         found = self._backend.read()

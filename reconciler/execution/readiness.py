@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import direct_read
@@ -12,6 +11,7 @@ from reconciler.model.plan import Destroy, SlotOutcome
 from reconciler.model.reason import DestroyReason
 from reconciler.model.text import printable
 from reconciler.planning import transitions
+from reconciler.planning.succession import READY_TIMEOUT, living_predecessor
 
 if TYPE_CHECKING:
     from reconciler.execution.context import ExecutionContext
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from reconciler.model.progress import Stage
     from reconciler.model.record import InstanceRecord
 
-READY_TIMEOUT = timedelta(minutes=30)
 _POLL_SECONDS = 5.0
 _STAGES: dict[InstanceStatus, Stage] = {
     InstanceStatus.PLACED: "placed",
@@ -34,8 +33,8 @@ async def wait_until_ready(
 ) -> tuple[SlotOutcome, Destroy | None]:
     """Poll one machine until it is ready, failed, or 30 minutes are over (exit 9).
 
-    A failed one comes back as the Destroy that its failure asks for. A machine that is merely
-    late is kept: its lease ends it.
+    A failed one comes back as the Destroy that its failure asks for, and so does one that is late
+    while the machine it was to replace still lives. Any other late one is kept: its lease ends it.
     """
     started = context.clock.now()
     deadline = context.clock.elapsed_seconds() + READY_TIMEOUT.total_seconds()
@@ -58,11 +57,22 @@ async def wait_until_ready(
         if context.clock.elapsed_seconds() >= deadline:
             break
         await context.interruption.sleep(context.clock, _POLL_SECONDS)
+    late = not context.interruption.requested
+    if late and await _holds_up_a_replacement(record, context):
+        return _too_late(record)
     detail = "not ready within 30m; kept until its lease ends"
     code: ExitCode | None = ExitCode.NOT_READY
-    if context.interruption.requested:
+    if not late:
         detail, code = "interrupted before it was ready; kept until its lease ends", None
     return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
+
+
+async def _holds_up_a_replacement(record: InstanceRecord, context: ExecutionContext) -> bool:
+    """Read anew: a pass of the loop may have seen it ready, and let its predecessor go."""
+    state = await context.journal.refresh()
+    mine = state.instances.get(record.mark)
+    never_ready = mine is not None and mine.ready_at is None and mine.doom is None
+    return never_ready and living_predecessor(record, state) is not None
 
 
 async def _ready(
@@ -76,6 +86,12 @@ async def _ready(
         record.slot, "ready", record.created_at, detail=detail, usd_per_hour=record.usd_per_hour
     )
     return SlotOutcome(record.slot, "ready", True, detail, mark=record.mark)
+
+
+def _too_late(record: InstanceRecord) -> tuple[SlotOutcome, Destroy]:
+    detail = "not ready within 30m: destroyed, the machine it was to replace stays"
+    outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.NOT_READY, mark=record.mark)
+    return outcome, Destroy(record, DestroyReason.FAILED_READY, detail)
 
 
 def _failed(record: InstanceRecord) -> tuple[SlotOutcome, Destroy]:

@@ -1,10 +1,16 @@
-"""Destroy-first replacement: the new machine waits for the old one (SPEC.md section 12, 7)."""
+"""Replacement: the new machine waits for the old one to go, or the old one for the new one to be
+ready (SPEC.md section 12, 7).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import direct_read
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.planning.classification import identity_doubt
+from reconciler.planning.succession import living_predecessor
 
 if TYPE_CHECKING:
     from reconciler.execution.context import ExecutionContext
@@ -39,3 +45,29 @@ async def _denied(record: InstanceRecord, context: ExecutionContext) -> bool:
     if provider is None:
         return False
     return (await direct_read(provider, record.instance_id)).not_found
+
+
+async def superseded_by(
+    record: InstanceRecord, context: ExecutionContext
+) -> tuple[Destroy | None, list[SlotOutcome]]:
+    """The destroy of the machine whose place ``record``, which is ready, has taken.
+
+    None, and an outcome that says why, when that machine cannot be read or is not ours beyond
+    doubt: a later run or pass of the loop looks again (I4). None alone when somebody else has
+    doomed it by now.
+    """
+    state = await context.journal.refresh()
+    old = living_predecessor(record, state)
+    if old is None or record.succeeds is None:
+        return None, []
+    provider = context.providers.get(old.provider)
+    read = await direct_read(provider, old.instance_id) if provider is not None else None
+    if read is None or read.instance is None:
+        doubt = "it could not be read"
+    else:
+        doubt = identity_doubt(old, read.instance)
+    if not doubt:
+        detail = f"its successor {record.instance_id} is ready"
+        return Destroy(old, record.succeeds.reason, detail, succeeded=True), []
+    detail = f"{old.provider} {old.instance_id} stays beside its successor: {doubt}"
+    return None, [SlotOutcome(old.slot, "replace", False, detail, ExitCode.PARTIAL, mark=old.mark)]

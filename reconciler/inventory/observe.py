@@ -10,22 +10,29 @@ from reconciler.model.errors import AuthenticationFailed, InstanceNotFound, Prov
 from reconciler.model.observation import DirectRead, ObservedState, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from reconciler.clock import Clock
     from reconciler.model.observation import ProviderInventory
     from reconciler.model.record import RecordedState
     from reconciler.providers.base import Provider
 
+    Listed = Callable[[str, ProviderInventory | None], None]
+    """Told of each provider twice: when it is asked (None), and what it said. Must not raise."""
+
 
 async def list_everything(
-    providers: Mapping[str, Provider], clock: Clock
+    providers: Mapping[str, Provider], clock: Clock, told: Listed | None = None
 ) -> dict[str, ProviderInventory]:
     """One listing per provider, all at once. Never raises for a provider's failure."""
     inventories: dict[str, ProviderInventory] = {}
 
     async def ask(name: str, provider: Provider) -> None:
+        if told is not None:
+            told(name, None)
         inventories[name] = await _listing(name, provider, clock)
+        if told is not None:
+            told(name, inventories[name])
 
     async with anyio.create_task_group() as tasks:
         for name, provider in providers.items():

@@ -31,6 +31,11 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     TERMINATED = 143
 
+    @property
+    def word(self) -> str:
+        """Its name for other programs: ``refused-by-rule``."""
+        return self.name.lower().replace("_", "-")
+
 
 # The first one present wins: money that may still flow outranks everything.
 _PRECEDENCE = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
 from reconciler.model.quantity import ANYTHING, GIB, Range
@@ -24,6 +24,22 @@ DEFAULT_MAX_DESTROY_COUNT = 1
 DEFAULT_MAX_DESTROY_PERCENT = 30
 
 Hosting = Literal["datacenter", "community", "any"]
+MachineAttribute = Literal[
+    "gpu",
+    "providers",
+    "regions",
+    "countries",
+    "cpu",
+    "memory",
+    "cuda",
+    "disk",
+    "spot_policy",
+    "image",
+    "env",
+]
+"""What of a machine can differ from its fleet and so replace it (``planning/fleet_diff``)."""
+MACHINE_ATTRIBUTES: tuple[str, ...] = get_args(MachineAttribute)
+Placement = Literal["any", "same_provider", "same_region", "spread"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +111,12 @@ class OfferRules:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """A named group of like nodes, with every default filled in."""
+    """A named group of nodes, with every default filled in.
+
+    ``gang``: fewer than ``nodes.minimum`` are never bought. ``placement`` counts for new nodes,
+    beside those that stay: ``spread`` puts no two on one physical host. ``uniform``: all are alike
+    in GPU model, number and memory.
+    """
 
     name: str
     nodes: NodeCount
@@ -103,6 +124,9 @@ class Fleet:
     where: Where = field(default_factory=Where)
     offers: OfferRules = field(default_factory=OfferRules)
     spot: bool = False
+    gang: bool = False
+    placement: Placement = "any"
+    uniform: bool = True
     max_gpu_hour_usd: Decimal | None = None
     max_node_hour_usd: Decimal | None = None
     ttl: timedelta = DEFAULT_TTL
@@ -112,6 +136,9 @@ class Fleet:
     env: Mapping[str, str] = field(default_factory=dict)
     prevent_destroy: bool | None = None
     """None: the documents do not say, so what was applied last holds."""
+    create_before_destroy: bool = False
+    ignore_changes: frozenset[str] = frozenset()
+    """Attributes whose difference never replaces a machine; among ``MACHINE_ATTRIBUTES``."""
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -152,11 +179,15 @@ class Safety:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSettings:
-    """One entry of ``providers:``; ``market`` is the simulated market's file."""
+    """One entry of ``providers:``; ``market`` is the simulated market's file.
+
+    ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    """
 
     name: str
     type: str
     market: str | None = None
+    max_hourly_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

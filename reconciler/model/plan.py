@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from reconciler.model.address import Slot
+from reconciler.model.address import Address, Slot
 from reconciler.model.cost import ZERO
 from reconciler.model.value import dataclass
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from reconciler.model.address import Address
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
         InstanceRecord,
         LeaseRecord,
         Specification,
+        Succession,
     )
 
 
@@ -42,7 +42,10 @@ class PlanRequest:
 
     ``targets`` empty means everything. ``renew`` names fleets whose ended lease reopens.
     ``heal``: the loop may refill lost slots. ``max_destroy`` replaces the fuse by a number.
-    ``fused``: False when a person approves the shown plan.
+    ``fused``: False when a person approves the shown plan. ``excludes`` are left alone.
+    ``replace`` are slots whose machine is replaced although nothing about it differs.
+    ``only_record``: what was observed is recorded, nothing is bought or destroyed.
+    ``from_state``: nobody was asked, so every machine is in doubt and no offer is known.
     """
 
     mode: Mode
@@ -51,13 +54,21 @@ class PlanRequest:
     heal: bool = False
     max_destroy: int | None = None
     fused: bool = True
+    excludes: tuple[Address, ...] = ()
+    replace: tuple[Slot, ...] = ()
+    only_record: bool = False
+    from_state: bool = False
 
     def covers(self, fleet: str, index: int) -> bool:
-        """True when a slot is among the targets."""
+        """True when a slot is among the targets and not excluded."""
+        if self.excludes and any(address.covers(fleet, index) for address in self.excludes):
+            return False
         return not self.targets or any(target.covers(fleet, index) for target in self.targets)
 
     def covers_fleet(self, fleet: str) -> bool:
-        """True when a fleet, or any slot of it, is among the targets."""
+        """True when a fleet, or any slot of it, is targeted, and it is not excluded whole."""
+        if Address(fleet) in self.excludes:
+            return False
         return not self.targets or any(target.fleet == fleet for target in self.targets)
 
 
@@ -76,17 +87,37 @@ class Create:
     ranked: tuple[Offer, ...] = ()
     replaces: str | None = None
     """Mark of the machine that must be gone first (a replacement)."""
+    succeeds: Succession | None = None
+    """The machine that goes once this one is ready (``create_before_destroy``)."""
+    gang: int = 0
+    """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
+    spread: bool = False
+    """No other machine of its fleet may stand on its host, whichever offer is taken."""
+    after: tuple[str, ...] = ()
+    """Marks of more machines that must be gone first: others of its slot, and those beside which
+    its provider's cap leaves no room."""
+
+    @property
+    def predecessor(self) -> str:
+        """The mark of the machine whose place it takes, in whichever order; empty for none."""
+        return self.succeeds.mark if self.succeeds else self.replaces or ""
 
 
 @dataclass(frozen=True, slots=True)
 class Destroy:
-    """``-`` give back one machine; also the next attempt at a doomed one (``again``)."""
+    """``-`` give back one machine; also the next attempt at a doomed one (``again``).
+
+    ``after_successor``: only once the create that succeeds it is ready. ``succeeded``: its
+    successor is ready; the fuse counted it when that one was bought.
+    """
 
     record: InstanceRecord
     reason: DestroyReason
     detail: str = ""
     soft: bool = False
     again: bool = False
+    after_successor: bool = False
+    succeeded: bool = False
     differences: tuple[Difference, ...] = ()
 
     @property
@@ -128,6 +159,8 @@ class Forget:
     provider: str
     what: Literal["record", "intent", "watch"]
     detail: str
+    unexpected: bool = False
+    """A live machine has gone at its provider, and not by us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +215,18 @@ class LeaseChange:
     after: LeaseRecord | None
     what: tuple[str, ...]
     """One line for each thing that changes, for the reader; empty when not worth a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateChange:
+    """``~`` what a machine was seen to be billed differs from what was recorded."""
+
+    record: InstanceRecord
+    usd_per_hour: Decimal
+
+    @property
+    def slot(self) -> Slot:
+        return self.record.slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +291,9 @@ class Plan:
     keeps: tuple[Keep, ...] = ()
     sighted: tuple[str, ...] = ()
     """Marks whose absence evidence or notice no longer holds: they were seen, or are wanted."""
+    became_ready: tuple[str, ...] = ()
+    """Marks of machines that were seen ready for the first time."""
+    rate_changes: tuple[RateChange, ...] = ()
     lease_changes: tuple[LeaseChange, ...] = ()
     strangers: tuple[Stranger, ...] = ()
     fleets: tuple[FleetSummary, ...] = ()
@@ -269,6 +317,8 @@ class Plan:
             or self.forgets
             or self.announces
             or any(change.what for change in self.lease_changes)
+            or (self.request.only_record and self.rate_changes)
+            or (self.request.from_state and any(fleet.unfilled for fleet in self.fleets))
         )
 
     @property

@@ -13,6 +13,11 @@ class CreateReason(StrEnum):
     REPLACED = "replaced"
     HEALED = "healed"
 
+    @property
+    def sentence(self) -> str:
+        """Why, in words."""
+        return _CREATE_SENTENCES[self]
+
 
 class DestroyReason(StrEnum):
     """Why a machine is destroyed."""
@@ -37,12 +42,18 @@ class DestroyReason(StrEnum):
         return _SENTENCES[self]
 
 
+_CREATE_SENTENCES = {
+    CreateReason.NEW: "its lease opens with it: the fleet is new, renewed, or was destroyed before",
+    CreateReason.SCALED_UP: "the documents ask for more nodes than were applied last",
+    CreateReason.REPLACED: "it takes the place of a machine that goes",
+    CreateReason.HEALED: "the machine of its slot was lost while the lease runs",
+}
 _PROMISES = frozenset({DestroyReason.EXPIRED, DestroyReason.REQUESTED, DestroyReason.FAILED_READY})
 _SENTENCES = {
     DestroyReason.EXPIRED: "its lease has ended",
     DestroyReason.UNDECLARED: "its fleet is no longer in the documents",
     DestroyReason.SCALED_DOWN: "its slot is no longer in the documents",
-    DestroyReason.FAILED_READY: "the provider says that it failed",
+    DestroyReason.FAILED_READY: "it failed, or was not ready in time",
     DestroyReason.DRIFTED: "it does not match the documents any more",
     DestroyReason.OVERPRICED: "it is billed above the approved ceiling",
     DestroyReason.ORPHANED: "it carries our mark and no record knows it",

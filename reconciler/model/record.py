@@ -61,7 +61,8 @@ class Specification(_Stored):
 class AbsenceEvidence(_Stored):
     """Progress towards proof that a machine is gone (I12).
 
-    ``last_seen_at``: the last positive sighting (for an unknown create: its deadline).
+    ``last_seen_at``: the last positive sighting; for an unknown create its deadline; for a machine
+    that went missing with many others the end of the extra window, still to come (I33).
     ``first_absent_at``: start of the first complete listing, at least V_p later, that lacked it.
     """
 
@@ -83,6 +84,15 @@ class Doom(_Stored):
     """When people were last told that it is overdue."""
 
 
+class Succession(_Stored):
+    """Whose place a machine takes with ``create_before_destroy``: the one under ``mark`` goes, for
+    ``reason``, once this one is ready (SPEC.md section 12, 7).
+    """
+
+    mark: str
+    reason: DestroyReason
+
+
 class InstanceRecord(_Stored):
     """A machine that is ours: live, or doomed when ``doom`` is set. Dropped only on proof."""
 
@@ -99,6 +109,7 @@ class InstanceRecord(_Stored):
     ready_at: AwareDatetime | None = None
     doom: Doom | None = None
     absence: AbsenceEvidence | None = None
+    succeeds: Succession | None = None
 
     @property
     def slot(self) -> Slot:
@@ -123,6 +134,7 @@ class PendingCreate(_Stored):
     deadline_at: AwareDatetime
     absence: AbsenceEvidence | None = None
     watched_until: AwareDatetime | None = None
+    succeeds: Succession | None = None
 
     @property
     def slot(self) -> Slot:
@@ -183,6 +195,11 @@ class SoftNotice(_Stored):
     due_at: AwareDatetime
 
 
+def duplicate_key(provider: str, instance_id: str) -> str:
+    """The key of a machine in ``RecordedState.duplicates``; names of providers have no space."""
+    return f"{provider} {instance_id}"
+
+
 class ProviderPin(_Stored):
     """A provider as last applied: its type, its settings and the account it belongs to."""
 
@@ -197,6 +214,8 @@ class RecordedState(_Stored):
     workspace: str
     lineage: str
     serial: int = 0
+    decided_serial: int = 0
+    """The last write that changed more than when a loop passed: saved plans are held against it."""
     saved_at: AwareDatetime | None = None
     leases: dict[str, LeaseRecord] = {}
     instances: dict[str, InstanceRecord] = {}
@@ -205,9 +224,20 @@ class RecordedState(_Stored):
     soft_destroys: list[AwareDatetime] = []
     """When machines were doomed for reasons that may be a slip, within the last hour."""
     providers: dict[str, ProviderPin] = {}
+    duplicates: dict[str, str] = {}
+    """By ``duplicate_key``: machines once seen under the mark of another one, and that mark. Kept
+    for good: a copy that a person made stays theirs when our own machine is gone.
+    """
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
     """When that loop meant to pass again at the latest."""
+
+    @property
+    def beside_the_loop(self) -> RecordedState:
+        """This state without what every pass of a loop writes, to tell what really changed."""
+        return self.with_(
+            serial=0, decided_serial=0, saved_at=None, loop_last_seen=None, loop_due_at=None
+        )
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:
         """In slot order, newest last within a slot."""

@@ -38,7 +38,7 @@ async def apply_fleets(
     if options.approve is None:
         with run.lock(request.mode.value):
             seen = await _shown_look(run, request)
-            await _act(run, seen, seen.plan)
+            await act(run, seen, seen.plan)
         plan: Plan | None = seen.plan
     else:
         plan = await _ask_and_act(run, request, options.approve)
@@ -47,13 +47,14 @@ async def apply_fleets(
         result = run.result(run.shown)
         result.declined = True
         return result
-    await run.wait()
+    if not request.only_record:
+        await run.wait()  # which asks again for the end of what is doomed
     return run.result(plan)
 
 
 async def _shown_look(run: Run, request: PlanRequest) -> Look:
     """Look, show the plan, and refuse what no approval can make right."""
-    seen = await look(run.workspace, request)
+    seen = await look(run.workspace, request, told=run.options.listed)
     refuse_forgotten_providers(run.workspace, seen.recorded)
     run.show(seen.plan)
     refuse_blocked(seen.plan)
@@ -85,16 +86,16 @@ async def _ask_and_act(
     with run.lock(request.mode.value):
         seen = await _shown_look(run, request)
         if not seen.plan.has_changes:
-            await _act(run, seen, seen.plan)
+            await act(run, seen, seen.plan)
             return seen.plan
     for _ in range(_SHOWN_MAX):
         if not await approve(seen.plan) or run.interruption.requested:
             return None
         with run.lock(request.mode.value):
-            fresh = await look(run.workspace, request)
+            fresh = await look(run.workspace, request, told=run.options.listed)
             agreed = under_approved_ceilings(seen.plan, fresh.plan)
             if agreed is not None:
-                await _act(run, fresh, agreed)
+                await act(run, fresh, agreed)
                 return agreed
         seen = fresh
         run.show(seen.plan)
@@ -106,7 +107,8 @@ async def _ask_and_act(
     )
 
 
-async def _act(run: Run, seen: Look, plan: Plan) -> None:
+async def act(run: Run, seen: Look, plan: Plan) -> None:
+    """Carry ``plan`` out, which was approved; the caller holds the lock."""
     ended = _emptied_fleets(plan, seen) if plan.request.mode is Mode.DESTROY else []
     now = run.workspace.clock.now()
     # Before the first destroy: a run that dies half-way must not leave a lease for heal to refill.
@@ -120,7 +122,8 @@ def _emptied_fleets(plan: Plan, seen: Look) -> list[str]:
     A slot destroyed by itself leaves the lease as it is (SPEC.md section 12, 2).
     """
     leases = seen.recorded.leases if seen.recorded else {}
-    slots_only = {target.fleet for target in plan.request.targets if target.index is not None}
+    narrowed = (*plan.request.targets, *plan.request.excludes)
+    slots_only = {address.fleet for address in narrowed if address.index is not None}
     return [
         name
         for name in sorted(leases)

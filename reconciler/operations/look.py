@@ -9,12 +9,13 @@ from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.inventory.offers import collect_offers, query_of
 from reconciler.model.decision import DecisionInputs
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
-from reconciler.model.observation import Unknown
+from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.value import dataclass
 from reconciler.planning.planner import Assessment, assess, complete_plan
 
 if TYPE_CHECKING:
+    from reconciler.inventory.observe import Listed
     from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Plan, PlanRequest
     from reconciler.model.record import RecordedState
@@ -40,13 +41,23 @@ class Look:
         }
 
 
-async def look(workspace: Workspace, request: PlanRequest) -> Look:
+async def look(
+    workspace: Workspace,
+    request: PlanRequest,
+    *,
+    told: Listed | None = None,
+    approved: Plan | None = None,
+) -> Look:
     """Read the inventories, then the state, then offers if any slot lacks a machine; plan.
 
+    ``told`` hears of each listing. With ``approved``, a saved plan, nothing else than what that
+    holds is planned.
     Raises ``StateError`` when there is no state although machines of this workspace name live
     (SPEC.md section 12, 3), ``UsageRefused`` for targets that do not exist.
     """
-    inventories = await list_everything(workspace.providers, workspace.clock)
+    if request.from_state:
+        return _look_at_state(workspace, request)
+    inventories = await list_everything(workspace.providers, workspace.clock, told)
     recorded = workspace.backend.read()
     observed = await observe_instances(workspace.providers, inventories, recorded)
     state = recorded or workspace.fresh_state()
@@ -55,12 +66,29 @@ async def look(workspace: Workspace, request: PlanRequest) -> Look:
     assessment = assess(workspace.desired, state, observed, now, request)
     if recorded is None:
         _refuse_lost_state(workspace, assessment)
+    if approved is not None:
+        from reconciler.planning.saved_plan import only_saved
+
+        assessment = only_saved(assessment, approved)
     offers = EMPTY_OFFER_BOOK
     if assessment.buying:
         query = query_of(assessment.buying)
         offers = await collect_offers(workspace.providers, query, workspace.clock)
     inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)
     return Look(complete_plan(assessment, offers), recorded, observed, inputs)
+
+
+def _look_at_state(workspace: Workspace, request: PlanRequest) -> Look:
+    """What the state alone tells: no provider is asked, for machines or for offers."""
+    recorded = workspace.backend.read()
+    state = recorded or workspace.fresh_state()
+    _check_names(workspace, state, request)
+    now = workspace.clock.now()
+    inputs = DecisionInputs(
+        workspace.desired, state, NOTHING_OBSERVED, EMPTY_OFFER_BOOK, now, request
+    )
+    assessment = assess(workspace.desired, state, NOTHING_OBSERVED, now, request)
+    return Look(complete_plan(assessment), recorded, NOTHING_OBSERVED, inputs)
 
 
 def _refuse_lost_state(workspace: Workspace, assessment: Assessment) -> None:
@@ -78,11 +106,12 @@ def _check_names(workspace: Workspace, state: RecordedState, request: PlanReques
     declared = set(workspace.desired.fleets) if workspace.desired else set()
     known = declared | {record.fleet for record in state.instances.values()}
     known |= set(state.leases) | {intent.fleet for intent in state.intents.values()}
-    for name in sorted({target.fleet for target in request.targets} | request.renew):
+    addresses = (*request.targets, *request.excludes)
+    for name in sorted({address.fleet for address in addresses} | request.renew):
         if name not in known:
             listed = ", ".join(f"fleet.{one}" for one in sorted(known)[:10]) or "none"
             raise UsageRefused(f"there is no fleet.{name}", fix=f"known fleets: {listed}")
-    for target in request.targets:
+    for target in addresses:
         fleet = workspace.desired.fleets.get(target.fleet) if workspace.desired else None
         declared_slot = fleet is not None and (target.index or 0) < fleet.nodes.maximum
         recorded_slot = any(
@@ -90,6 +119,13 @@ def _check_names(workspace: Workspace, state: RecordedState, request: PlanReques
         )
         if target.index is not None and not declared_slot and not recorded_slot:
             raise UsageRefused(f"there is no {target}", fix="gpu-shopper status lists the slots")
+    held = {record.slot for record in state.instances.values() if record.doom is None}
+    for slot in request.replace:
+        if slot not in held:
+            raise UsageRefused(
+                f"there is no machine in {slot} to replace",
+                fix="gpu-shopper status lists the slots",
+            )
 
 
 def refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | None) -> None:

@@ -9,17 +9,22 @@ from reconciler.operations.look import look, refuse_forgotten_providers
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from reconciler.inventory.observe import Listed
     from reconciler.model.plan import Plan, PlanRequest
     from reconciler.operations.workspace import Workspace
 
 
 async def plan_fleets(
-    workspace: Workspace, request: PlanRequest, *, record: Path | None = None
+    workspace: Workspace,
+    request: PlanRequest,
+    *,
+    told: Listed | None = None,
+    record: Path | None = None,
 ) -> Plan:
     """The plan as of now. No lock is taken: nothing is written, here or at a provider, but the
     decision itself where ``record`` names a file for it.
     """
-    seen = await look(workspace, request)
+    seen = await look(workspace, request, told=told)
     refuse_forgotten_providers(workspace, seen.recorded)
     if record is not None:
         from reconciler.operations.recording import record_decision  # most plans are not kept

@@ -34,7 +34,7 @@ async def reconcile_once(
     """
     run = Run(workspace, options)
     with run.lock("reconcile"):
-        seen = await look(workspace, request)
+        seen = await look(workspace, request, told=options.listed)
         shown = replace(seen.plan, enforced_by="this loop")
         run.show(shown)
         unrecorded = _record(options.record, seen, shown)
@@ -55,7 +55,7 @@ async def preview_pass(
     """What the pass would do (``--dry-run``): no mutating call (I30), and no write but that of the
     decision where ``options`` ask for it.
     """
-    seen = await look(workspace, request)
+    seen = await look(workspace, request, told=options.listed)
     options.show(seen.plan)
     result = RunResult(plan=seen.plan)
     _tell(_record(options.record, seen, seen.plan), result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -94,4 +95,5 @@ def replay(recorded: RecordedDecision) -> Replay:
 
 
 def _digest(plan: Plan) -> str:
-    return hashlib.sha256(repr(plan_fingerprint(plan)).encode()).hexdigest()
+    told = json.dumps(plan_fingerprint(plan), default=lambda lease: lease.model_dump(mode="json"))
+    return hashlib.sha256(told.encode()).hexdigest()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.inventory.observe import Listed
     from reconciler.model.notice import Notice
     from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
@@ -43,7 +44,7 @@ class RunOptions:
 
     ``detach``: do not wait for ready. ``wait``: wait for proof that destroyed machines are gone.
     ``approve`` is asked with the plan when it would change something; None approves everything.
-    ``progress`` must not raise.
+    ``progress``, ``outcome`` (told as each action ends) and ``listed`` must not raise.
     """
 
     progress: Callable[[SlotProgress], None]
@@ -54,6 +55,8 @@ class RunOptions:
     wait: bool = True
     lock_timeout_seconds: float = 0.0
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
+    outcome: Callable[[SlotOutcome], None] | None = None
+    listed: Listed | None = None
     interval: timedelta | None = None
     """When a daemon passes again at the latest; None for a pass that cron or a person made."""
     record: Path | None = None
@@ -141,7 +144,7 @@ class Run:
         context = self.workspace.context(
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
-        executor = PlanExecutor(context)
+        executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         pins = pins_of(self.workspace, seen.accounts)
         first = [transitions.pinned(pins), *also]
@@ -155,7 +158,7 @@ class Run:
             except StateError:
                 raise
             except GpuShopperError as error:
-                executor.report.outcomes += [_not_started(one, error) for one in plan.creates]
+                executor.report.add(*(_not_started(one, error) for one in plan.creates))
                 plan = replace(plan, creates=())
             await executor.send(plan)
         return executor
@@ -169,10 +172,10 @@ class Run:
             await executor.settle(executor.report.bought)
         state = self._context.journal.state
         if not options.wait:
-            executor.report.outcomes.extend(pending_outcomes(state, self.workspace))
+            executor.report.add(*pending_outcomes(state, self.workspace))
         elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
-            executor.report.outcomes.extend(proofs)
+            executor.report.add(*proofs)
 
     def _next_deadline(self, plan: Plan) -> datetime | None:
         if self._executor is None:

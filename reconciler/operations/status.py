@@ -15,8 +15,9 @@ from reconciler.planning.spending import accrued_cost, live_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
+    from reconciler.model.address import Slot
     from reconciler.model.instance import Instance
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.model.status import MachineStage
@@ -33,7 +34,7 @@ async def read_status(workspace: Workspace) -> StatusReport:
     return StatusReport(
         workspace=workspace.name,
         now=plan.now,
-        rows=tuple(_rows(seen, state)),
+        rows=tuple(sorted(_rows(seen, state), key=_place)),
         intents=tuple(_intents(state)),
         strangers=tuple(sorted(kinds.items())),
         usd_per_hour=plan.rate_before,
@@ -75,6 +76,15 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
             ssh=instance.ssh if instance else None,
             note=str(record.doom.reason) if record.doom else announced,
         )
+
+
+def _place(row: MachineRow) -> tuple[Slot, bool, bool, timedelta, str]:
+    """By slot; where one holds two machines, the one to use first: the newest that is ready, else
+    the oldest, and never one on its way out.
+    """
+    ready = row.stage == "running" and row.ssh is not None
+    age = row.age if ready else -row.age
+    return (row.slot, row.stage == "doomed", not ready, age, row.instance_id)
 
 
 def _stage(record: InstanceRecord, instance: Instance | None) -> MachineStage:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.mark import parse_mark, same_workspace_name, workspace_part
 from reconciler.model.plan import Stranger
-from reconciler.model.record import AbsenceEvidence
+from reconciler.model.record import AbsenceEvidence, duplicate_key
 from reconciler.model.value import dataclass
 from reconciler.planning.absence import Presence, Weighed, weigh_absence
 
@@ -63,7 +63,8 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
         key = (record.provider, record.instance_id)
         taken.add(key)
         result.records.append(_sight_record(record, seen.get(key), observed))
-    by_mark = _by_identity(seen, taken)
+    copies = {key for key in seen if duplicate_key(*key) in recorded.duplicates} - taken
+    by_mark = _by_identity(seen, taken | copies)
     for _, intent in sorted(recorded.intents.items()):
         sighting = _sight_intent(intent, by_mark, observed)
         if sighting.instance is not None:
@@ -72,8 +73,8 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     others = sorted(entry for entry in seen.items() if entry[0] not in taken)
     marks = (*recorded.instances, *recorded.intents) if others else ()
     known = {_identity(mark) for mark in marks}
-    for _, found in others:
-        stranger = _stranger(found, recorded, known)
+    for key, found in others:
+        stranger = _stranger(found, recorded, known, copied=key in copies)
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:
             known.add(_identity(found.label))  # a second one under this mark is a duplicate
@@ -108,11 +109,12 @@ def _sight_record(
         needs_read=True,
     )
     instance = listed or (read.instance if read else None)
-    doubt = _identity_doubt(record, instance) if instance else ""
+    doubt = identity_doubt(record, instance) if instance else ""
     return Sighting(record, instance, weighed, doubt)
 
 
-def _identity_doubt(record: InstanceRecord, instance: Instance) -> str:
+def identity_doubt(record: InstanceRecord, instance: Instance) -> str:
+    """Why ``instance``, found under the id of ``record``, may not be ours any more; "" if it is."""
     if instance.label == record.mark:
         return ""
     mark = parse_mark(instance.label)
@@ -160,11 +162,15 @@ def _sight_intent(
     return IntentSighting(intent, instance, weighed)
 
 
-def _stranger(found: Instance, recorded: RecordedState, known: set[str]) -> Stranger:
+def _stranger(
+    found: Instance, recorded: RecordedState, known: set[str], *, copied: bool
+) -> Stranger:
+    """``copied``: it stood beside another machine of the same mark before, and stays a copy."""
     mark = parse_mark(found.label)
     if mark is None:
         return Stranger("foreign", found, None)
-    return Stranger(_kind(mark, recorded, known), found, mark.end)
+    kind = "duplicate" if copied else _kind(mark, recorded, known)
+    return Stranger(kind, found, mark.end)
 
 
 def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:
@@ -189,4 +195,5 @@ __all__ = [
     "Sighting",
     "carries_another_mark",
     "classify_instances",
+    "identity_doubt",
 ]

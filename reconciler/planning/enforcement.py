@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import format_rate
 from reconciler.model.instance import Instance, InstanceStatus
 from reconciler.model.plan import Difference, Mode
+from reconciler.model.quantity import format_duration
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.leases import has_ended
+from reconciler.planning.succession import READY_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +45,16 @@ class Situation:
     ends_at: datetime
     request: PlanRequest
     now: datetime
+    successor: InstanceRecord | None = None
+    """The machine that takes this one's place, alive beside it (``create_before_destroy``)."""
+    successor_ready: bool = False
+    """True when that one was seen ready now and no rule wants it gone."""
+    predecessor: InstanceRecord | None = None
+    """The machine whose place this one takes, still alive."""
+
+    @property
+    def shares_slot(self) -> bool:
+        return self.successor is not None or self.predecessor is not None
 
     @property
     def in_loop(self) -> bool:
@@ -60,13 +72,19 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class EnforcementRule:
-    """One row of the table. ``finds`` returns None when the rule has nothing to say."""
+    """One row of the table. ``finds`` returns None when the rule has nothing to say.
+
+    ``replaces``: the slot is to be filled again. ``completes``: it ends what an approved plan
+    began, so the fuse has counted it already.
+    """
 
     name: str
     because: str
     finds: Callable[[Situation], Verdict | None]
     soft_in_loop: bool = False
     outranks_protection: bool = False
+    replaces: bool = False
+    completes: bool = False
 
 
 def _lease_ended(at: Situation) -> Verdict | None:
@@ -99,6 +117,28 @@ def _failed(at: Situation) -> Verdict | None:
     return Verdict(DestroyReason.FAILED_READY, "the provider says failed")
 
 
+def _superseded(at: Situation) -> Verdict | None:
+    new = at.successor
+    if new is None or new.succeeds is None or not at.successor_ready:
+        return None
+    return Verdict(new.succeeds.reason, f"its successor {new.instance_id} is ready")
+
+
+def _successor_failed(at: Situation) -> Verdict | None:
+    """Only on a plain answer: a status that is not known says nothing."""
+    old, instance = at.predecessor, at.instance
+    if old is None or instance is None or instance.is_ready:
+        return None
+    stays = f"{old.instance_id} keeps the slot"
+    if instance.status is InstanceStatus.STOPPED:
+        return Verdict(DestroyReason.FAILED_READY, f"it stopped; {stays}")
+    late = at.now >= at.record.created_at + READY_TIMEOUT
+    if at.record.ready_at is None and late and instance.status is not InstanceStatus.UNKNOWN:
+        limit = format_duration(READY_TIMEOUT)
+        return Verdict(DestroyReason.FAILED_READY, f"not ready within {limit}; {stays}")
+    return None
+
+
 def _undeclared(at: Situation) -> Verdict | None:
     if not at.documents or at.fleet is not None:
         return None
@@ -122,8 +162,14 @@ def _shortened(at: Situation) -> Verdict | None:
     return Verdict(DestroyReason.EXPIRED, f"the documents end the lease {end:%Y-%m-%d %H:%M:%S}Z")
 
 
+def _replacement_requested(at: Situation) -> Verdict | None:
+    if at.shares_slot or at.record.slot not in at.request.replace:
+        return None
+    return Verdict(DestroyReason.REQUESTED, "-replace")
+
+
 def _drifted(at: Situation) -> Verdict | None:
-    if at.fleet is None or (at.in_loop and not at.request.heal):
+    if at.fleet is None or at.shares_slot or (at.in_loop and not at.request.heal):
         return None
     differences = () if at.in_loop else machine_differences(at.fleet, at.record)
     if at.instance is not None and at.instance.status is InstanceStatus.STOPPED:
@@ -152,6 +198,17 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         _failed,
     ),
     EnforcementRule(
+        "SUCCESSOR_FAILED",
+        "A successor that fails or is late costs money; the machine that it was to replace stays.",
+        _successor_failed,
+    ),
+    EnforcementRule(
+        "SUPERSEDED",
+        "Its successor is ready; until then `create_before_destroy` keeps both.",
+        _superseded,
+        completes=True,
+    ),
+    EnforcementRule(
         "UNDECLARED",
         "What no document declares has no owner; it may be a slip, so the loop warns first.",
         _undeclared,
@@ -170,9 +227,16 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         soft_in_loop=True,
     ),
     EnforcementRule(
+        "REPLACED",
+        "A person asked for another machine in its slot (`-replace`).",
+        _replacement_requested,
+        replaces=True,
+    ),
+    EnforcementRule(
         "DRIFTED",
         "A machine that no longer does what is declared is replaced.",
         _drifted,
+        replaces=True,
     ),
 )
 

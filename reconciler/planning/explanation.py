@@ -22,7 +22,7 @@ def explain(fleet: Fleet, book: OfferBook) -> Explanation:
     offers = book.offers
     match = match_offers(fleet, offers)
     ranked = _ranked(fleet, match.ranked)
-    filled = fill(ranked, fleet.nodes.target, ordered=fleet.resources.ordered)
+    filled = fill(fleet, ranked)
     return Explanation(
         fleet=fleet,
         total=len(offers),

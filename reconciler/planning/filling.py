@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import ZERO
 from reconciler.model.explanation import Filling
 from reconciler.model.value import dataclass
+from reconciler.planning.capacity import Capacity
+from reconciler.planning.lone_choice import Funds, LikeFleets
+from reconciler.planning.offer_shelves import Ranking
+from reconciler.planning.purchase_terms import FleetNeed, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from reconciler.model.fleet import Fleet
     from reconciler.planning.offer_matching import GpuKind, RankedOffer
 
     Rank = tuple[int, int, Decimal, GpuKind | None]
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """``chosen``: one entry for each node, all of one kind. Empty: nothing can be rented."""
+    """``chosen``: one entry for each node. Empty: nothing can be rented."""
 
     chosen: tuple[RankedOffer, ...] = ()
 
@@ -34,48 +39,43 @@ class Filled:
         return Filling(len(self.chosen), gpus, self.usd_per_hour)
 
     def rank(self, *, ordered: bool) -> Rank:
-        """The least is what a plan chooses: most nodes, the first alternative, the least money."""
+        """The least is what a plan chooses: most nodes, early alternatives, the least money."""
         if not self.chosen:
             return (0, 0, ZERO, None)
-        first = self.chosen[0]
-        alternative = first.alternative if ordered else 0
-        return (-len(self.chosen), alternative, self.usd_per_hour, first.kind)
+        places = sum(entry.alternative for entry in self.chosen) if ordered else 0
+        return (-len(self.chosen), places, self.usd_per_hour, self.chosen[0].kind)
 
 
-def fill(offers: Iterable[RankedOffer], count: int, *, ordered: bool) -> Filled:
-    """The cheapest like nodes for at most ``count`` slots; the order of ``offers`` does not matter.
+def fill(fleet: Fleet, offers: Iterable[RankedOffer]) -> Filled:
+    """The best of ``offers`` for the target of ``fleet`` by itself, as a plan chooses it: like
+    nodes unless it allows a mix, in one place or on different hosts where it says so, a gang whole.
 
-    Offers with one capacity key share it, as in a plan.
+    The order of ``offers`` does not matter. Caps of providers do not count.
     """
-    filled = [Filled(tuple(chosen)) for chosen in _by_kind(offers, count).values() if chosen]
-    return min(filled, key=lambda one: one.rank(ordered=ordered), default=Filled())
-
-
-def worth_keeping(offers: Iterable[RankedOffer], count: int) -> list[RankedOffer]:
-    """Those of ``offers`` that could be among ``count`` nodes when other offers come along."""
     shelves: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
     for entry in sorted(offers, key=_cheapest_first):
         shelves[entry.kind].append(entry)
+    terms = terms_of(fleet, (), ())
+    need = FleetNeed(fleet, tuple(range(fleet.nodes.target)), 0, {}, terms)
+    rankings = [Ranking(iter(shelf)) for _, shelf in sorted(shelves.items())]
+    (chosen,), _ = LikeFleets([need], terms, rankings).choose(Capacity(), Funds({}))
+    return Filled(tuple(chosen))
+
+
+def worth_keeping(fleet: Fleet, offers: Iterable[RankedOffer]) -> list[RankedOffer]:
+    """Those of ``offers`` that could be among its nodes when other offers come along."""
+    if fleet.placement != "any" or not fleet.uniform:
+        return list(offers)
+    shelves: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
+    for entry in offers:
+        shelves[entry.kind].append(entry)
     kept = []
     for shelf in shelves.values():
-        (chosen,) = _by_kind(shelf, count).values()
-        full = len(chosen) == count > 0
-        kept += [one for one in shelf if not full or one.usd_per_hour <= chosen[-1].usd_per_hour]
+        chosen = fill(fleet, shelf).chosen
+        full = len(chosen) == fleet.nodes.target
+        most = max((one.usd_per_hour for one in chosen), default=ZERO)
+        kept += [one for one in shelf if not full or one.usd_per_hour <= most]
     return kept
-
-
-def _by_kind(offers: Iterable[RankedOffer], count: int) -> dict[GpuKind, list[RankedOffer]]:
-    chosen: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
-    taken: dict[tuple[GpuKind, str, str], int] = defaultdict(int)
-    for entry in sorted(offers, key=_cheapest_first):
-        kind, offer = entry.kind, entry.offer
-        mine = chosen[kind]
-        key = (kind, offer.provider, offer.capacity_key)
-        number = min(offer.stock - taken[key], count - len(mine))
-        if number > 0:
-            taken[key] += number
-            mine.extend([entry] * number)
-    return chosen
 
 
 def _cheapest_first(entry: RankedOffer) -> tuple[Decimal, str, str]:

@@ -6,16 +6,33 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.model.plan import Plan
+    from decimal import Decimal
+
+    from reconciler.model.plan import Create, Plan
 
 
 def plan_fingerprint(plan: Plan) -> tuple[object, ...]:
     """What a person approves, apart from prices: every effect with its slot and reason."""
     return (
         tuple((str(create.slot), create.reason.value) for create in plan.creates),
-        tuple((entry.record.mark, entry.reason.value) for entry in plan.destroys),
-        tuple((change.fleet, change.what) for change in plan.lease_changes if change.what),
+        tuple(
+            (entry.record.mark, entry.reason.value, entry.after_successor)
+            for entry in plan.destroys
+        ),
+        lease_decisions(plan),
         plan.blocked,
+    )
+
+
+def lease_decisions(plan: Plan) -> tuple[object, ...]:
+    """What changes about each lease that is worth a line.
+
+    Without the moment at which a renewed one starts: that moves on while a person thinks.
+    """
+    return tuple(
+        (change.fleet, change.before, change.after and change.after.with_(started_at=None))
+        for change in plan.lease_changes
+        if change.what
     )
 
 
@@ -29,12 +46,23 @@ def under_approved_ceilings(approved: Plan, fresh: Plan) -> Plan | None:
         return None
     creates = []
     for agreed, create in zip(approved.creates, fresh.creates, strict=True):
-        ceiling = min(agreed.ceiling_usd_per_hour, create.ceiling_usd_per_hour)
-        if create.usd_per_hour > ceiling:
+        within = capped(create, agreed.ceiling_usd_per_hour)
+        if within is None:
             return None
-        disk_bytes = create.specification.disk_bytes
-        ranked = tuple(
-            offer for offer in create.ranked if offer.node_usd_per_hour(disk_bytes) <= ceiling
-        )
-        creates.append(replace(create, ceiling_usd_per_hour=ceiling, ranked=ranked))
+        creates.append(within)
     return replace(fresh, creates=tuple(creates))
+
+
+def capped(create: Create, approved_usd_per_hour: Decimal) -> Create | None:
+    """``create`` below the approved ceiling too, its fallbacks included; None where it costs more.
+
+    A ceiling is never raised.
+    """
+    ceiling = min(approved_usd_per_hour, create.ceiling_usd_per_hour)
+    if create.usd_per_hour > ceiling:
+        return None
+    disk_bytes = create.specification.disk_bytes
+    ranked = tuple(
+        offer for offer in create.ranked if offer.node_usd_per_hour(disk_bytes) <= ceiling
+    )
+    return replace(create, ceiling_usd_per_hour=ceiling, ranked=ranked)

@@ -32,10 +32,13 @@ def machine_differences(fleet: Fleet, record: InstanceRecord) -> tuple[Differenc
     """How the machine that was bought fails what the documents now ask for.
 
     A machine that was found by its mark and never bought by this state has nothing to compare.
+    ``lifecycle.ignore_changes`` leaves out what it names.
     """
     if record.specification is None:
         return ()
-    return tuple(_differences(fleet, record.provider, record.specification))
+    found = _differences(fleet, record.provider, record.specification)
+    ignored = fleet.ignore_changes
+    return tuple(one for one in found if one.attribute.partition(".")[0] not in ignored)
 
 
 def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator[Difference]:
@@ -56,7 +59,9 @@ def _differences(fleet: Fleet, provider: str, bought: Specification) -> Iterator
     if bought.image != fleet.image:
         yield Difference("image", bought.image or "(none)", fleet.image or "(none)")
     if bought.env != fleet.env:
-        yield Difference("env", ", ".join(sorted(bought.env)), ", ".join(sorted(fleet.env)))
+        from reconciler.planning.mapping_diff import mapping_differences  # slow, seldom needed
+
+        yield from mapping_differences("env", bought.env, fleet.env)
 
 
 def _place_differences(where: Where, provider: str, bought: Specification) -> Iterator[Difference]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import LeaseChange
 from reconciler.model.quantity import format_duration
 from reconciler.model.record import LeaseEnding, LeaseRecord
+from reconciler.planning.succession import has_successions
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -76,7 +77,7 @@ def _new_lease(
         prevent_destroy=protected,
         team=fleet.team,
         owner=fleet.owner,
-        labels=dict(fleet.labels),
+        labels=dict(sorted(fleet.labels.items())),
         started_at=started_at,
     )
 
@@ -121,13 +122,15 @@ def _utc(moment: datetime | None) -> str:
 def next_deadline(state: RecordedState, now: datetime, tick: timedelta) -> datetime | None:
     """The earliest moment after ``now`` at which a later pass has something to do.
 
-    A lease ends, an announced destroy is due, or, a tick from now, a proof may be complete.
+    A lease ends, an announced destroy is due, or, a tick from now, a proof may be complete or a
+    successor ready.
     """
     living = {record.fleet for record in state.instances.values() if record.doom is None}
     ends = [lease.ends_at for name, lease in state.leases.items() if name in living]
     moments = [end for end in ends if end is not None]
     moments += [notice.due_at for notice in state.notices.values()]
     unproven = any(record.doom or record.absence for record in state.instances.values())
+    unproven = unproven or has_successions(state)
     if unproven or any(intent.blocks_slot for intent in state.intents.values()):
         moments.append(now + tick)
     return min((moment for moment in moments if moment > now), default=None)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest
+from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import carries_another_mark, classify_instances
 from reconciler.planning.enforcement import first_verdict
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
+from reconciler.planning.succession import find_successions
 from reconciler.planning.verdicts import (
     carry_out,
     destroy_for_certain,
@@ -23,16 +25,19 @@ if TYPE_CHECKING:
     from reconciler.model.observation import ObservedState
     from reconciler.model.record import Doom, InstanceRecord, RecordedState
     from reconciler.planning.classification import Classified, Sighting
+    from reconciler.planning.enforcement import Situation
+    from reconciler.planning.succession import Successions
 
 
 def decide_machines(classified: Classified, scene: Scene) -> Decisions:
     """One action for every record, intent and orphan; strangers are never acted on."""
     decisions = Decisions()
+    pairs = find_successions(classified.records)
     for sighting in classified.records:
         if sighting.record.doom is not None:
             _decide_doomed(sighting, sighting.record.doom, scene, decisions)
         else:
-            _decide_live(sighting, scene, decisions)
+            _decide_live(sighting, scene, pairs, decisions)
     for found in classified.intents:
         decide_intent(found, scene, decisions)
     for stranger in classified.strangers:
@@ -76,36 +81,61 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
         decisions.destroys.append(Destroy(record, doom.reason, "destroy again", again=True))
 
 
-def _decide_live(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
+def _decide_live(
+    sighting: Sighting, scene: Scene, pairs: Successions, decisions: Decisions
+) -> None:
     record, presence = sighting.record, sighting.weighed.presence
     if not scene.may_act(record):
         decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
         return
     if presence is Presence.GONE:
-        decisions.forgets.append(_forget(record, "gone at the provider, not by us"))
+        detail = "gone at the provider, not by us"
+        decisions.forgets.append(_forget(record, detail, unexpected=True))
         return
-    if presence is Presence.SEEN and record.absence is not None:
-        decisions.sighted.append(record.mark)
-    situation = situation_of(record, sighting.instance, scene)
+    if presence is Presence.SEEN:
+        _note_sighting(sighting, decisions)
+    situation = situation_of(record, sighting.instance, scene, pairs)
     found = first_verdict(situation)
     if found is not None and found[0].outranks_protection:
         destroy_for_certain(sighting, found[1], decisions)
+    elif presence is Presence.SILENT and (loss := scene.loss_of(record)) is not None:
+        evidence = None if record.absence else loss.first_evidence()
+        detail = "missing with many others at once, not believed yet"
+        decisions.doubts.append(replace(doubt_about(record, detail), evidence=evidence))
     elif presence in (Presence.MISSING, Presence.UNLISTED):
         detail = "missing from a complete listing, not yet proven gone"
         decisions.doubts.append(doubt_about(record, detail, sighting))
     elif found is not None:
         carry_out(sighting, found, situation, scene, decisions)
     else:
-        _keep(sighting, scene, decisions)
+        _keep(sighting, situation, scene, decisions)
 
 
-def _keep(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
+def _note_sighting(sighting: Sighting, decisions: Decisions) -> None:
+    """What the state should learn from seeing it, whatever becomes of it."""
+    record, instance = sighting.record, sighting.instance
+    if record.absence is not None:
+        decisions.sighted.append(record.mark)
+    if instance is None or sighting.identity_doubt:
+        return
+    if record.ready_at is None and instance.is_ready:
+        decisions.became_ready.append(record.mark)
+    billed = instance.usd_per_hour
+    if billed is not None and billed != record.usd_per_hour:
+        decisions.rate_changes.append(RateChange(record, billed))
+
+
+def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Decisions) -> None:
     record = sighting.record
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
+    if situation.successor is not None:
+        detail = detail or f"stays until {situation.successor.instance_id} is ready"
+    elif situation.predecessor is not None:
+        detail = detail or f"takes the place of {situation.predecessor.instance_id} when ready"
     decisions.keeps.append(Keep(record, sighting.instance, detail))
 
 
-def _forget(record: InstanceRecord, detail: str) -> Forget:
-    return Forget(record.slot, record.mark, record.provider, "record", detail)
+def _forget(record: InstanceRecord, detail: str, *, unexpected: bool = False) -> Forget:
+    return Forget(record.slot, record.mark, record.provider, "record", detail, unexpected)

@@ -9,14 +9,16 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.planning.leases import has_ended
+from reconciler.planning.purchases import slots_by_fleet
+from reconciler.planning.succession import find_successions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Create
     from reconciler.planning.classification import Classified
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
+    from reconciler.planning.purchases import Purchases
     from reconciler.planning.scene import Decisions, Scene
 
 
@@ -24,7 +26,14 @@ def observation_findings(
     classified: Classified, scene: Scene, decisions: Decisions
 ) -> Iterator[Finding]:
     """Unreadable providers, missing machines, strangers under our name."""
+    if scene.request.from_state:
+        yield Finding(
+            "planned from the state alone: nobody was asked what runs, or what it costs",
+            fix="gpu-shopper plan without -refresh=false",
+        )
+        return
     yield from _listing_findings(scene)
+    yield from _shared_slot_findings(classified, scene)
     worrying = Counter(
         (doubt.provider, doubt.detail) for doubt in decisions.doubts if doubt.worrying
     )
@@ -49,22 +58,61 @@ def observation_findings(
         )
 
 
+def _shared_slot_findings(classified: Classified, scene: Scene) -> Iterator[Finding]:
+    """Slots that hold two machines already, for ``-replace``."""
+    if not scene.request.replace:
+        return
+    pairs = find_successions(classified.records)
+    slots = {record.slot for record in pairs.predecessors.values()}
+    for slot in scene.request.replace:
+        if slot in slots:
+            yield Finding(f"{slot} is being replaced already, so -replace changes nothing")
+
+
+class Outages:
+    """Which providers matter to a plan when they cannot be read (SPEC.md section 12, 11)."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.homes = Counter(record.provider for record in scene.recorded.instances.values())
+        self.homes.update(intent.provider for intent in scene.recorded.intents.values())
+
+    def matter(self, provider: str) -> bool:
+        """True when machines of ours are there, or may be, or a fleet to be bought names it."""
+        return self.homes[provider] > 0 or self._is_named(provider)
+
+    def _is_named(self, provider: str) -> bool:
+        """By its name in ``providers``, or as the only one that a fleet may use."""
+        request, desired = self._scene.request, self._scene.desired
+        buys = request.mode is Mode.APPLY or (request.mode is Mode.LOOP and request.heal)
+        if desired is None or not buys or request.only_record:
+            return False
+        for name, fleet in desired.fleets.items():
+            where = fleet.where
+            usable = (where.providers or set(desired.providers)) - where.exclude_providers
+            named = provider in where.providers or set(usable) == {provider}
+            if named and request.covers_fleet(name):
+                return True
+        return False
+
+
 def _listing_findings(scene: Scene) -> Iterator[Finding]:
-    homes = Counter(record.provider for record in scene.recorded.instances.values())
-    homes.update(intent.provider for intent in scene.recorded.intents.values())
+    outages = Outages(scene)
+    homes = outages.homes
     for name, inventory in sorted(scene.observed.inventories.items()):
         if isinstance(inventory, Unknown):
-            matters = homes[name] > 0
             refused = inventory.credentials_refused
             code = ExitCode.CREDENTIALS if refused else ExitCode.PROVIDER_FAILURE
             what = f"{name} could not be read: {inventory.why}"
-            if matters:
+            if homes[name]:
                 what += f"; {homes[name]} machine(s) of ours there count as billed"
             blocks = inventory.wrong_account and scene.request.mode is not Mode.LOOP
-            yield Finding(what, code if matters or refused else None, blocks=blocks)
+            matters = refused or outages.matter(name)
+            yield Finding(what, code if matters else None, blocks=blocks)
         elif isinstance(inventory, Partial):
             yield Finding(
-                f"the listing of {name} is incomplete: {inventory.why}", ExitCode.PROVIDER_FAILURE
+                f"the listing of {name} is incomplete: {inventory.why}",
+                ExitCode.PROVIDER_FAILURE if outages.matter(name) else None,
             )
 
 
@@ -87,21 +135,63 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
 
 
 def offer_findings(
-    needs: Sequence[FleetNeed], creates: Sequence[Create], offers: OfferBook
+    needs: Sequence[FleetNeed], purchases: Purchases, offers: OfferBook, scene: Scene
 ) -> Iterator[Finding]:
     """Fleets below their minimum (exit 7), or below their target, and providers not asked."""
-    bought = Counter(create.slot.fleet for create in creates)
+    if scene.request.from_state:
+        yield from _unasked_findings(needs)
+        return
+    slots = slots_by_fleet(purchases.creates)
     wanted = any(need.slots for need in needs)
+    outages = Outages(scene) if offers.failures else None
     for provider, why in sorted(offers.failures.items()):
-        yield Finding(f"{provider} shows no offers: {why}", ExitCode.PROVIDER_FAILURE)
+        matters = outages is not None and outages.matter(provider)
+        code = ExitCode.PROVIDER_FAILURE if matters else None
+        yield Finding(f"{provider} shows no offers: {why}", code)
     for need in needs:
         name, nodes = need.fleet.address, need.fleet.nodes
-        filled = need.occupied + bought[need.fleet.name]
-        if not wanted or bought[need.fleet.name] == len(need.slots):
+        bought = slots[need.fleet.name]
+        held = need.held(bought)
+        filled = need.occupied + len(bought) + held
+        if not wanted or len(bought) == len(need.slots):
             continue
         fix = f"gpu-shopper explain {name}"
-        if filled < nodes.minimum:
-            what = f"{name}: {filled} of at least {nodes.minimum} node(s) can be rented"
+        if held:
+            what = f"{name}: {held} machine(s) stay, because no successor can be rented"
             yield Finding(what, ExitCode.NO_OFFER, fix=fix)
-        else:
-            yield Finding(f"{name}: {nodes.target - filled} node(s) unfilled", fix=fix)
+        if filled < nodes.minimum:
+            what = f"{name}: {_shortage(need, filled)}"
+            yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
+        elif filled < nodes.target:
+            what = f"{name}: {nodes.target - filled} node(s) unfilled"
+            yield Finding(what + _caps_in_the_way(need, purchases), fix=fix)
+    yield from _unproven_finding(purchases)
+
+
+def _unproven_finding(purchases: Purchases) -> Iterator[Finding]:
+    if purchases.unproven:
+        fleets = [f"fleet.{name}" for name in sorted(purchases.unproven)]
+        more = f" and {len(fleets) - 3} more" if len(fleets) > 3 else ""
+        names = ", ".join(fleets[:3]) + more
+        yield Finding(f"{names}: not proven to be the cheapest choice, the search was cut short")
+
+
+def _unasked_findings(needs: Sequence[FleetNeed]) -> Iterator[Finding]:
+    for need in needs:
+        if need.slots:
+            what = f"{need.fleet.address}: {len(need.slots)} node(s) lack a machine"
+            yield Finding(f"{what}; no offer was asked for")
+
+
+def _shortage(need: FleetNeed, filled: int) -> str:
+    least = need.fleet.nodes.minimum
+    if not need.gang:
+        return f"{filled} of at least {least} node(s) can be rented"
+    where = f" with placement {need.fleet.placement}" if need.fleet.placement != "any" else ""
+    return f"its gang of at least {least} node(s) cannot be rented whole{where}; none is bought"
+
+
+def _caps_in_the_way(need: FleetNeed, purchases: Purchases) -> str:
+    caps = purchases.held_back.get(need.fleet.name, ())
+    named = " and ".join(f"providers.{name}.max_hourly_usd" for name in caps)
+    return f"; {named} stands in the way" if named else ""

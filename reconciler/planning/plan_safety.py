@@ -38,7 +38,8 @@ def check_plan_safety(decisions: Decisions, scene: Scene, safety: Safety) -> Non
 
 
 def _counts(destroy: Destroy) -> bool:
-    return not destroy.again and (destroy.soft or destroy.reason.may_be_a_slip)
+    done_before = destroy.again or destroy.succeeded
+    return not done_before and (destroy.soft or destroy.reason.may_be_a_slip)
 
 
 def _is_empty(scene: Scene) -> bool:
@@ -64,6 +65,11 @@ def _refuse(decisions: Decisions, scene: Scene, excess: list[Destroy], finding: 
     decisions.findings.append(finding)
     if scene.request.mode is not Mode.LOOP:
         return
+    held_back(decisions, scene, excess, "held back by the fuse")
+
+
+def held_back(decisions: Decisions, scene: Scene, excess: list[Destroy], why: str) -> None:
+    """Take ``excess`` out of what is destroyed: recorded machines are kept, and it says ``why``."""
     held = {entry.record.mark for entry in excess}
     ours = set(scene.recorded.instances)
     ours |= {mark for mark, one in scene.recorded.intents.items() if one.blocks_slot}
@@ -73,7 +79,7 @@ def _refuse(decisions: Decisions, scene: Scene, excess: list[Destroy], finding: 
         one for one in decisions.adopts if one.record.mark not in held or one.record.mark in ours
     ]
     decisions.keeps.extend(
-        Keep(entry.record, None, f"{entry.reason}, held back by the fuse")
+        Keep(entry.record, None, f"{entry.reason}, {why}")
         for entry in excess
         if entry.record.mark in ours
     )

@@ -10,6 +10,7 @@ from reconciler.model.mark import parse_mark
 from reconciler.model.plan import FleetSummary
 from reconciler.model.value import dataclass
 from reconciler.planning.leases import planned_end
+from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.spending import Running, hourly_burn_rate, live_rate, worst_case
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions, Scene
 
 
@@ -40,7 +41,11 @@ def machines_before(decisions: Decisions) -> list[Running]:
 
 
 def machines_after(decisions: Decisions, creates: Sequence[Create], scene: Scene) -> list[Running]:
-    """Everything billed once the plan is carried out, with the end of each."""
+    """Everything billed once the plan is carried out, with the end of each.
+
+    A machine that goes after its successor counts beside it: should that one never be ready, both
+    are billed (SPEC.md section 12, 9).
+    """
     kept: list[Running] = []
     for entry in decisions.keeps:
         rate = live_rate(entry.record, entry.instance)
@@ -48,6 +53,10 @@ def machines_after(decisions: Decisions, creates: Sequence[Create], scene: Scene
     for announced in decisions.announces:
         record = announced.record
         kept.append(Running(record.fleet, record.usd_per_hour, _end(record, scene)))
+    for destroy in decisions.destroys:
+        if destroy.after_successor:
+            record = destroy.record
+            kept.append(Running(record.fleet, record.usd_per_hour, _end(record, scene)))
     for doubt in decisions.doubts:
         end = _mark_end(doubt.mark) if doubt.worrying else scene.now
         kept.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
@@ -87,7 +96,7 @@ def fleet_summaries(
     before, after = billed.before, billed.after
     need_of = {need.fleet.name: need for need in needs}
     declared = set(scene.desired.fleets) if scene.desired else set()
-    buying = Counter(create.slot.fleet for create in creates)
+    buying = slots_by_fleet(creates)
     ending = Counter(entry.slot.fleet for entry in decisions.destroys)
     for name in sorted(declared | set(before) | set(after)):
         if not scene.request.covers_fleet(name):
@@ -99,9 +108,9 @@ def fleet_summaries(
             fleet=name,
             target=fleet.nodes.target if fleet else 0,
             live=len(before.get(name, ())),
-            creates=buying[name],
+            creates=len(buying[name]),
             destroys=ending[name],
-            unfilled=len(need.slots) - buying[name] if need else 0,
+            unfilled=len(need.slots) - len(buying[name]) - need.held(buying[name]) if need else 0,
             rate_before=hourly_burn_rate(before.get(name, ())),
             rate_after=hourly_burn_rate(after.get(name, ())),
             worst_case_usd=billed.worst_case_usd.get(name, ZERO),

@@ -18,10 +18,13 @@ from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
+from reconciler.planning.mass_loss import disbelieving, find_mass_losses
 from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import billed_machines, fleet_summaries
-from reconciler.planning.purchases import buy, fleet_needs
+from reconciler.planning.provider_caps import provider_caps
+from reconciler.planning.purchases import buy, fleet_needs, without_vacant_successions
+from reconciler.planning.refresh import recording_only, unread
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate
 
@@ -31,10 +34,10 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest
+    from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest, RateChange
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
-    from reconciler.planning.purchases import FleetNeed
+    from reconciler.planning.purchase_terms import FleetNeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,17 @@ def assess(
     request: PlanRequest,
 ) -> Assessment:
     """Everything that can be decided without offers."""
-    renewed = request.mode is Mode.APPLY and desired is not None
+    renewed = request.mode is Mode.APPLY and desired is not None and not request.only_record
     leases = _leases_after(desired, recorded, now, request) if renewed else dict(recorded.leases)
-    scene = Scene(desired, recorded, observed, leases, now, request)
+    losses = find_mass_losses(recorded, observed)
+    observed = disbelieving(observed, losses)
+    scene = Scene(desired, recorded, observed, leases, now, request, losses)
     classified = classify_instances(recorded, observed)
     decisions = decide_machines(classified, scene)
+    if request.only_record:
+        decisions = recording_only(decisions, scene)
+    if request.from_state:
+        decisions = unread(decisions)
     check_plan_safety(decisions, scene, _safety(desired))
     changes = tuple(_lease_changes(scene)) if renewed else ()
     return Assessment(scene, classified, decisions, tuple(fleet_needs(scene, decisions)), changes)
@@ -89,8 +98,11 @@ def assess(
 
 def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
     """Fill the slots from ``offers`` and add up the money."""
-    scene, decisions = assessment.scene, assessment.decisions
-    creates = buy(assessment.needs, offers.offers, scene)
+    scene = assessment.scene
+    caps = provider_caps(scene, assessment.decisions)
+    purchases = buy(assessment.needs, offers.offers, scene, caps)
+    creates = purchases.creates
+    decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     tick = _safety(scene.desired).tick
     billed = billed_machines(decisions, creates, scene, tick)
     ends = [machine.ends_at for machines in billed.after.values() for machine in machines]
@@ -98,7 +110,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
-        *offer_findings(assessment.needs, creates, offers),
+        *caps.findings(),
+        *offer_findings(assessment.needs, purchases, offers, scene),
     )
     return Plan(
         workspace=scene.recorded.workspace,
@@ -112,6 +125,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         announces=tuple(sorted(decisions.announces, key=_by_slot)),
         keeps=tuple(sorted(decisions.keeps, key=_by_slot)),
         sighted=tuple(sorted(set(decisions.sighted))),
+        became_ready=tuple(sorted(decisions.became_ready)),
+        rate_changes=tuple(sorted(decisions.rate_changes, key=_by_slot)),
         lease_changes=assessment.lease_changes,
         strangers=tuple(assessment.classified.strangers),
         fleets=tuple(fleet_summaries(assessment.needs, decisions, creates, scene, billed)),
@@ -124,7 +139,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     )
 
 
-def _by_slot(action: Destroy | Adopt | Announce | Keep) -> tuple[str, int, str]:
+def _by_slot(action: Destroy | Adopt | Announce | Keep | RateChange) -> tuple[str, int, str]:
     record = action.record
     return (record.fleet, record.index, record.mark)
 

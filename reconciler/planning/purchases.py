@@ -3,45 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import price_ceiling
-from reconciler.model.plan import Create, Mode
+from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
-from reconciler.model.record import Specification
+from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
+from reconciler.planning.capacity import host_of
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.leases import has_ended
+from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
+    from decimal import Decimal
 
     from reconciler.model.fleet import Fleet
+    from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
     from reconciler.model.record import LeaseRecord
-    from reconciler.planning.offer_matching import GpuKind
-    from reconciler.planning.offer_shelves import Choice
+    from reconciler.planning.exact_choice import Selection
+    from reconciler.planning.offer_matching import GpuKind, RankedOffer
+    from reconciler.planning.provider_caps import ProviderCaps
     from reconciler.planning.scene import Decisions, Scene
-
-_SPARES = 50
-"""How many other offers the creates of a fleet may fall back on when theirs vanish."""
-
-
-@dataclass(frozen=True, slots=True)
-class FleetNeed:
-    """The slots of one fleet that lack a machine and may be given one now.
-
-    ``replaces`` names, by slot number, the mark of a machine that must be gone first.
-    """
-
-    fleet: Fleet
-    slots: tuple[int, ...]
-    occupied: int
-    replaces: dict[int, str]
-    alike: GpuKind | None
-    lease_ended: bool = False
 
 
 @dataclass(slots=True)
@@ -49,32 +36,68 @@ class Occupancy:
     """Which slots of a fleet hold a machine, may hold one, or are being emptied."""
 
     taken: set[int] = field(default_factory=set)
-    emptying: dict[int, str] = field(default_factory=dict)
+    emptying: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    succeeding: dict[int, Succession] = field(default_factory=dict)
     kinds: set[GpuKind] = field(default_factory=set)
+    standings: set[Standing] = field(default_factory=set)
+    beside: set[Standing] = field(default_factory=set)
+    """Where machines stand that go once their successor is ready."""
+
+    def stand(self, provider: str, bought: Specification | None, seen: Instance | None) -> None:
+        """A machine of ``provider`` that stays, or that may be there."""
+        if bought is None:
+            self.standings.add(Standing(provider, seen.region if seen else None))
+            return
+        self.kinds.add((bought.gpu, bought.gpu_count, bought.gpu_memory_bytes))
+        self.standings.add(_standing(provider, bought))
 
     def empty(self, index: int, mark: str) -> None:
-        """A create can wait for one machine; with two to go the slot is filled by a later run."""
-        if self.emptying.setdefault(index, mark) != mark:
-            self.taken.add(index)
+        """Its next machine waits for every one that is still to go."""
+        going = self.emptying.get(index, ())
+        if mark not in going:
+            self.emptying[index] = (*going, mark)
 
 
-def occupancy_by_fleet(decisions: Decisions) -> dict[str, Occupancy]:
-    """A slot in doubt is taken: unknown is not absent (I11)."""
+def _standing(provider: str, bought: Specification | None) -> Standing:
+    if bought is None:
+        return Standing(provider)
+    host = host_of(provider, bought.host, bought.capacity_key)
+    return Standing(provider, bought.region, host)
+
+
+def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupancy]:
+    """A slot in doubt is taken: unknown is not absent (I11). So is the place it would be in.
+
+    So is one whose machine goes at a provider without a whole listing (I5).
+    """
+    recorded = scene.recorded
     fleets: dict[str, Occupancy] = defaultdict(Occupancy)
     for destroy in decisions.destroys:
-        fleets[destroy.record.fleet].empty(destroy.record.index, destroy.record.mark)
+        record, occupancy = destroy.record, fleets[destroy.record.fleet]
+        if not scene.has_complete_listing(record.provider):
+            occupancy.taken.add(record.index)
+            occupancy.stand(record.provider, record.specification, None)
+        elif destroy.after_successor:
+            occupancy.succeeding[record.index] = Succession.model_construct(
+                mark=record.mark, reason=destroy.reason
+            )
+            occupancy.beside.add(_standing(record.provider, record.specification))
+        else:
+            occupancy.empty(record.index, record.mark)
     for doubt in decisions.doubts:
         occupancy = fleets[doubt.slot.fleet]
         if doubt.worrying:
             occupancy.taken.add(doubt.slot.index)
+            known = recorded.instances.get(doubt.mark) or recorded.intents.get(doubt.mark)
+            occupancy.stand(doubt.provider, known.specification if known else None, None)
         else:
             occupancy.empty(doubt.slot.index, doubt.mark)
-    for record in decisions.staying:
+    staying = [(keep.record, keep.instance) for keep in decisions.keeps]
+    staying += [(announce.record, None) for announce in decisions.announces]
+    for record, instance in staying:
         occupancy = fleets[record.fleet]
         occupancy.taken.add(record.index)
-        bought = record.specification
-        if bought is not None:
-            occupancy.kinds.add((bought.gpu, bought.gpu_count, bought.gpu_memory_bytes))
+        occupancy.stand(record.provider, record.specification, instance)
     return fleets
 
 
@@ -84,7 +107,9 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
         return []
     if scene.request.mode is Mode.LOOP and not scene.request.heal:
         return []
-    occupancies = occupancy_by_fleet(decisions)
+    if scene.request.only_record:
+        return []
+    occupancies = occupancy_by_fleet(decisions, scene)
     needs = []
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
@@ -109,9 +134,22 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         replaces={
             index: occupancy.emptying[index] for index in covered if index in occupancy.emptying
         },
-        alike=next(iter(occupancy.kinds)) if len(occupancy.kinds) == 1 else None,
+        terms=_terms(fleet, occupancy),
         lease_ended=ended,
+        most=wanted if scene.request.mode is Mode.LOOP else None,
+        succeeds={
+            index: occupancy.succeeding[index] for index in covered if index in occupancy.succeeding
+        },
+        surplus=tuple(sorted(set(occupancy.succeeding) - occupancy.taken - set(slots))),
     )
+
+
+def _terms(fleet: Fleet, occupancy: Occupancy) -> PurchaseTerms:
+    """A successor may go to another region, and never to the host of a machine that still runs."""
+    standings = occupancy.standings
+    if fleet.placement == "spread":
+        standings = standings | occupancy.beside
+    return terms_of(fleet, occupancy.kinds, standings)
 
 
 def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool:
@@ -120,42 +158,99 @@ def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool
     return not started and fleet.expires_at is not None and fleet.expires_at <= scene.now
 
 
-def buy(needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene) -> list[Create]:
+@dataclass(frozen=True, slots=True)
+class Purchases:
+    """``unproven``: fleets for which a cheaper choice could not be ruled out. ``held_back``: by
+    fleet that would get more nodes without caps, the providers whose caps stand in the way.
+    """
+
+    creates: tuple[Create, ...] = ()
+    unproven: frozenset[str] = frozenset()
+    held_back: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def buy(
+    needs: Sequence[FleetNeed], offers: Sequence[Offer], scene: Scene, caps: ProviderCaps
+) -> Purchases:
     """The creates of every need; no offer is promised twice.
 
     Nothing is bought from a provider whose machines cannot be seen: its account may be another
     one (I14).
     """
-    if not any(need.slots for need in needs):
-        return []
-    from reconciler.planning.offer_shelves import OfferShelves  # most plans buy nothing
+    wanting = [need for need in needs if need.slots]
+    if not wanting:
+        return Purchases()
+    from reconciler.planning.exact_choice import choose_offers  # most plans buy nothing
+    from reconciler.planning.fallback_offers import FallbackOffers
+    from reconciler.planning.offer_shelves import OfferShelves
 
-    shelves = OfferShelves(one for one in offers if not scene.is_unreadable(one.provider))
+    seen = [one for one in offers if not scene.is_unreadable(one.provider)]
+    selection = choose_offers(wanting, OfferShelves(seen, caps.rooms), caps.rooms)
+    left = caps.after(selection.nodes.values())
+    fallback = FallbackOffers(selection, caps.rooms)
     creates: list[Create] = []
-    for need in needs:
-        count = len(need.slots)
-        if count:
-            choice = shelves.take(need.fleet, count, alike=need.alike, spares=_SPARES)
-            creates.extend(_creates(need, choice, scene))
-    return creates
+    for need in wanting:
+        nodes = selection.nodes[need.fleet.name]
+        if nodes:
+            spares = fallback.of_fleet(need, nodes)
+            for index, node in zip(need.slots, nodes, strict=False):
+                cap = need.fleet.node_cap_usd(node.offer.gpu_count)
+                ceiling = left.ceiling(node, price_ceiling(node.usd_per_hour, cap))
+                others = fallback.of_node(node, spares, ceiling)
+                create = _create(need, index, node, (node.offer, *others), ceiling, scene)
+                if crowded := left.after(node):
+                    create = replace(create, after=tuple(dict.fromkeys(create.after + crowded)))
+                creates.append(create)
+    held_back = _held_back(wanting, seen, selection, caps) if caps.rooms else {}
+    return Purchases(tuple(creates), selection.unproven, held_back)
 
 
-def _creates(need: FleetNeed, choice: Choice, scene: Scene) -> Iterator[Create]:
-    spares = [(entry.usd_per_hour, entry.offer) for entry in choice.spare]
-    for index, entry in zip(need.slots, choice.chosen, strict=False):
-        cap = need.fleet.node_cap_usd(entry.offer.gpu_count)
-        ceiling = price_ceiling(entry.usd_per_hour, cap)
-        fallback = (offer for rate, offer in spares if rate <= ceiling)
-        yield Create(
-            slot=Slot(need.fleet.name, index),
-            reason=_reason(need, index, scene),
-            offer=entry.offer,
-            specification=specification_of(need.fleet, entry.offer),
-            usd_per_hour=entry.usd_per_hour,
-            ceiling_usd_per_hour=ceiling,
-            ranked=(entry.offer, *fallback),
-            replaces=need.replaces.get(index),
-        )
+def slots_by_fleet(creates: Iterable[Create]) -> dict[str, set[int]]:
+    """The numbers of the slots that are filled; empty for every other fleet."""
+    slots: dict[str, set[int]] = defaultdict(set)
+    for create in creates:
+        slots[create.slot.fleet].add(create.slot.index)
+    return slots
+
+
+def _held_back(
+    needs: Sequence[FleetNeed], offers: Sequence[Offer], selection: Selection, caps: ProviderCaps
+) -> dict[str, tuple[str, ...]]:
+    """Who would get more without caps: found by choosing again without them."""
+    from reconciler.planning.exact_choice import choose_offers
+    from reconciler.planning.offer_shelves import OfferShelves
+
+    found = selection.nodes
+    if all(len(found[need.fleet.name]) == len(need.slots) for need in needs):
+        return {}
+    free = choose_offers(needs, OfferShelves(offers, {}), {}).nodes
+    broken = caps.after(free.values()).overspent
+    return {name: broken for name, nodes in free.items() if len(nodes) > len(found[name])}
+
+
+def _create(
+    need: FleetNeed,
+    index: int,
+    node: RankedOffer,
+    ranked: tuple[Offer, ...],
+    ceiling: Decimal,
+    scene: Scene,
+) -> Create:
+    going = need.replaces.get(index, ())
+    return Create(
+        slot=Slot(need.fleet.name, index),
+        reason=_reason(need, index, scene),
+        offer=node.offer,
+        specification=specification_of(need.fleet, node.offer),
+        usd_per_hour=node.usd_per_hour,
+        ceiling_usd_per_hour=ceiling,
+        ranked=ranked,
+        replaces=going[0] if going else None,
+        after=going[1:],
+        succeeds=need.succeeds.get(index),
+        gang=need.short if need.gang else 0,
+        spread=need.terms.spread,
+    )
 
 
 def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
@@ -163,11 +258,34 @@ def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
     started = before is not None and before.started_at is not None
     if scene.request.mode is Mode.LOOP:
         return CreateReason.HEALED
-    if index in need.replaces:
+    if index in need.replaces or index in need.succeeds:
         return CreateReason.REPLACED
     if not started or before is None or has_ended(before, scene.now):
         return CreateReason.NEW
     return CreateReason.HEALED if index < before.target else CreateReason.SCALED_UP
+
+
+def without_vacant_successions(
+    decisions: Decisions, needs: Sequence[FleetNeed], creates: Sequence[Create]
+) -> Decisions:
+    """``decisions`` in which a machine that is to go after its successor stays without one.
+
+    A machine whose slot needs none any more goes at once.
+    """
+    if not any(destroy.after_successor for destroy in decisions.destroys):
+        return decisions
+    followed = {create.succeeds.mark for create in creates if create.succeeds}
+    surplus = {(need.fleet.name, index) for need in needs for index in need.surplus}
+    destroys, keeps = [], list(decisions.keeps)
+    for destroy in decisions.destroys:
+        record = destroy.record
+        if not destroy.after_successor or record.mark in followed:
+            destroys.append(destroy)
+        elif (record.fleet, record.index) in surplus:
+            destroys.append(replace(destroy, after_successor=False))
+        else:
+            keeps.append(Keep(record, None, f"{destroy.reason}, stays until it has a successor"))
+    return replace(decisions, destroys=destroys, keeps=keeps)
 
 
 def specification_of(fleet: Fleet, offer: Offer) -> Specification:

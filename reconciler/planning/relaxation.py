@@ -72,7 +72,7 @@ def cheapest_relaxation(fleet: Fleet, match: OfferMatch) -> Relaxation | None:
     nothing matches at all; another GPU never does.
     """
     ordered = fleet.resources.ordered
-    now = fill(match.ranked, fleet.nodes.target, ordered=ordered)
+    now = fill(fleet, match.ranked)
     candidates = _candidates(fleet, match)
     options = [one for one in _options(candidates) if _helps(one.filled, now)]
     if not options:
@@ -88,7 +88,7 @@ def _helps(filled: Filled, now: Filled) -> bool:
 
 
 def _candidates(fleet: Fleet, match: OfferMatch) -> _Candidates:
-    found = _Candidates(fleet, match.ranked, worth_keeping(match.ranked, fleet.nodes.target))
+    found = _Candidates(fleet, match.ranked, worth_keeping(fleet, match.ranked))
     alternatives = _Alternatives(fleet)
     for reason, offers in match.rejected.items():
         if reason in NEVER_LOOSENED:
@@ -247,8 +247,7 @@ def _priced(fleet: Fleet, pool: Iterable[RankedOffer]) -> list[RankedOffer]:
 
 
 def _fill(candidates: _Candidates, offers: Iterable[RankedOffer]) -> Filled:
-    fleet = candidates.fleet
-    return fill(offers, fleet.nodes.target, ordered=fleet.resources.ordered)
+    return fill(candidates.fleet, offers)
 
 
 def _option(

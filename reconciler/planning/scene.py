@@ -23,14 +23,19 @@ if TYPE_CHECKING:
         Forget,
         Keep,
         PlanRequest,
+        RateChange,
     )
     from reconciler.model.record import InstanceRecord, LeaseRecord, RecordedState
     from reconciler.planning.enforcement import Verdict
+    from reconciler.planning.mass_loss import MassLoss
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The inputs of one decision, the leases already moved to where this plan puts them."""
+    """The inputs of one decision, the leases already moved to where this plan puts them.
+
+    ``losses``: providers whose listing is not believed, because it lacks too many at once (I33).
+    """
 
     desired: DesiredState | None
     recorded: RecordedState
@@ -38,6 +43,7 @@ class Scene:
     leases: Mapping[str, LeaseRecord]
     now: datetime
     request: PlanRequest
+    losses: Mapping[str, MassLoss] = field(default_factory=dict)
 
     def fleet(self, name: str) -> Fleet | None:
         return self.desired.fleets.get(name) if self.desired else None
@@ -51,6 +57,11 @@ class Scene:
 
     def is_unreadable(self, provider: str) -> bool:
         return isinstance(self.observed.inventories.get(provider), Unknown)
+
+    def loss_of(self, record: InstanceRecord) -> MassLoss | None:
+        """The mass loss that ``record`` is part of, if any."""
+        loss = self.losses.get(record.provider)
+        return loss if loss is not None and record.mark in loss.missing else None
 
     def has_complete_listing(self, provider: str) -> bool:
         return isinstance(self.observed.inventories.get(provider), Complete)
@@ -69,6 +80,8 @@ class Decisions:
     protected: list[tuple[InstanceRecord, Verdict]] = field(default_factory=list)
     reported: list[tuple[InstanceRecord, Verdict]] = field(default_factory=list)
     sighted: list[str] = field(default_factory=list)
+    became_ready: list[str] = field(default_factory=list)
+    rate_changes: list[RateChange] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
 
     @property

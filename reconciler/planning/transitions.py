@@ -16,6 +16,7 @@ from reconciler.model.record import (
     LeaseEnding,
     PendingCreate,
     SoftNotice,
+    duplicate_key,
 )
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from reconciler.model.plan import Adopt, Announce, Destroy, Doubt, Forget, LeaseChange
+    from reconciler.model.plan import (
+        Adopt,
+        Announce,
+        Destroy,
+        Doubt,
+        Forget,
+        LeaseChange,
+        Stranger,
+    )
     from reconciler.model.record import ProviderPin, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
@@ -76,6 +85,7 @@ def created(
         ceiling_usd_per_hour=intent.ceiling_usd_per_hour,
         usd_per_hour=intent.usd_per_hour if usd_per_hour is None else usd_per_hour,
         created_at=now,
+        succeeds=intent.succeeds,
     )
     return lambda state: _with_record(state, record, now)
 
@@ -91,8 +101,14 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         leases = {**leases, record.fleet: lease.with_(started_at=now)}
     known = state.instances.get(record.mark, record)
+    fuse = state.soft_destroys
+    if known is record and record.succeeds and record.succeeds.reason.may_be_a_slip:
+        # The destroy of its predecessor is as good as done: it is counted here, and only here.
+        fuse = _recent(state, now)
+        fuse.append(now)
     return state.with_(
         leases=leases,
+        soft_destroys=fuse,
         intents=_without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
     )
@@ -129,9 +145,9 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         if record is None or record.doom is not None:
             return state
         doom = Doom.model_construct(reason=destroy.reason, since=now)
-        fuse = [moment for moment in state.soft_destroys if moment > now - FUSE_WINDOW]
-        if destroy.soft or destroy.reason.may_be_a_slip:
-            fuse = [*fuse, now]
+        fuse = _recent(state, now)
+        if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
+            fuse.append(now)
         return state.with_(
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
@@ -139,6 +155,10 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         )
 
     return change
+
+
+def _recent(state: RecordedState, now: datetime) -> list[datetime]:
+    return [moment for moment in state.soft_destroys if moment > now - FUSE_WINDOW]
 
 
 def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
@@ -197,6 +217,25 @@ def sighted(mark: str) -> Change:
         return cleared.with_(notices=_without(cleared.notices, mark))
 
     return change
+
+
+def copies_seen(strangers: Iterable[Stranger]) -> Change:
+    """Which machines are copies under the mark of another one; nothing ever takes that back.
+
+    Without it a copy would pass for an orphan of ours when the machine that it copies is gone.
+    """
+    copies = {
+        duplicate_key(one.instance.provider, one.instance.id): one.instance.label or ""
+        for one in strangers
+        if one.kind == "duplicate"
+    }
+
+    def change(state: RecordedState) -> RecordedState:
+        ours = {duplicate_key(one.provider, one.instance_id) for one in state.instances.values()}
+        new = {key: mark for key, mark in copies.items() if key not in ours | set(state.duplicates)}
+        return state.with_(duplicates={**state.duplicates, **new}) if new else state
+
+    return change if copies else lambda state: state
 
 
 def forgotten(forget: Forget, now: datetime) -> Change:

@@ -8,18 +8,27 @@ from typing import TYPE_CHECKING
 from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Announce, Destroy, Doubt, Keep
 from reconciler.planning.classification import Sighting, carries_another_mark
-from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict
+from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict, first_verdict
 from reconciler.planning.leases import planned_end
+from reconciler.planning.succession import NO_SUCCESSIONS, is_seen_ready
 
 if TYPE_CHECKING:
     from reconciler.model.instance import Instance
     from reconciler.model.record import InstanceRecord
     from reconciler.planning.scene import Decisions, Scene
+    from reconciler.planning.succession import Successions
 
 _DEFAULT_GRACE = timedelta(minutes=10)
 
 
-def situation_of(record: InstanceRecord, instance: Instance | None, scene: Scene) -> Situation:
+def situation_of(
+    record: InstanceRecord,
+    instance: Instance | None,
+    scene: Scene,
+    pairs: Successions = NO_SUCCESSIONS,
+) -> Situation:
+    """What the rules may look at. ``pairs`` are the slots that hold two machines just now."""
+    heir = pairs.successors.get(record.mark)
     lease = scene.leases.get(record.fleet)
     if lease is not None:
         ends_at = planned_end(lease, record.created_at)
@@ -36,7 +45,16 @@ def situation_of(record: InstanceRecord, instance: Instance | None, scene: Scene
         ends_at=ends_at,
         request=scene.request,
         now=scene.now,
+        successor=heir.record if heir else None,
+        successor_ready=heir is not None and _may_take_over(heir, scene, pairs),
+        predecessor=pairs.predecessors.get(record.mark),
     )
+
+
+def _may_take_over(heir: Sighting, scene: Scene, pairs: Successions) -> bool:
+    """Ready, and not itself about to go: never both machines of a slot in one plan."""
+    situation = situation_of(heir.record, heir.instance, scene, pairs)
+    return is_seen_ready(heir) and first_verdict(situation) is None
 
 
 def _is_protected(situation: Situation) -> bool:
@@ -70,7 +88,7 @@ def carry_out(
         decisions.doubts.append(
             doubt_about(record, f"{verdict.reason}, but {sighting.identity_doubt}")
         )
-    elif verdict.reason.may_be_a_slip and not scene.has_complete_listing(record.provider):
+    elif _needs_whole_listing(found) and not scene.has_complete_listing(record.provider):
         detail = f"{verdict.reason}, but the listing is not complete"
         decisions.keeps.append(Keep(record, sighting.instance, detail))
     elif _is_protected(situation):
@@ -79,9 +97,24 @@ def carry_out(
     elif rule.soft_in_loop and situation.in_loop:
         soften(record, sighting.instance, verdict, scene, decisions)
     else:
+        fleet = situation.fleet
+        create_first = rule.replaces and fleet is not None and fleet.create_before_destroy
         decisions.destroys.append(
-            Destroy(record, verdict.reason, verdict.detail, differences=verdict.differences)
+            Destroy(
+                record,
+                verdict.reason,
+                verdict.detail,
+                differences=verdict.differences,
+                after_successor=create_first,
+                succeeded=rule.completes,
+            )
         )
+
+
+def _needs_whole_listing(found: tuple[EnforcementRule, Verdict]) -> bool:
+    """I5: nothing that may be a slip, and no replacement, on half a listing."""
+    rule, verdict = found
+    return verdict.reason.may_be_a_slip or rule.replaces or rule.completes
 
 
 def soften(

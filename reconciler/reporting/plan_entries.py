@@ -24,17 +24,29 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from decimal import Decimal
 
-    from reconciler.model.plan import Create, Destroy, Difference, Keep, Plan
+    from reconciler.model.plan import Create, Destroy, Difference, Keep, Plan, RateChange
     from reconciler.model.record import InstanceRecord
     from reconciler.reporting.palette import Palette
 
-SIGNS = ("+", "-", "-/+", "~", "?", "!", "<=", "x", ".")
-"""In the order in which a summary counts them."""
-_URGENCY = {sign: place for place, sign in enumerate("- -/+ ? ! + ~ <= x .".split())}
+SIGNS = {
+    "+": "create",
+    "-": "destroy",
+    "-/+": "replace: the old machine goes first",
+    "+/-": "replace: the old machine goes when the new one is ready, both are billed until then",
+    "~": "what is recorded changes, no machine is touched",
+    "?": "unknown, and counted as billed",
+    "!": "announced: a later pass destroys it",
+    "<=": "a machine is found by its mark and becomes a record",
+    "x": "dropped from the record: proven gone",
+    ".": "keep",
+}
+"""Their meaning, in the order in which a summary counts them."""
+_URGENCY = {sign: place for place, sign in enumerate("- -/+ +/- ? ! + ~ <= x .".split())}
 _SAID = {
     "+": "to create",
     "-": "to destroy",
     "-/+": "to replace",
+    "+/-": "to replace, new first",
     "~": "to change",
     "?": "unknown",
     "!": "announced",
@@ -80,9 +92,9 @@ class Entry:
 def plan_entries(plan: Plan) -> list[Entry]:
     """One for each action, kept machines included; a replacement is one entry."""
     gone = {entry.record.mark: entry for entry in plan.destroys}
-    replaced = {create.replaces for create in plan.creates if create.replaces in gone}
+    replaced = {create.predecessor for create in plan.creates} & set(gone)
     adopted = {entry.record.mark for entry in plan.adopts}
-    entries = [_created(create, gone.get(create.replaces or "")) for create in plan.creates]
+    entries = [_created(create, gone.get(create.predecessor)) for create in plan.creates]
     entries += [_destroyed(one) for one in plan.destroys if one.record.mark not in replaced]
     entries += [_on_record("<=", one.record, detail="found by its mark") for one in plan.adopts]
     entries += [_kept(one) for one in plan.keeps if one.record.mark not in adopted]
@@ -98,7 +110,14 @@ def plan_entries(plan: Plan) -> list[Entry]:
         for change in plan.lease_changes
         for what in change.what
     ]
+    if plan.request.only_record:
+        entries += [_rate_changed(one) for one in plan.rate_changes]
     return entries
+
+
+def _rate_changed(change: RateChange) -> Entry:
+    entry = _on_record("~", change.record, detail="billed rate")
+    return replace(entry, rate=change.usd_per_hour, rate_before=change.record.usd_per_hour)
 
 
 def _created(create: Create, replaced: Destroy | None) -> Entry:
@@ -120,7 +139,7 @@ def _created(create: Create, replaced: Destroy | None) -> Entry:
         return entry
     return replace(
         entry,
-        sign="-/+",
+        sign="+/-" if create.succeeds else "-/+",
         reason=replaced.reason,
         thing=f"{cell(replaced.record.instance_id, 32)} -> {entry.thing}",
         rate_before=replaced.record.usd_per_hour,
@@ -264,6 +283,7 @@ def _painter(sign: str, palette: Palette) -> Callable[[str], str]:
         "+": palette.create,
         "-": palette.destroy,
         "-/+": palette.destroy,
+        "+/-": palette.change,
         ".": palette.quiet,
     }.get(sign, palette.change)
 

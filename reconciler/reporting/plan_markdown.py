@@ -21,12 +21,12 @@ from reconciler.reporting.plan_entries import (
 )
 from reconciler.reporting.plan_text import (
     aside_lines,
+    closing_step,
     counts_line,
     finding_lines,
     fleet_row,
     is_busy,
     money_line,
-    next_step,
 )
 from reconciler.reporting.wording import counted, utc
 
@@ -48,16 +48,18 @@ _NO_NAME = re.compile(r"[^\w.-]", re.ASCII)
 _UNUSUAL = re.compile(r"[^\w.,:$ \[\]>/<=!~?+x-]", re.ASCII)
 
 
-def plan_markdown(plan: Plan) -> str:
+def plan_markdown(plan: Plan, *, next_step: str | None = None) -> str:
     """The whole plan, at most 65,536 bytes: the table of fleets, then the actions, folded up.
 
-    What does not fit is counted, and the command that shows it is named.
+    What does not fit is counted, and the command that shows it is named. ``next_step`` is said
+    instead of the usual one.
     """
     entries = plan_entries(plan)
     counts = sign_counts(entries)
+    step = closing_step(plan) if next_step is None else next_step
     fleets, lines = _FLEETS_SHOWN, _ACTION_LINES
     while True:
-        text = "\n\n".join(_blocks(plan, entries, counts, fleets, lines)) + "\n"
+        text = "\n\n".join(_blocks(plan, entries, counts, fleets, lines)) + f"\n\n{_code(step)}\n"
         if len(text.encode()) <= BYTES_MAX:
             return text
         fleets, lines = fleets * 3 // 4, lines * 3 // 4
@@ -78,7 +80,6 @@ def _blocks(
     aside = list(aside_lines(plan, counts, PLAIN))
     if aside:
         yield _fence(aside)
-    yield _code(next_step(plan))
 
 
 def _fleets(plan: Plan, counts: Counts, limit: int) -> Iterator[str]:

@@ -193,10 +193,10 @@ def counts_line(plan: Plan, entries: Sequence[Entry]) -> str:
 
 
 def _closing_lines(
-    plan: Plan, entries: Sequence[Entry], palette: Palette, told_step: str | None
+    plan: Plan, entries: Sequence[Entry], palette: Palette, next_step: str | None
 ) -> list[str]:
     counts = counts_line(plan, entries)
-    step = told_step if told_step is not None else next_step(plan)
+    step = next_step if next_step is not None else closing_step(plan)
     paint = palette.alarm if plan.blocked else palette.strong
     return [palette.strong(counts), palette.strong(money_line(plan)), paint(_one_line(step))]
 
@@ -224,11 +224,13 @@ def money_line(plan: Plan) -> str:
     return f"{short}, at most {whole_usd(worst)} until {utc(until)}"
 
 
-def next_step(plan: Plan) -> str:
-    """What the reader may do now."""
+def closing_step(plan: Plan) -> str:
+    """What the reader may do now, in one sentence."""
     if plan.blocked:
         reasons = sum(1 for finding in plan.findings if finding.blocks)
         return f"Refused for {counted(reasons, 'reason')} above: nothing of it is carried out."
+    if plan.request.from_state:
+        return "Nobody was asked: gpu-shopper plan tells what runs, and what it would cost."
     if plan.has_changes:
         return f"Run {_command(plan)} to carry it out."
     open_ends = [
@@ -236,11 +238,16 @@ def next_step(plan: Plan) -> str:
         for number, what in (
             (sum(fleet.unfilled for fleet in plan.fleets), "unfilled"),
             (len(plan.doubts), "unknown"),
+            (_pairs(plan), "being replaced"),
         )
         if number
     ]
     if open_ends:
         return f"No changes now: {', '.join(open_ends)}; run it again later."
+    if plan.request.only_record:
+        return "No changes: what is observed is what is recorded."
+    if any(finding.code is not None for finding in plan.findings):
+        return "No changes now: the warnings above say what stands in the way."
     if any(fleet.note == "lease ended" for fleet in plan.fleets):
         return "No changes: an ended lease creates nothing until it is renewed."
     if not plan.fleets:
@@ -248,11 +255,22 @@ def next_step(plan: Plan) -> str:
     return "No changes: what runs is what is declared."
 
 
+def _pairs(plan: Plan) -> int:
+    """Slots that hold two machines until the new one is ready."""
+    kept = {entry.record.mark for entry in plan.keeps}
+    heirs = (entry.record.succeeds for entry in plan.keeps)
+    return sum(1 for heir in heirs if heir is not None and heir.mark in kept)
+
+
 def _command(plan: Plan) -> str:
     """The command that carries the plan out, with its choices where they fit on the line."""
     base = _COMMANDS[plan.request.mode]
     options = [f"-renew fleet.{name}" for name in sorted(plan.request.renew)]
     options += [f"-target {target}" for target in plan.request.targets]
+    options += [f"-exclude {address}" for address in plan.request.excludes]
+    options += [f"-replace {slot}" for slot in plan.request.replace]
+    if plan.request.only_record:
+        options.append("-refresh-only")
     if plan.request.heal:
         options.append("--heal")
     if plan.request.max_destroy is not None:

@@ -29,6 +29,11 @@ finally:
 
 def modules_of(*arguments: str, cwd: Path) -> set[str]:
     """The top names of all modules in memory when the command has ended."""
+    return {name.partition(".")[0] for name in all_modules_of(*arguments, cwd=cwd)}
+
+
+def all_modules_of(*arguments: str, cwd: Path) -> set[str]:
+    """All modules in memory when the command has ended."""
     done = subprocess.run(
         [sys.executable, "-c", _TELL, *arguments],
         cwd=cwd,
@@ -36,7 +41,7 @@ def modules_of(*arguments: str, cwd: Path) -> set[str]:
         text=True,
         check=True,
     )
-    return {name.partition(".")[0] for name in json.loads(done.stderr.splitlines()[-1])}
+    return set(json.loads(done.stderr.splitlines()[-1]))
 
 
 @pytest.mark.parametrize(
@@ -61,4 +66,23 @@ def test_a_run_without_changes_leaves_out_what_it_does_not_need(
         assert shop.apply("-detach").code == 0
         shop.world.advance(shop.world.settings.list_lag * 2)
         loaded = modules_of(*command.split(), cwd=shop.directory)
-        assert loaded & {"deepdiff", "httpx", "jsonschema", "rich"} == set()
+        assert loaded & {"deepdiff", "highspy", "httpx", "jsonschema", "rich"} == set()
+
+
+def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        loaded = all_modules_of("plan", cwd=shop.directory)
+        assert {
+            "reconciler.model.event",
+            "reconciler.model.plan_document",
+            "reconciler.planning.saved_plan",
+            "reconciler.reporting.plan_json",
+            "reconciler.statefile.plan_file",
+        } & loaded == set()
+
+
+def test_a_purchase_in_which_no_fleet_stands_in_anothers_way_needs_no_solver(
+    tmp_path: Path,
+) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert modules_of("plan", cwd=shop.directory) & {"highspy", "numpy"} == set()

@@ -13,11 +13,13 @@ from pathlib import Path
 import click
 
 from reconciler.cli.root import root
-from reconciler.model.reason import DestroyReason
+from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.planning.enforcement import ENFORCEMENT_RULES
+from reconciler.reporting.plan_entries import SIGNS
 
 ROOT = Path(__file__).parents[2]
 COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
+REASONS_PAGE = ROOT / "docs/reference/reasons.md"
 GUIDE = ROOT / "docs/guide.md"
 WRITE_THEM = "run `.venv/bin/python -m tests.documentation.reference_pages`"
 
@@ -92,7 +94,49 @@ def reason_table() -> str:
     return "\n".join(lines)
 
 
-SECTIONS = {"rules": rule_table, "reasons": reason_table}
+def create_table() -> str:
+    """Every word that may stand behind a create."""
+    lines = ["| word | meaning |", "|--|--|"]
+    lines += [f"| `{reason.value}` | {reason.sentence} |" for reason in CreateReason]
+    return "\n".join(lines)
+
+
+def sign_table() -> str:
+    """Every sign of a plan, in the order in which a summary counts them."""
+    lines = ["| sign | meaning |", "|--|--|"]
+    lines += [f"| `{sign}` | {meaning} |" for sign, meaning in SIGNS.items()]
+    return "\n".join(lines)
+
+
+_REASONS_HEAD = """\
+# Signs, reasons and rules
+
+Generated from the code. How to read a plan stands in the [guide](../guide.md#plan-and-apply).
+"""
+_RULES_HEAD = """\
+For each machine the first rule that has something to say decides, in this order. "Warned" is for
+the loop alone: a plan that a person or a pipeline has approved is carried out at once.
+"""
+
+
+def reasons_page() -> str:
+    """``docs/reference/reasons.md``."""
+    parts = [
+        _REASONS_HEAD,
+        "## Signs\n",
+        sign_table() + "\n",
+        "## Why a machine is bought\n",
+        create_table() + "\n",
+        "## Why a machine is destroyed\n",
+        reason_table() + "\n",
+        "## Rules\n",
+        _RULES_HEAD,
+        rule_table() + "\n",
+    ]
+    return "\n".join(parts)
+
+
+SECTIONS = {"signs": sign_table, "rules": rule_table, "reasons": reason_table}
 
 
 def with_sections(page: str) -> str:
@@ -110,6 +154,7 @@ def with_sections(page: str) -> str:
 def write_pages() -> None:
     """Write what is generated. Repeating it changes nothing."""
     COMMANDS_PAGE.write_text(commands_page(), encoding="utf-8")
+    REASONS_PAGE.write_text(reasons_page(), encoding="utf-8")
     GUIDE.write_text(with_sections(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
 
 

@@ -19,12 +19,17 @@ from reconciler.cli.root import root
 from reconciler.cli.terraform_flags import with_double_dashes
 from reconciler.documents.loader import load_text
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.planning.enforcement import ENFORCEMENT_RULES
+from reconciler.reporting.plan_entries import SIGNS
 from tests.documentation.reference_pages import (
     COMMANDS_PAGE,
     GUIDE,
+    REASONS_PAGE,
     ROOT,
     WRITE_THEM,
     commands_page,
+    reasons_page,
     with_sections,
 )
 
@@ -46,6 +51,20 @@ def _page_name(page: Path) -> str:
 
 def test_the_page_of_commands_is_the_generated_one() -> None:
     assert COMMANDS_PAGE.read_text(encoding="utf-8") == commands_page(), WRITE_THEM
+
+
+def test_the_page_of_reasons_is_the_generated_one() -> None:
+    assert REASONS_PAGE.read_text(encoding="utf-8") == reasons_page(), WRITE_THEM
+
+
+def test_the_page_of_reasons_holds_every_sign_reason_and_rule_with_its_sentence() -> None:
+    page = REASONS_PAGE.read_text(encoding="utf-8")
+    for sign, meaning in SIGNS.items():
+        assert f"| `{sign}` | {meaning} |" in page
+    for reason in (*CreateReason, *DestroyReason):
+        assert f"| `{reason.value}` | {reason.sentence} |" in page
+    places = [page.index(rule.because) for rule in ENFORCEMENT_RULES]
+    assert places == sorted(places)
 
 
 def test_the_tables_in_the_guide_are_the_generated_ones() -> None:

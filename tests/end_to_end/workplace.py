@@ -127,13 +127,17 @@ def workplace(
     *offers: MarketOffer,
     speed: float = 60.0,
     settings: MarketSettings = QUICK,
+    seed: int = 7,
 ) -> Iterator[Workplace]:
-    """A new workplace below ``parent`` whose market starts now and runs ``speed`` times as fast."""
+    """A new workplace below ``parent`` whose market starts now and runs ``speed`` times as fast.
+
+    Another ``seed`` makes it another account.
+    """
     directory = parent / "workplace"
     (directory / "state").mkdir(mode=0o700, parents=True)
     with World.create(
         directory / "state" / "simulated-market.sqlite",
-        seed=7,
+        seed=seed,
         started_at=START,
         wall_origin=wall_now(),
         speed=speed,

@@ -37,6 +37,12 @@ class ReplayedWalk(Walk):
 
     async def _move(self, move: Callable[[], Awaitable[object]]) -> None:
         await super()._move(move)
+        life = self.shop.life
+        left, life.left = life.left, None  # it is the next move that dies, not the onlooker
+        await self._look_and_replay()
+        life.left = left
+
+    async def _look_and_replay(self) -> None:
         for request in REQUESTS:
             try:
                 seen = await look(self.shop.workspace(), request)

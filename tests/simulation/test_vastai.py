@@ -250,7 +250,7 @@ BROKEN: dict[str, Change] = {
 }
 
 
-# The words of every answer are read in tests/unit/providers; here some of each, and all of a create.
+# What each answer means is in tests/unit/providers; here are some of each, and all of a create.
 EVERYWHERE = ("truncated JSON", "HTML with 200", "404 about the key", "429 storm", "502 of a proxy")
 PAIRS = [
     (broken, endpoint)

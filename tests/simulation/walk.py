@@ -18,6 +18,7 @@ from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import Call, Fault
 from reconciler.market.machine import Machine
 from reconciler.market.world import World
+from reconciler.model.address import Slot
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.mark import Mark, parse_mark, workspace_part
 from reconciler.model.record import RecordedState
@@ -37,6 +38,8 @@ DOCUMENTS = (
     QUICKSTART.replace("    ttl: 4h\n", _NODES.format(3)),
     QUICKSTART.replace("    ttl: 4h\n", "    ttl: 1h\n"),
     QUICKSTART.replace("RTX4090}", "RTX4090, disk: 200GB}"),
+    QUICKSTART + "    image: other\n    lifecycle: {create_before_destroy: true}\n",
+    QUICKSTART + "    lifecycle: {create_before_destroy: true, ignore_changes: [disk]}\n",
     QUICKSTART + "  lab:\n    resources: {gpu: RTX4090}\n    ttl: 2h\n    nodes: 2\n",
     NO_FLEETS,
 )
@@ -170,6 +173,7 @@ class Walk:
         result = await self.shop.apply(
             documents,
             max_destroy=self.random.choice((None, 10)),
+            replace=(Slot("dev", 0),) if self._chance(10) else (),
             renew=frozenset({"dev"}) if "dev:" in documents and self._chance(20) else frozenset(),
             options={"detach": self._chance(50)},
         )

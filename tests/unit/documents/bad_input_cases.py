@@ -96,7 +96,7 @@ BAD_INPUTS = (
     _in_fleet(9, "max_gpu_hour_usdd: 1", "7:5", "max_gpu_hour_usdd", "mean max_gpu_hour_usd?"),
     _in_fleet(9, "max_price: 1", "7:5", "max_gpu_hour_usd", "max_node_hour_usd"),
     _in_fleet(9, "gpu: H100", "7:5", "unknown key gpu", "inside resources"),
-    _in_fleet(9, "gang: true", "7:5", "unknown key gang", "allowed here: nodes, "),
+    _in_fleet(9, "heartbeat: 1m", "7:5", "unknown key heartbeat", "allowed here: nodes, "),
     _one(9, "unknown key at the root", HEAD + b"fleet: {}\n",
          _told("4:1", "unknown key fleet", "did you mean fleets?")),
     _one(10, "tab", HEAD + b"fleets:\n\tdev: {}\n", _told("5:1", "tab", "spaces")),

@@ -168,7 +168,7 @@ def test_everything_that_can_be_written_about_a_fleet_arrives() -> None:
         b"""
 version: 1
 workspace: lab
-providers: {sim: {type: simulated, market: markets/eu.db}}
+providers: {sim: {type: simulated, market: markets/eu.db, max_hourly_usd: 12.50}}
 state: {backend: local, path: state/here.json}
 safety:
   undeclared: report
@@ -188,6 +188,9 @@ fleets:
     countries: [NO]
     exclude_countries: [SE]
     spot_policy: spot
+    gang: true
+    placement: spread
+    uniform: false
     offers: {min_reliability: 0.95, exclude_hosts: [h1], allow_hosts: [h2]}
     max_gpu_hour_usd: 2
     max_node_hour_usd: 4.50
@@ -214,6 +217,8 @@ fleets:
     assert made.spot
     assert made.offers.allow_hosts == {"h2"}
     assert made.node_cap_usd(2) == Decimal(4)
+    assert (made.gang, made.placement, made.uniform) == (True, "spread", False)
+    assert desired.providers["sim"].max_hourly_usd == Decimal("12.50")
     assert made.ttl == timedelta(hours=36)
     assert made.expires_at == datetime(2026, 3, 1, 17, tzinfo=UTC)
     assert made.expires_at.tzinfo is UTC
@@ -344,7 +349,9 @@ def test_a_price_has_one_digest_however_many_zeros_it_ends_in() -> None:
 
 
 CHANGES = (
-    "ttl: 2h", "nodes: 2", "spot_policy: spot", "max_gpu_hour_usd: 0.61", "max_node_hour_usd: 1",
+    "ttl: 2h", "nodes: 2", "spot_policy: spot", "gang: true",
+    "placement: spread", "placement: same_region", "uniform: false",
+    "max_gpu_hour_usd: 0.61", "max_node_hour_usd: 1",
     "expires_at: 2026-03-01T18:00:00Z", "grace: 1m", "image: u", "env: {A: b}", "team: x",
     "lifecycle: {prevent_destroy: true}", "lifecycle: {prevent_destroy: false}", "owner: x",
     "labels: {a: b}", "regions: [x]", "countries: [NO]", "exclude_countries: [NO]",
@@ -360,4 +367,8 @@ def test_the_digest_changes_with_every_setting() -> None:
         digests.add(load_text("-", text.encode()).digest)
     for more in ("safety: {allow_empty: true}", "state: {path: d/s}", "profiles: {}"):
         digests.add(load_text("-", f"{FLEET}{more}\n".encode()).digest)
-    assert len(digests) == 1 + len(CHANGES) + 2  # an unused profile means nothing
+    capped = HEAD.replace("simulated: {}", "simulated: {max_hourly_usd: 5}")
+    digests.add(
+        load_text("-", f"{capped}fleets: {{f: {{resources: {{gpu: L4}}}}}}\n".encode()).digest
+    )
+    assert len(digests) == 1 + len(CHANGES) + 3  # an unused profile means nothing

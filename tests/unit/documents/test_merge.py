@@ -36,6 +36,7 @@ def test_a_fleet_alone_gets_every_built_in_default() -> None:
     assert made.resources.disk_bytes == DEFAULT_DISK_BYTES
     assert (made.ttl, made.grace) == (timedelta(hours=12), timedelta(minutes=10))
     assert not made.spot
+    assert (made.gang, made.placement, made.uniform) == (False, "any", True)
     assert made.prevent_destroy is None
     assert made.max_gpu_hour_usd is None
 
@@ -49,6 +50,17 @@ fleets:
   f: {extends: a, team: three}
 """)
     assert (made.ttl, made.grace, made.team) == (timedelta(hours=1), timedelta(minutes=2), "three")
+
+
+def test_what_binds_the_nodes_is_taken_over_key_by_key_and_can_be_taken_back() -> None:
+    made = fleet("""
+defaults: {gang: true, placement: same_region, resources: {gpu: L4}}
+profiles:
+  loose: {gang: false, uniform: false}
+fleets:
+  f: {extends: loose, placement: spread}
+""")
+    assert (made.gang, made.placement, made.uniform) == (False, "spread", False)
 
 
 def test_later_profiles_win_over_earlier_ones() -> None:

@@ -11,7 +11,7 @@ import pytest
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.reason import DestroyReason
-from reconciler.model.record import LeaseEnding
+from reconciler.model.record import LeaseEnding, Succession
 from reconciler.planning.enforcement import ENFORCEMENT_RULES, Situation, first_verdict
 from tests.builders import HOUR, TTL, fleet, instance, lease, record
 from tests.markets import START
@@ -37,6 +37,14 @@ def situation(mode: Mode = Mode.APPLY, *, heal: bool = False, **changes: Any) ->
 DEAR = instance(usd_per_hour=Decimal("0.421"))
 FAILED = instance(status=InstanceStatus.FAILED)
 STOPPED = instance(status=InstanceStatus.STOPPED)
+BOOTING = instance(status=InstanceStatus.BOOTING)
+STRANGE = instance(status=InstanceStatus.UNKNOWN)
+REPLACE = PlanRequest(Mode.APPLY, replace=(record().slot,))
+HEIR = record(
+    instance_id="heir", succeeds=Succession(mark=record().mark, reason=DestroyReason.DRIFTED)
+)
+UNREADY = HEIR.with_(ready_at=None, created_at=NOW)
+LATE = NOW + timedelta(minutes=30)
 RELEASED = lease(ended_at=START, ended_by=LeaseEnding.RELEASED)
 
 
@@ -68,6 +76,26 @@ RELEASED = lease(ended_at=START, ended_by=LeaseEnding.RELEASED)
         (situation(instance=STOPPED), "DRIFTED"),
         (situation(Mode.LOOP, instance=STOPPED), None),
         (situation(Mode.LOOP, instance=STOPPED, heal=True), "DRIFTED"),
+        (situation(request=REPLACE), "REPLACED"),
+        (situation(request=REPLACE, record=record(index=1)), "SCALED_DOWN"),
+        (situation(request=REPLACE, successor=HEIR), None),
+        (situation(request=REPLACE, fleet=fleet(gpu="H100")), "REPLACED"),
+        (situation(fleet=fleet(gpu="H100"), successor=HEIR), None),
+        (situation(fleet=fleet(gpu="H100"), predecessor=record()), None),
+        (situation(Mode.LOOP, successor=HEIR, successor_ready=True), "SUPERSEDED"),
+        (situation(Mode.LOOP, successor=HEIR), None),
+        (situation(predecessor=record(), now=LATE), None),
+        (situation(record=UNREADY, instance=BOOTING, now=LATE), None),
+        (situation(record=UNREADY, instance=BOOTING, predecessor=record()), None),
+        (
+            situation(record=UNREADY, instance=BOOTING, predecessor=record(), now=LATE),
+            "SUCCESSOR_FAILED",
+        ),
+        (situation(record=UNREADY, instance=None, predecessor=record(), now=LATE), None),
+        (situation(record=UNREADY, instance=STRANGE, predecessor=record(), now=LATE), None),
+        (situation(record=HEIR, instance=BOOTING, predecessor=record(), now=LATE), None),
+        (situation(record=HEIR, instance=STOPPED, predecessor=record()), "SUCCESSOR_FAILED"),
+        (situation(record=HEIR, instance=FAILED, predecessor=record()), "FAILED_READY"),
     ],
 )
 def test_the_first_rule_that_matches_speaks(at: Situation, rule: str | None) -> None:
@@ -90,9 +118,12 @@ def test_the_order_of_the_table_is_published() -> None:
         "REQUESTED",
         "OVERPRICED",
         "FAILED_READY",
+        "SUCCESSOR_FAILED",
+        "SUPERSEDED",
         "UNDECLARED",
         "SCALED_DOWN",
         "SHORTENED",
+        "REPLACED",
         "DRIFTED",
     ]
     assert [rule.name for rule in ENFORCEMENT_RULES if rule.outranks_protection] == ["LEASE_ENDED"]

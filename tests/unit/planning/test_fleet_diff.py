@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from reconciler.model.fleet import Resources, Where
+from reconciler.model.fleet import MACHINE_ATTRIBUTES, Resources, Where
 from reconciler.model.gpu_syntax import parse_gpu
+from reconciler.model.plan import Difference
 from reconciler.model.quantity import GIB, parse_range
 from reconciler.planning.fleet_diff import free_slots, machine_differences
 from tests.builders import fleet, record, specification
@@ -37,35 +39,60 @@ def resources(**changes: Any) -> Resources:
     return Resources(gpu=(parse_gpu("RTX4090"),), **changes)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "attributes"),
-    [
-        (fleet(), []),
-        (fleet(gpu=("H100", "RTX4090")), []),
-        (fleet(gpu="H100"), ["gpu"]),
-        (fleet(gpu="RTX4090:2"), ["gpu"]),
-        (fleet(where=Where(providers=frozenset({"vastai"}))), ["providers"]),
-        (fleet(where=Where(exclude_providers=frozenset({"simulated"}))), ["providers"]),
-        (fleet(where=Where(regions=frozenset({"us"}))), ["regions"]),
-        (fleet(where=Where(countries=frozenset({"DE"}))), ["countries"]),
-        (fleet(where=Where(exclude_countries=frozenset({"NL"}))), ["countries"]),
-        (fleet(resources=resources(cpu=parse_range("16.."))), ["cpu"]),
-        (fleet(resources=resources(memory=parse_range("64GB..", sizes=True))), ["memory"]),
-        (fleet(resources=resources(cuda=parse_range("12.5.."))), ["cuda"]),
-        (fleet(resources=resources(disk_bytes=51 * GIB)), ["disk"]),
-        (fleet(resources=resources(disk_bytes=49 * GIB)), []),
-        (fleet(spot=True), ["spot_policy"]),
-        (fleet(image="ubuntu:24.04"), ["image"]),
-        (fleet(env={"KEY": "1"}), ["env"]),
-        (fleet(max_gpu_hour_usd=Decimal("0.01")), []),
-        (fleet(gpu="H100", spot=True), ["gpu", "spot_policy"]),
-    ],
-)
+DIFFERENCES: list[tuple[Any, list[str]]] = [
+    (fleet(), []),
+    (fleet(gpu=("H100", "RTX4090")), []),
+    (fleet(gpu="H100"), ["gpu"]),
+    (fleet(gpu="RTX4090:2"), ["gpu"]),
+    (fleet(where=Where(providers=frozenset({"vastai"}))), ["providers"]),
+    (fleet(where=Where(exclude_providers=frozenset({"simulated"}))), ["providers"]),
+    (fleet(where=Where(regions=frozenset({"us"}))), ["regions"]),
+    (fleet(where=Where(countries=frozenset({"DE"}))), ["countries"]),
+    (fleet(where=Where(exclude_countries=frozenset({"NL"}))), ["countries"]),
+    (fleet(resources=resources(cpu=parse_range("16.."))), ["cpu"]),
+    (fleet(resources=resources(memory=parse_range("64GB..", sizes=True))), ["memory"]),
+    (fleet(resources=resources(cuda=parse_range("12.5.."))), ["cuda"]),
+    (fleet(resources=resources(disk_bytes=51 * GIB)), ["disk"]),
+    (fleet(resources=resources(disk_bytes=49 * GIB)), []),
+    (fleet(spot=True), ["spot_policy"]),
+    (fleet(image="ubuntu:24.04"), ["image"]),
+    (fleet(env={"KEY": "1"}), ["env.KEY"]),
+    (fleet(max_gpu_hour_usd=Decimal("0.01")), []),
+    (fleet(gpu="H100", spot=True), ["gpu", "spot_policy"]),
+    (fleet(gang=True, placement="spread", uniform=False), []),
+]
+
+
+@pytest.mark.parametrize(("wanted", "attributes"), DIFFERENCES)
 def test_a_machine_differs_where_the_documents_no_longer_allow_it(
     wanted: Any, attributes: list[str]
 ) -> None:
     found = machine_differences(wanted, record())
     assert [one.attribute for one in found] == attributes
+
+
+@pytest.mark.parametrize(("wanted", "attributes"), DIFFERENCES)
+def test_ignore_changes_leaves_out_what_it_names(wanted: Any, attributes: list[str]) -> None:
+    names = {one.partition(".")[0] for one in attributes}
+    ignoring = replace(wanted, ignore_changes=frozenset(names))
+    assert machine_differences(ignoring, record()) == ()
+    others = replace(wanted, ignore_changes=frozenset(MACHINE_ATTRIBUTES) - names)
+    assert [one.attribute for one in machine_differences(others, record())] == attributes
+
+
+def test_what_can_be_ignored_is_exactly_what_can_differ() -> None:
+    reported = {one.partition(".")[0] for _, attributes in DIFFERENCES for one in attributes}
+    assert reported == set(MACHINE_ATTRIBUTES)
+
+
+def test_differences_of_a_mapping_name_each_key_and_no_value() -> None:
+    held = record(specification=specification(env={"GONE": "s1", "KEPT": "s2", "MOVED": "s3"}))
+    wanted = fleet(env={"ADDED": "s4", "KEPT": "s2", "MOVED": "s5"})
+    assert [str(one) for one in machine_differences(wanted, held)] == [
+        str(Difference("env.ADDED", "(not set)", "(a value)")),
+        str(Difference("env.GONE", "(a value)", "(not set)")),
+        str(Difference("env.MOVED", "(a value)", "(another value)")),
+    ]
 
 
 def test_what_was_never_told_is_no_difference() -> None:

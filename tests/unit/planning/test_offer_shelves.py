@@ -1,115 +1,35 @@
-"""The cheapest way to fill the slots of a fleet."""
+"""Shelves hand out what a fleet accepts, cheapest first, and read no further than asked."""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import combinations
-from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.model.fleet import Resources
-from reconciler.model.gpu_syntax import parse_gpu
+from reconciler.model.fleet import Fleet
 from reconciler.model.offer import Offer
-from reconciler.model.quantity import GIB
-from reconciler.planning.offer_matching import match_offers
-from reconciler.planning.offer_shelves import Choice, OfferShelves
+from reconciler.planning.offer_matching import RankedOffer, match_offers
+from reconciler.planning.offer_shelves import OfferShelves
+from reconciler.planning.purchase_terms import PurchaseTerms
 from tests.builders import fleet, offer
 
 PRICES = st.integers(1, 6).map(lambda cents: f"0.{cents:02d}")
+ANY = PurchaseTerms()
 
 
-@st.composite
-def small_markets(draw: st.DrawFn) -> list[Offer]:
-    made = []
-    for number in range(draw(st.integers(0, 6))):
-        key = f"host-{draw(st.integers(0, 3))}"
-        gpu = draw(st.sampled_from(["RTX4090", "RTX3090"]))
-        made.append(
-            offer(
-                f"o{number}",
-                draw(PRICES),
-                capacity_key=key,
-                gpu=gpu,
-                stock=1 + len(key) % 2 * draw(st.integers(0, 1)),
-            )
-        )
-    return made
-
-
-@settings(max_examples=300, deadline=None, derandomize=True)
-@given(small_markets(), st.integers(1, 4))
-def test_the_choice_is_the_cheapest_fullest_set_of_like_nodes(
-    market: list[Offer], count: int
-) -> None:
-    wanted = fleet(gpu=("RTX4090", "RTX3090"))
-    chosen = OfferShelves(market).take(wanted, count, alike=None, spares=0).chosen
-    assert _allowed([entry.offer for entry in chosen])
-    copies = [one for one in market for _ in range(one.stock)]
-    best: tuple[int, Decimal] | None = None
-    for size in range(count, 0, -1):
-        for some in combinations(copies, size):
-            if len({one.gpu for one in some}) == 1 and _allowed(some):
-                rank = (-size, sum((one.usd_per_hour for one in some), Decimal(0)))
-                best = rank if best is None else min(best, rank)
-    found = (-len(chosen), sum((entry.usd_per_hour for entry in chosen), Decimal(0)))
-    assert found == (best or (0, Decimal(0)))
-
-
-def _allowed(some: Any) -> bool:
-    """No capacity promised beyond what the offers taken from it say is left."""
-    for one in some:
-        sharing = [other for other in some if other.capacity_key == one.capacity_key]
-        if len(sharing) > max(other.stock for other in sharing):
-            return False
-        if sum(1 for other in some if other is one) > one.stock:
-            return False
-    return True
-
-
-@pytest.mark.parametrize(
-    ("ordered", "alike", "first"),
-    [
-        (False, None, "RTX3090"),
-        (True, None, "RTX4090"),
-        (False, ("RTX4090", 1, 24 * GIB), "RTX4090"),
-        (False, ("H100", 1, 80 * GIB), None),
-    ],
-)
-def test_the_kind_is_the_cheapest_or_the_first_named_or_the_one_that_runs(
-    ordered: bool, alike: Any, first: str | None
-) -> None:
-    market = [offer("a", "0.40"), offer("b", "0.30", gpu="RTX3090")]
-    gpus = tuple(parse_gpu(text) for text in ("RTX4090", "RTX3090"))
-    wanted = fleet(resources=Resources(gpu=gpus, ordered=ordered))
-    chosen = OfferShelves(market).take(wanted, 1, alike=alike, spares=0).chosen
-    assert [entry.offer.gpu for entry in chosen] == ([first] if first else [])
-
-
-def test_one_capacity_is_never_promised_to_two_fleets() -> None:
-    shelves = OfferShelves([offer("a"), offer("b", capacity_key="host of a")])
-    assert len(shelves.take(fleet(), 3, alike=None, spares=9).chosen) == 1
-    assert shelves.take(fleet("other"), 3, alike=None, spares=9) == Choice()
-
-
-def test_spares_are_the_next_cheapest_of_the_same_kind_with_room_left() -> None:
-    market = [offer("a"), offer("b", "0.41"), offer("c", "0.42", gpu="RTX3090"), offer("d", "0.43")]
-    wanted = fleet(gpu=("RTX4090", "RTX3090"))
-    choice = OfferShelves(market).take(wanted, 1, alike=None, spares=5)
-    assert [entry.offer.id for entry in choice.chosen] == ["a"]
-    assert [entry.offer.id for entry in choice.spare] == ["b", "d"]
+def ranked(wanted: Fleet, market: list[Offer], terms: PurchaseTerms = ANY) -> list[RankedOffer]:
+    rankings = OfferShelves(market, {}).rankings(wanted, terms)
+    return [entry for ranking in rankings for entry in ranking.from_place()]
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(
     st.lists(st.tuples(PRICES, st.integers(0, 3)), max_size=12),
-    st.integers(1, 12),
     st.one_of(st.none(), st.integers(2, 8)),
 )
-def test_shelves_and_ranking_agree_whatever_the_disks_cost(
-    rows: list[tuple[str, int]], count: int, cap_cents: int | None
+def test_shelves_and_matching_agree_whatever_the_disks_cost(
+    rows: list[tuple[str, int]], cap_cents: int | None
 ) -> None:
     """The shelves are in order of the price without disk; what is taken is cheapest with it."""
     market = [
@@ -118,7 +38,25 @@ def test_shelves_and_ranking_agree_whatever_the_disks_cost(
     ]
     cap = None if cap_cents is None else Decimal(cap_cents) / 100
     wanted = fleet(max_gpu_hour_usd=cap)
-    ranked = match_offers(wanted, market).ranked
-    choice = OfferShelves(reversed(market)).take(wanted, count, alike=None, spares=3)
-    assert choice.chosen == ranked[:count]
-    assert choice.spare == (ranked[count : count + 3] if len(ranked) >= count else ())
+    assert tuple(ranked(wanted, market[::-1])) == match_offers(wanted, market).ranked
+
+
+def test_each_kind_has_a_ranking_of_its_own() -> None:
+    market = [offer("a"), offer("b", gpu="RTX3090"), offer("c", gpu="H100"), offer("d", "0.30")]
+    rankings = OfferShelves(market, {}).rankings(fleet(gpu=("RTX4090", "RTX3090")), ANY)
+    found = [[entry.offer.id for entry in one.from_place()] for one in rankings]
+    assert found == [["b"], ["d", "a"]]
+
+
+def test_a_ranking_is_read_once_and_as_far_as_it_is_asked() -> None:
+    market = [offer(f"o{number}", f"0.{number + 10}") for number in range(5)]
+    (ranking,) = OfferShelves(market, {}).rankings(fleet(), ANY)
+    assert next(ranking.from_place(1)).offer.id == "o1"
+    assert len(ranking.read_so_far) == 2
+    assert [entry.offer.id for entry in ranking.from_place(3)] == ["o3", "o4"]
+
+
+def test_a_node_that_alone_is_above_what_a_cap_leaves_is_no_candidate() -> None:
+    market = [offer("a", "0.40"), offer("b", "0.30"), offer("c", "0.50", provider="other")]
+    (ranking,) = OfferShelves(market, {"simulated": Decimal("0.30")}).rankings(fleet(), ANY)
+    assert [entry.offer.id for entry in ranking.from_place()] == ["b", "c"]

@@ -22,6 +22,7 @@ from reconciler.model.record import (
     PendingCreate,
     RecordedState,
     SoftNotice,
+    Succession,
 )
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.planner import compute_plan
@@ -61,7 +62,7 @@ Scene = tuple[DesiredState | None, RecordedState, ObservedState, OfferBook, Plan
 @st.composite
 def records(draw: st.DrawFn) -> list[InstanceRecord]:
     slots = draw(st.sets(st.tuples(st.sampled_from(FLEETS), st.integers(0, 3)), max_size=5))
-    return [
+    found = [
         record(
             name,
             index,
@@ -72,6 +73,23 @@ def records(draw: st.DrawFn) -> list[InstanceRecord]:
         )
         for name, index in sorted(slots)
     ]
+    return found + [_heir(draw, old) for old in found if draw(st.integers(0, 3)) == 0]
+
+
+def _heir(draw: st.DrawFn, old: InstanceRecord) -> InstanceRecord:
+    """A machine that takes the place of ``old``, as ``create_before_destroy`` leaves it."""
+    reason = draw(st.sampled_from([DestroyReason.DRIFTED, DestroyReason.REQUESTED]))
+    return record(
+        old.fleet,
+        old.index,
+        mark=mark_text(old.fleet, old.index, nonce=f"h{old.fleet[:3]}{old.index:04d}"),
+        instance_id=f"heir-{old.instance_id}",
+        doom=draw(DOOM),
+        absence=draw(EVIDENCE),
+        created_at=old.created_at + timedelta(minutes=draw(st.integers(1, 60))),
+        ready_at=draw(st.sampled_from([None, NOW])),
+        succeeds=Succession(mark=old.mark, reason=reason),
+    )
 
 
 @st.composite
@@ -153,7 +171,13 @@ def documents(draw: st.DrawFn) -> DesiredState | None:
     counts = st.integers(1, 4).map(lambda number: NodeCount(number, number, number))
     return desired(
         *(
-            fleet(name, nodes=draw(counts), prevent_destroy=draw(st.booleans()))
+            fleet(
+                name,
+                nodes=draw(counts),
+                prevent_destroy=draw(st.booleans()),
+                create_before_destroy=draw(st.booleans()),
+                image=draw(st.sampled_from([None, None, "another"])),
+            )
             for name in sorted(names)
         )
     )
@@ -201,7 +225,7 @@ def test_I4_I5_only_what_has_ended_or_was_seen_in_this_pass_is_destroyed(scene: 
         assert label in (None, mark), "another machine's mark stands there"
         if entry.again:
             assert state.instances[mark].doom is not None
-        elif entry.reason is DestroyReason.EXPIRED and not entry.soft:
+        elif entry.reason is DestroyReason.EXPIRED and not entry.soft and not entry.succeeded:
             held = state.leases.get(entry.record.fleet)
             assert not known or held is None or (held.ends_at is not None and held.ends_at <= NOW)
         else:
@@ -240,7 +264,8 @@ def test_I3_I11_nothing_is_created_in_a_slot_that_is_taken_or_in_doubt(scene: Sc
     documents, state, _, _, _ = scene
     slots = [create.slot for create in plan.creates]
     assert len(slots) == len(set(slots))
-    leaving = {entry.record.mark for entry in plan.destroys}
+    waiting = {entry.record.mark for entry in plan.destroys if entry.after_successor}
+    leaving = {entry.record.mark for entry in plan.destroys} - waiting
     leaving |= {entry.mark for entry in plan.forgets}
     leaving |= {mark for mark, one in state.instances.items() if one.doom}
     for slot in slots:
@@ -248,11 +273,42 @@ def test_I3_I11_nothing_is_created_in_a_slot_that_is_taken_or_in_doubt(scene: Sc
         assert slot.index < documents.fleets[slot.fleet].nodes.maximum
         here = [one for one in state.instances.values() if one.slot == slot]
         here_pending = [one for one in state.intents.values() if one.slot == slot]
-        assert all(one.mark in leaving for one in here)
+        (create,) = (one for one in plan.creates if one.slot == slot)
+        succeeded = {create.succeeds.mark} if create.succeeds else set()
+        assert succeeded <= waiting
+        assert all(one.mark in leaving | succeeded for one in here)
+        assert len([one for one in here if one.mark not in leaving]) <= 1, "I3: surge of one"
         assert all(not one.blocks_slot or one.mark in leaving for one in here_pending)
         replaced = [create.replaces for create in plan.creates if create.slot == slot]
-        going = {one.mark for one in here} - {entry.mark for entry in plan.forgets}
+        going = {one.mark for one in here} - {entry.mark for entry in plan.forgets} - succeeded
         assert going <= set(replaced)
+
+
+@walk
+@given(scenes())
+def test_decision_7_a_superseded_machine_goes_only_beside_a_ready_one_that_stays(
+    scene: Scene,
+) -> None:
+    plan = planned(scene)
+    _, state, seen, _, _ = scene
+    rows = {row.id: row for row in seen.inventories[PROVIDER].instances}
+    going = {entry.record.mark for entry in plan.destroys}
+    going |= {entry.record.mark for entry in plan.announces}
+    bought = {create.succeeds.mark for create in plan.creates if create.succeeds}
+    for entry in plan.destroys:
+        if entry.after_successor:
+            assert entry.record.mark in bought
+        if entry.succeeded:
+            (heir,) = (
+                one
+                for one in state.instances.values()
+                if one.succeeds and one.succeeds.mark == entry.record.mark
+            )
+            assert heir.mark not in going
+            assert heir.doom is None
+            row = rows[heir.instance_id]
+            assert row.is_ready
+            assert row.label == heir.mark
 
 
 @walk
@@ -271,7 +327,9 @@ def test_I16_the_loop_never_exceeds_the_fuse(scene: Scene) -> None:
     plan = planned(scene)
     _, state, _, _, _ = scene
     slips = [
-        one for one in plan.destroys if not one.again and (one.soft or one.reason.may_be_a_slip)
+        one
+        for one in plan.destroys
+        if not (one.again or one.succeeded) and (one.soft or one.reason.may_be_a_slip)
     ]
     live = sum(1 for one in state.instances.values() if one.doom is None)
     recent = sum(1 for moment in state.soft_destroys if moment > NOW - HOUR)

@@ -17,8 +17,10 @@ from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
 from reconciler.model.quantity import GIB, Range, parse_range
 from reconciler.planning.constraints import CAP_REASONS, NEVER_LOOSENED, choosable, movable
-from reconciler.planning.offer_matching import match_offers, refusal_tests
+from reconciler.planning.exact_choice import choose_offers
+from reconciler.planning.offer_matching import RankedOffer, match_offers, refusal_tests
 from reconciler.planning.offer_shelves import OfferShelves
+from reconciler.planning.purchase_terms import FleetNeed, terms_of
 from reconciler.planning.relaxation import cheapest_relaxation
 from tests.builders import fleet, offer
 
@@ -287,6 +289,9 @@ def fleets(draw: st.DrawFn) -> Fleet:
     count = draw(st.integers(1, 3))
     return fleet(
         nodes=NodeCount(count, count, count),
+        gang=draw(some(False, False, True)),
+        placement=draw(some("any", "any", "any", "same_provider", "same_region", "spread")),
+        uniform=draw(some(True, True, False)),
         spot=draw(some(False, False, True)),
         max_gpu_hour_usd=draw(some(None, None, Decimal("0.15"))),
         max_node_hour_usd=draw(some(None, None, Decimal("0.20"))),
@@ -315,9 +320,15 @@ def fleets(draw: st.DrawFn) -> Fleet:
     )
 
 
+def nodes_of(wanted: Fleet, market: list[Offer]) -> list[RankedOffer]:
+    """What the planner's own choice for this fleet alone is."""
+    need = FleetNeed(wanted, tuple(range(wanted.nodes.target)), 0, {}, terms_of(wanted, (), ()))
+    return choose_offers([need], OfferShelves(market, {}), {}).nodes[wanted.name]
+
+
 def bought(wanted: Fleet, market: list[Offer]) -> Paid:
     """What the planner's own choice makes of it."""
-    chosen = OfferShelves(market).take(wanted, wanted.nodes.target, alike=None, spares=0).chosen
+    chosen = nodes_of(wanted, market)
     return len(chosen), sum((entry.usd_per_hour for entry in chosen), Decimal(0))
 
 
@@ -367,8 +378,7 @@ def smaller_disks(wanted: Fleet, market: list[Offer]) -> list[Paid]:
     for size in {one.disk_bytes_max for one in market if one.disk_bytes_max is not None}:
         if size < wanted.resources.disk_bytes:
             smaller = replace(wanted, resources=replace(wanted.resources, disk_bytes=size))
-            shelves = OfferShelves(market)
-            chosen = shelves.take(smaller, wanted.nodes.target, alike=None, spares=0).chosen
+            chosen = nodes_of(smaller, market)
             if any(entry.offer.disk_bytes_max == size for entry in chosen):
                 results.append((len(chosen), sum((one.usd_per_hour for one in chosen), Decimal(0))))
     return results

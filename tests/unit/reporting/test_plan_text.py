@@ -23,6 +23,7 @@ from reconciler.model.plan import (
     Stranger,
 )
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.model.record import Succession
 from reconciler.planning.planner import compute_plan
 from reconciler.reporting.columns import display_width
 from reconciler.reporting.palette import ANSI, PLAIN
@@ -42,6 +43,7 @@ from tests.builders import (
     plan,
     record,
     recorded_state,
+    specification,
     summary,
 )
 from tests.markets import START
@@ -403,3 +405,63 @@ def test_I22_nothing_from_outside_reaches_the_terminal_raw() -> None:
     text = shown(value)
     assert_clean(text)
     assert len(text.split("\n")) < 120
+
+
+def test_a_create_first_replacement_shows_both_machines_and_the_price_of_both() -> None:
+    old = record(specification=specification(env={"TOKEN": "${env:OLD}"}))
+    wanted = fleet(create_before_destroy=True, image="other", env={"TOKEN": "${env:NEW}"})
+    book = offer_book(offer("o1", "0.41"))
+    found = compute_plan(
+        desired(wanted),
+        recorded_state(old),
+        observed(complete("simulated", instance(old), started_at=START + HOUR)),
+        book,
+        START + HOUR,
+        PlanRequest(Mode.APPLY),
+    )
+    assert shown(found) == page(
+        """
+        Plan for workspace demo, 2026-07-01 13:00 UTC
+
+        FLEET        CHANGES  NODES                RATE  AT MOST  ENDS (UTC)
+        fleet.train  +/-1       1/1  $0.400 -> $0.810/h    $2.46  07-01 16:00
+
+        +/- fleet.train[0] (drifted)  RTX4090:1  simulated nl-amsterdam/NL  m-train-0 ->
+              offer o1
+              image: (none) -> other  # forces replacement
+              env.TOKEN: (a value) -> (another value)  # forces replacement
+              $0.400/h -> $0.410/h  $0.410/GPU-h  ceiling $0.430/h
+
+        At most: only if a loop destroys them; disks included, bandwidth excluded;
+        enforced by: NOTHING: run gpu-shopper reconcile --install cron
+        Plan: 1 to create, 1 to destroy, 0 to change, 0 kept, 0 unknown.
+        $0.400/h -> $0.810/h, at most $2.46 until 2026-07-01 16:02 UTC
+        Run gpu-shopper apply to carry it out.
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "command"),
+    [
+        (PlanRequest(Mode.APPLY, excludes=(Address("lab"),)), "apply -exclude fleet.lab"),
+        (PlanRequest(Mode.APPLY, replace=(Slot("train", 0),)), "apply -replace fleet.train[0]"),
+        (PlanRequest(Mode.APPLY, only_record=True), "apply -refresh-only"),
+    ],
+)
+def test_the_next_step_repeats_what_narrowed_the_plan(request_: PlanRequest, command: str) -> None:
+    changed = plan(request=request_, creates=(create(),))
+    assert shown(changed).splitlines()[-1] == f"Run gpu-shopper {command} to carry it out."
+
+
+def test_the_last_line_is_true_where_nothing_can_be_done() -> None:
+    held = plan(findings=(Finding("no successor", ExitCode.NO_OFFER),))
+    assert "what stands in the way" in shown(held).splitlines()[-1]
+    recording = plan(request=PlanRequest(Mode.APPLY, only_record=True))
+    assert "what is observed is what is recorded" in shown(recording).splitlines()[-1]
+    old, heir = record(), record(mark="gs1-another", succeeds=_SUCCEEDS)
+    both = plan(keeps=(Keep(old, None), Keep(heir, None)), fleets=(summary(),))
+    assert shown(both).splitlines()[-1] == "No changes now: 1 being replaced; run it again later."
+
+
+_SUCCEEDS = Succession(mark=record().mark, reason=DestroyReason.DRIFTED)

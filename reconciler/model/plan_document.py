@@ -1,0 +1,393 @@
+"""A plan as a document for other programs (``schemas/plan.schema.json``).
+
+It holds everything that the text of the plan shows, and for a saved plan what it was made from.
+Of an environment it holds the names alone: a value may be a secret.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reconciler.model.plan import Mode
+from reconciler.model.published import DecimalText, Moment, Published
+from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.model.record import AbsenceEvidence, Doom, LeaseRecord, Succession
+
+FORMAT_VERSION: Literal["1.0"] = "1.0"
+"""The first number moves when an old reader would misunderstand, the second when it would not."""
+
+
+class RequestDocument(Published):
+    """What was asked for beside the documents: the fields of ``PlanRequest``, each of them."""
+
+    mode: Mode
+    targets: tuple[str, ...]
+    renew: tuple[str, ...]
+    heal: bool
+    max_destroy: int | None
+    fused: bool
+    excludes: tuple[str, ...]
+    replace: tuple[str, ...]
+    """Slots whose machine is replaced although nothing about it differs."""
+    only_record: bool
+    from_state: bool
+
+
+class OriginDocument(Published):
+    """What a saved plan was made from. ``lineage`` and ``serial`` null: there was no state yet.
+
+    ``accounts``: by provider, for those whose listing could be read.
+    """
+
+    lineage: str | None
+    serial: int | None
+    documents_digest: str
+    accounts: dict[str, str]
+
+
+class OfferDocument(Published):
+    """One row of a provider's market, as it was when the plan was made."""
+
+    provider: str
+    id: str
+    gpu: str
+    gpu_count: int
+    gpu_memory_bytes: int
+    usd_per_hour: DecimalText
+    disk_usd_per_gib_hour: DecimalText
+    vcpus: int | None
+    memory_bytes: int | None
+    disk_bytes_max: int | None
+    cuda: DecimalText | None
+    region: str
+    country: str | None
+    host: str | None
+    spot: bool
+    reliability: DecimalText | None
+    verified: bool | None
+    hosting: Literal["datacenter", "community"] | None
+    stock: int
+    capacity_key: str
+
+
+class SpecificationDocument(Published):
+    """What is, or was, ordered. ``env_names``: values are never shown."""
+
+    offer_id: str
+    capacity_key: str
+    host: str | None
+    gpu: str
+    gpu_count: int
+    gpu_memory_bytes: int
+    vcpus: int | None
+    memory_bytes: int | None
+    disk_bytes: int
+    cuda: DecimalText | None
+    region: str
+    country: str | None
+    spot: bool
+    image: str | None
+    env_names: tuple[str, ...]
+
+
+class MachineDocument(Published):
+    """A machine on record. ``specification`` null: it was found by its mark, not bought."""
+
+    provider: str
+    instance_id: str
+    mark: str
+    specification: SpecificationDocument | None
+    ceiling_usd_per_hour: DecimalText | None
+    usd_per_hour: DecimalText
+    created_at: Moment
+    ready_at: Moment | None
+    doom: Doom | None
+    absence: AbsenceEvidence | None
+    succeeds: Succession | None
+
+
+class SshDocument(Published):
+    """Where a person logs in."""
+
+    host: str
+    port: int
+    user: str
+
+
+class InstanceDocument(Published):
+    """A machine as its provider describes it."""
+
+    provider: str
+    id: str
+    label: str | None
+    status: str
+    status_text: str
+    usd_per_hour: DecimalText | None
+    gpu: str | None
+    gpu_count: int | None
+    region: str | None
+    ssh: SshDocument | None
+    created_at: Moment | None
+
+
+class DifferenceDocument(Published):
+    """One attribute of a machine that the documents no longer allow."""
+
+    attribute: str
+    actual: str
+    wanted: str
+    forces_replacement: Literal[True] = True
+
+
+class _OnSlot(Published):
+    address: str
+    """``fleet.train[0]``."""
+    fleet: str
+    index: int
+
+
+class CreateAction(_OnSlot):
+    """Buy one machine. ``other_offers``: how many more satisfy the same below the ceiling."""
+
+    action: Literal["create"] = "create"
+    sign: Literal["+"] = "+"
+    reason: CreateReason
+    offer: OfferDocument
+    specification: SpecificationDocument
+    usd_per_hour: DecimalText
+    ceiling_usd_per_hour: DecimalText
+    other_offers: int
+    replaces: str | None
+    """Mark of the machine that has to be gone first."""
+    succeeds: Succession | None
+    """The machine that goes once this one is ready (``create_before_destroy``)."""
+    gang: int
+    """How many creates of its fleet must succeed, or all are given back; 0: no such bond."""
+    spread: bool
+    """No other machine of its fleet may stand on its host."""
+    after: tuple[str, ...]
+    """Marks of more machines that have to be gone first."""
+
+
+class DestroyAction(_OnSlot):
+    """Give back one machine; ``again``: the next attempt at one that is doomed already.
+
+    ``after_successor``: only once the create that succeeds it is ready. ``succeeded``: that one is
+    ready.
+    """
+
+    action: Literal["destroy"] = "destroy"
+    sign: Literal["-"] = "-"
+    reason: DestroyReason
+    detail: str
+    soft: bool
+    again: bool
+    after_successor: bool
+    succeeded: bool
+    differences: tuple[DifferenceDocument, ...]
+    machine: MachineDocument
+
+
+class ReplaceAction(_OnSlot):
+    """Destroy one machine and buy another for its slot, for the reason of the destroy.
+
+    ``sign``: ``-/+`` where the old machine goes first, ``+/-`` where the new one has to be ready
+    before.
+    """
+
+    action: Literal["replace"] = "replace"
+    sign: Literal["-/+", "+/-"]
+    reason: DestroyReason
+    destroy: DestroyAction
+    create: CreateAction
+
+
+class AdoptAction(_OnSlot):
+    """A machine found by its mark becomes a record."""
+
+    action: Literal["adopt"] = "adopt"
+    sign: Literal["<="] = "<="
+    machine: MachineDocument
+    instance: InstanceDocument
+
+
+class ForgetAction(_OnSlot):
+    """Something is dropped from the state: on proof, or because its watch is over.
+
+    ``unexpected``: a live machine has gone, and not by us.
+    """
+
+    action: Literal["forget"] = "forget"
+    sign: Literal["x"] = "x"
+    what: Literal["record", "intent", "watch"]
+    provider: str
+    mark: str
+    detail: str
+    unexpected: bool
+
+
+class UnknownAction(_OnSlot):
+    """Unknown: the slot is blocked and counted as billed. ``worrying`` false: it only waits."""
+
+    action: Literal["unknown"] = "unknown"
+    sign: Literal["?"] = "?"
+    provider: str
+    mark: str
+    detail: str
+    usd_per_hour: DecimalText
+    evidence: AbsenceEvidence | None
+    worrying: bool
+
+
+class AnnounceAction(_OnSlot):
+    """A destroy is announced now and carried out by a later pass, not before ``due_at``."""
+
+    action: Literal["announce"] = "announce"
+    sign: Literal["!"] = "!"
+    reason: DestroyReason
+    due_at: Moment
+    detail: str
+    machine: MachineDocument
+
+
+class KeepAction(_OnSlot):
+    """Nothing is done to it."""
+
+    action: Literal["keep"] = "keep"
+    sign: Literal["."] = "."
+    detail: str
+    machine: MachineDocument
+
+
+class RateAction(_OnSlot):
+    """A machine is billed otherwise than what was recorded, and that is recorded."""
+
+    action: Literal["rate"] = "rate"
+    sign: Literal["~"] = "~"
+    machine: MachineDocument
+    usd_per_hour: DecimalText
+    """What it is billed now."""
+
+
+class UpdateAction(Published):
+    """What the state holds about a fleet changes; no machine is touched.
+
+    ``what``: a line for each thing that changes; empty where none is worth a line.
+    """
+
+    action: Literal["update"] = "update"
+    sign: Literal["~"] = "~"
+    address: str
+    fleet: str
+    what: tuple[str, ...]
+    before: LeaseRecord | None
+    after: LeaseRecord | None
+
+
+Action = Annotated[
+    CreateAction
+    | DestroyAction
+    | ReplaceAction
+    | AdoptAction
+    | ForgetAction
+    | UnknownAction
+    | AnnounceAction
+    | KeepAction
+    | RateAction
+    | UpdateAction,
+    Field(discriminator="action"),
+]
+
+
+class StrangerDocument(Published):
+    """A machine in the account that no record covers; ``end`` is what its mark says."""
+
+    kind: str
+    instance: InstanceDocument
+    end: Moment | None
+
+
+class FleetRow(Published):
+    """One fleet; counts are nodes."""
+
+    fleet: str
+    target: int
+    live: int
+    creates: int
+    destroys: int
+    unfilled: int
+    rate_before: DecimalText
+    rate_after: DecimalText
+    worst_case_usd: DecimalText
+    ends_at: Moment | None
+    note: str
+    command: str
+
+
+class FindingDocument(Published):
+    """Something the reader must know. ``blocks``: nothing of the plan may be carried out.
+
+    ``exit_word`` is the name of ``exit_code``; both are null where it asks for none.
+    """
+
+    message: str
+    exit_code: int | None
+    exit_word: str | None
+    blocks: bool
+    fix: str
+
+
+class CountsDocument(Published):
+    """How many actions of each sign; a replacement is one create and one destroy."""
+
+    create: int
+    destroy: int
+    update: int
+    keep: int
+    unknown: int
+    adopt: int
+    forget: int
+    announce: int
+
+
+class MoneyDocument(Published):
+    """Dollars an hour before and after, and the most that it can still cost (SPEC.md section 1).
+
+    ``worst_case_usd`` null: a lease has no end.
+    """
+
+    rate_before: DecimalText
+    rate_after: DecimalText
+    worst_case_usd: DecimalText | None
+    worst_case_until: Moment | None
+    enforced_by: str
+    disks_included: Literal[True] = True
+    bandwidth_included: Literal[False] = False
+
+
+class PlanDocument(Published):
+    """The whole plan. ``origin`` is null for one that was not saved.
+
+    ``applicable`` false: a rule blocks it, so that it can be read and never applied.
+    """
+
+    format_version: Literal["1.0"] = FORMAT_VERSION
+    tool_version: str
+    workspace: str
+    made_at: Moment
+    applicable: bool
+    has_changes: bool
+    request: RequestDocument
+    origin: OriginDocument | None
+    fleets: tuple[FleetRow, ...]
+    actions: tuple[Action, ...]
+    strangers: tuple[StrangerDocument, ...]
+    sighted: tuple[str, ...]
+    became_ready: tuple[str, ...]
+    """Marks of machines that were seen ready for the first time."""
+    findings: tuple[FindingDocument, ...]
+    counts: CountsDocument
+    money: MoneyDocument
+    next_step: str

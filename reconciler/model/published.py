@@ -1,0 +1,67 @@
+"""How values are written in what other programs read: plans and events.
+
+Money is text in plain decimal notation and never a float; moments are RFC 3339 in UTC. A field
+that nobody knows is refused, so that a document of a newer kind is never half understood.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    WithJsonSchema,
+)
+
+_DECIMAL = re.compile(r"\d{1,30}(\.\d{1,60})?")
+
+
+class Published(BaseModel):
+    """A part of a published document."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_serialization_defaults_required=True
+    )
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, Decimal) or (isinstance(value, str) and _DECIMAL.fullmatch(value)):
+        return value
+    raise ValueError("write a plain decimal number, not negative, as text")
+
+
+def _moment(value: datetime) -> str:
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+DecimalText = Annotated[
+    Decimal,
+    BeforeValidator(_decimal),
+    PlainSerializer(lambda value: f"{value:f}", return_type=str),
+    WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?$"}),
+]
+"""An exact number as text: ``"0.338"``."""
+
+Moment = Annotated[
+    AwareDatetime,
+    PlainSerializer(_moment, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 in UTC: ``"2026-07-01T12:00:00Z"``."""
+
+
+def ascii_json(fields: Any, *, indent: int | None = None) -> str:
+    """``fields`` as JSON in which every control character is escaped, C1, DEL and bidi included.
+
+    Keys keep their order: the same value gives the same bytes.
+    """
+    separators = (",", ":") if indent is None else (",", ": ")
+    return json.dumps(fields, indent=indent, separators=separators, allow_nan=False)

@@ -1,0 +1,80 @@
+"""How many nodes of each capacity are promised: no more than its offers say can be rented."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reconciler.model.offer import Offer
+
+CapacityKey = tuple[str, str]
+"""Provider and ``Offer.capacity_key``."""
+HostKey = tuple[str, str]
+"""Provider and physical host; an offer that names no host stands for one of its own."""
+
+
+def capacity_of(offer: Offer) -> CapacityKey:
+    return (offer.provider, offer.capacity_key)
+
+
+def host_of(provider: str, host: str | None, capacity_key: str) -> HostKey:
+    """Where a node stands, as far as `placement: spread` can tell."""
+    return (provider, f"host {host}" if host is not None else f"capacity {capacity_key}")
+
+
+class Capacity:
+    """What has been taken of each capacity, on top of what ``base`` has.
+
+    Offers with one key share what is left. Where they state different stocks, those that state at
+    most ``s`` are taken ``s`` times at most, for each ``s``.
+    """
+
+    def __init__(self, base: Capacity | None = None) -> None:
+        self._taken: dict[CapacityKey, dict[int, int]] = {}
+        self._base = base
+
+    def room(self, offer: Offer) -> int:
+        """How often ``offer`` can still be taken; 0 when it cannot."""
+        levels = self._levels((offer.provider, offer.capacity_key))
+        return min(_rooms(levels, offer.stock)) if levels else offer.stock
+
+    def take(self, offer: Offer, count: int = 1) -> None:
+        levels = self._taken.setdefault((offer.provider, offer.capacity_key), {})
+        levels[offer.stock] = levels.get(offer.stock, 0) + count
+
+    def holds(self, offer: Offer) -> bool:
+        """True when something was taken of the capacity of ``offer``."""
+        return bool(self._levels((offer.provider, offer.capacity_key)))
+
+    def overdrawn(self) -> Iterator[CapacityKey]:
+        """What was taken more often than it can be."""
+        for key, levels in self._taken.items():
+            if any(min(_rooms(levels, stock)) < 0 for stock in levels):
+                yield key
+
+    def _levels(self, key: CapacityKey) -> dict[int, int]:
+        mine = self._taken.get(key)
+        below = self._base._levels(key) if self._base is not None else None
+        if not mine or not below:
+            return mine or below or {}
+        return {stock: mine.get(stock, 0) + below.get(stock, 0) for stock in {*mine, *below}}
+
+
+def _rooms(levels: dict[int, int], stock: int) -> Iterator[int]:
+    for limit in {stock, *(level for level in levels if level > stock)}:
+        yield limit - sum(count for level, count in levels.items() if level <= limit)
+
+
+def shared_limits(offers: Iterable[Offer]) -> Iterator[tuple[list[Offer], int]]:
+    """Which of ``offers`` together can be taken how often; a single one's own stock is left out."""
+    by_key: dict[CapacityKey, list[Offer]] = defaultdict(list)
+    for offer in offers:
+        by_key[capacity_of(offer)].append(offer)
+    for sharing in by_key.values():
+        for limit in sorted({offer.stock for offer in sharing}):
+            bound = [offer for offer in sharing if offer.stock <= limit]
+            if len(bound) > 1:
+                yield bound, limit

@@ -1,0 +1,81 @@
+"""Which other offers a create may fall back on: those with which its fleet keeps to its terms."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from reconciler.planning.capacity import Capacity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from decimal import Decimal
+
+    from reconciler.model.offer import Offer
+    from reconciler.planning.exact_choice import Selection
+    from reconciler.planning.lone_choice import LikeFleets
+    from reconciler.planning.offer_matching import GpuKind, RankedOffer
+    from reconciler.planning.purchase_terms import FleetNeed, Place
+
+_SPARES = 50
+"""How many other offers the creates of a fleet may fall back on when theirs vanish."""
+
+
+class FallbackOffers:
+    """What is left over once every fleet has its nodes.
+
+    A fallback is of the fleet's kind (unless it may mix), in the place that was chosen, and with
+    ``spread`` on a host that no other node of the fleet has. With a cap at a provider, it is never
+    dearer there than the offer it stands for, and never comes from another provider: so the sum
+    holds whatever vanishes.
+    """
+
+    def __init__(self, selection: Selection, capped: Collection[str]) -> None:
+        self._capped = capped
+        self._capacity = Capacity()
+        self._groups = {
+            need.fleet.name: group for group in selection.groups for need in group.needs
+        }
+        self._left: dict[tuple[LikeFleets, GpuKind | None, Place], tuple[RankedOffer, ...]] = {}
+        for nodes in selection.nodes.values():
+            for entry in nodes:
+                self._capacity.take(entry.offer)
+
+    def of_fleet(self, need: FleetNeed, nodes: list[RankedOffer]) -> list[RankedOffer]:
+        """For a fleet that gets ``nodes``, at least one; cheapest first."""
+        group, first = self._groups[need.fleet.name], nodes[0]
+        kind = first.kind if group.terms.uniform else None
+        place = group.terms.place_of(first.offer)
+        hosts = {group.terms.host_of(entry.offer) for entry in nodes} - {None}
+        found = self._left_over(group, kind, place)
+        free = (one for one in found if group.terms.host_of(one.offer) not in hosts)
+        return list(islice(free, _SPARES))
+
+    def of_node(
+        self, chosen: RankedOffer, spares: list[RankedOffer], ceiling: Decimal
+    ) -> Iterator[Offer]:
+        """Those of ``spares`` that may stand for ``chosen``."""
+        provider = chosen.offer.provider
+        for spare in spares:
+            if spare.usd_per_hour > ceiling:
+                continue
+            if spare.offer.provider not in self._capped or (
+                spare.offer.provider == provider and spare.usd_per_hour <= chosen.usd_per_hour
+            ):
+                yield spare.offer
+
+    def _left_over(
+        self, group: LikeFleets, kind: GpuKind | None, place: Place
+    ) -> tuple[RankedOffer, ...]:
+        key = (group, kind, place)
+        if key not in self._left:
+            used_hosts = max(len(need.slots) for need in group.needs) if group.terms.spread else 0
+            entries = (
+                entry
+                for ranking in group.ways_of(kind)
+                for entry in ranking.from_place()
+                if group.terms.place_of(entry.offer) == place
+                and self._capacity.room(entry.offer) > 0
+            )
+            self._left[key] = tuple(islice(entries, _SPARES + used_hosts))
+        return self._left[key]

@@ -1,0 +1,75 @@
+"""``create_before_destroy``: two machines in one slot until the new one is ready.
+
+Only a pair that the state records is one: the new machine says whose place it takes, durably since
+its intent, so that any later run or pass of the loop can finish what a crash or ``-detach`` left
+(SPEC.md section 12, 7).
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reconciler.model.record import InstanceRecord, RecordedState
+    from reconciler.planning.classification import Sighting
+
+READY_TIMEOUT = timedelta(minutes=30)
+"""How long a new machine may take to become ready (SPEC.md section 2, ``ready``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Successions:
+    """Living pairs: by the mark of the old machine its successor, and the other way round."""
+
+    successors: dict[str, Sighting]
+    predecessors: dict[str, InstanceRecord]
+
+
+NO_SUCCESSIONS = Successions({}, {})
+
+
+def find_successions(sightings: Iterable[Sighting]) -> Successions:
+    """Every pair of which neither machine is doomed."""
+    heirs = [one for one in sightings if one.record.succeeds and one.record.doom is None]
+    if not heirs:
+        return NO_SUCCESSIONS
+    living = {one.record.mark: one.record for one in sightings if one.record.doom is None}
+    pairs = []
+    for heir in sorted(heirs, key=lambda one: _age(one.record)):
+        old = living.get(heir.record.succeeds.mark) if heir.record.succeeds else None
+        if old is not None and old.slot == heir.record.slot and _age(old) < _age(heir.record):
+            pairs.append((old, heir))
+    return Successions(
+        {old.mark: heir for old, heir in pairs}, {heir.record.mark: old for old, heir in pairs}
+    )
+
+
+def _age(record: InstanceRecord) -> tuple[object, str]:
+    return (record.created_at, record.mark)
+
+
+def is_seen_ready(sighting: Sighting) -> bool:
+    """Seen now, ours beyond doubt, and ready: nothing less lets its predecessor go."""
+    instance = sighting.instance
+    return instance is not None and instance.is_ready and not sighting.identity_doubt
+
+
+def living_predecessor(record: InstanceRecord, state: RecordedState) -> InstanceRecord | None:
+    """The machine whose place ``record`` takes, while it is recorded and not doomed."""
+    old = state.instances.get(record.succeeds.mark) if record.succeeds else None
+    return old if old is not None and old.doom is None else None
+
+
+def has_successions(state: RecordedState) -> bool:
+    """True while two machines hold one slot."""
+    return any(
+        record.succeeds is not None
+        and record.doom is None
+        and living_predecessor(record, state) is not None
+        for record in state.instances.values()
+    )

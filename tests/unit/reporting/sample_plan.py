@@ -1,0 +1,156 @@
+"""A plan that holds every kind of action, and a value other than the default in every field."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from reconciler.model.address import Address, Slot
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.plan import (
+    Adopt,
+    Announce,
+    Create,
+    Destroy,
+    Difference,
+    Doubt,
+    Finding,
+    Forget,
+    Keep,
+    LeaseChange,
+    Mode,
+    Plan,
+    PlanRequest,
+    RateChange,
+    Stranger,
+)
+from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord, LeaseEnding, Succession
+from tests.builders import (
+    HOUR,
+    create,
+    instance,
+    lease,
+    offer,
+    plan,
+    record,
+    specification,
+    summary,
+)
+from tests.markets import START
+
+CANARY = "hunter2-canary-sk-4242"
+ENV = {"HF_TOKEN": CANARY, "MODE": "${env:SOMETHING}"}
+EVIDENCE = AbsenceEvidence(last_seen_at=START, first_absent_at=START + HOUR)
+REQUEST = PlanRequest(
+    mode=Mode.DESTROY,
+    targets=(Address("train"), Address("lab", 2)),
+    renew=frozenset({"train", "lab"}),
+    heal=True,
+    max_destroy=3,
+    fused=False,
+    excludes=(Address("train", 1), Address("idle")),
+    replace=(Slot("lab", 2), Slot("train", 0)),
+    only_record=True,
+    from_state=True,
+)
+
+
+def sample_plan() -> Plan:
+    """Everything at once; no real plan is like it."""
+    doomed = Doom(
+        reason=DestroyReason.EXPIRED,
+        since=START,
+        attempts=2,
+        failures=1,
+        last_attempt_at=START,
+        accepted_at=START,
+        last_error="busy",
+        alerted_at=START,
+    )
+    bought = specification(image="training:1", env=ENV)
+    old = record("train", 3, specification=bought, doom=doomed, absence=EVIDENCE)
+    heir = _create("train", 6, succeeds=Succession(mark="m-6", reason=DestroyReason.REQUESTED))
+    late = record("train", 6, mark="m-6", succeeds=heir.succeeds)
+    found = record("lab", 1, specification=None, ceiling_usd_per_hour=None, ready_at=None)
+    return plan(
+        request=REQUEST,
+        creates=(_create("train", 3, replaces=old.mark), _create("train", 4), heir),
+        destroys=(
+            _destroy(old),
+            _destroy(record("train", 5), succeeded=True),
+            _destroy(late, after_successor=True),
+        ),
+        adopts=(Adopt(found, instance(found)),),
+        forgets=(Forget(Slot("lab", 7), "m-7", "simulated", "record", "gone", unexpected=True),),
+        doubts=(_doubt(),),
+        announces=(Announce(record("lab", 3), DestroyReason.ORPHANED, START + HOUR, "soon"),),
+        keeps=(Keep(record("lab", 4), instance(), "not read this time"),),
+        sighted=("m-1",),
+        became_ready=("m-2",),
+        rate_changes=(RateChange(record("lab", 4), Decimal("0.75")),),
+        lease_changes=(_lease_change(),),
+        strangers=(Stranger("foreign", instance(status_text="odd"), START + HOUR),),
+        fleets=(
+            summary(creates=1, destroys=2, unfilled=3, note="lease ended", command="do something"),
+        ),
+        findings=(
+            Finding("a warning"),
+            Finding("a rule", ExitCode.REFUSED_BY_RULE, blocks=True, fix="a fix"),
+        ),
+        rate_before=Decimal("0.40"),
+        rate_after=Decimal("1.2345678901234567890"),
+        worst_case_usd=Decimal("12.345678"),
+        worst_case_until=START + 5 * HOUR + timedelta(microseconds=7),
+    )
+
+
+def _create(
+    fleet: str, index: int, replaces: str | None = None, succeeds: Succession | None = None
+) -> Create:
+    taken = offer(hosting="community", spot=True, stock=3)
+    return create(
+        fleet,
+        index,
+        offer=taken,
+        reason=CreateReason.SCALED_UP,
+        specification=specification(taken, image="training:1", env=ENV),
+        ranked=(taken, offer("o2"), offer("o3")),
+        replaces=replaces,
+        succeeds=succeeds,
+        gang=2,
+        spread=True,
+        after=("m-8", "m-9"),
+    )
+
+
+def _destroy(old: InstanceRecord, **others: bool) -> Destroy:
+    return Destroy(
+        old,
+        DestroyReason.DRIFTED,
+        "it does not fit",
+        soft=True,
+        again=True,
+        differences=(Difference("image", "training:1", "training:2"),),
+        **others,
+    )
+
+
+def _doubt() -> Doubt:
+    return Doubt(
+        Slot("lab", 0), "m-0", "simulated", "not seen", Decimal("0.5"), EVIDENCE, worrying=False
+    )
+
+
+def _lease_change() -> LeaseChange:
+    after = lease(
+        team="nlp",
+        owner="ada",
+        labels={"a": "b"},
+        expires_at=START + HOUR,
+        extended_to=START + HOUR,
+        ended_at=START,
+        ended_by=LeaseEnding.RELEASED,
+        prevent_destroy=True,
+    )
+    return LeaseChange("train", lease(), after, ("ttl 4h -> 8h", "target 1 -> 2"))
