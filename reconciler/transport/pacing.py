@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+import anyio
+
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -24,12 +26,14 @@ class Pacer:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._queues: dict[str, anyio.Lock] = {}
         self._begun: dict[str, deque[float]] = {}
 
     async def turn(self, name: str, pace: Pace) -> None:
-        """Wait until ``name`` may be called. A place given up by cancelling stays unused."""
-        now = self._clock.elapsed_seconds()
-        begun = self._begun.setdefault(name, deque(maxlen=pace.calls))
-        begins_at = max(now, begun[0] + pace.seconds) if len(begun) == pace.calls else now
-        begun.append(begins_at)
-        await self._clock.sleep(begins_at - now)
+        """Wait until ``name`` may be called. Who gives up waiting takes nobody's turn."""
+        async with self._queues.setdefault(name, anyio.Lock()):
+            begun = self._begun.setdefault(name, deque(maxlen=pace.calls))
+            if len(begun) == pace.calls:
+                free_at = begun[0] + pace.seconds
+                await self._clock.sleep(free_at - self._clock.elapsed_seconds())
+            begun.append(self._clock.elapsed_seconds())

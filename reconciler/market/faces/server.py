@@ -30,21 +30,21 @@ class FaceServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, path: Path, port: int, log: Callable[[str], None]) -> None:
-        super().__init__((HOST, port), _Handler)
         self.log = log
         self._path = path
         self._face = VastFace()
         self._turn = threading.Lock()
         self._stopped = threading.Event()
+        super().__init__((HOST, port), _Handler)
 
     @property
     def url(self) -> str:
         return f"http://{HOST}:{self.server_port}"
 
-    def stop(self) -> None:
-        """From another thread than the one that serves: end, late answers included."""
+    def server_close(self) -> None:
+        """Late answers are not waited for."""
         self._stopped.set()
-        self.shutdown()
+        super().server_close()
 
     def answer(self, request: FaceRequest) -> FaceAnswer:
         """One at a time."""

@@ -90,6 +90,7 @@ def create(world: World, request: FaceRequest, ask: str, now: datetime, fault: F
     too_low = bids and _bids_too_low(world, place, body["price"], now)
     if too_low and body.get("cancel_unavail", False):
         return errors.no_such_ask(410, ask)
+    note = json.dumps(_note(body))
     born = fault if not too_low else Fault(stops_after=timedelta(0))
     try:
         machine = world.rent(_order(offer.id, body), now, born)
@@ -97,7 +98,7 @@ def create(world: World, request: FaceRequest, ask: str, now: datetime, fault: F
         return errors.no_such_ask(400, ask)
     except OrderRefused as error:
         return errors.answer(400, "invalid_args", f"error 400/3467: Invalid args: {error.what}")
-    world.note_machine(machine.id, json.dumps(_note(body)))
+    world.note_machine(machine.id, note)
     if fault.without_id:
         return as_json(200, {"success": True})
     made = {"success": not too_low, "new_contract": int(machine.id)}

@@ -37,6 +37,8 @@ from reconciler.providers.vastai.searching import OfferWalk
 from reconciler.providers.vastai.wire import InstanceRow, UserRow, misfit
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
     from reconciler.providers.vastai.api import ApiAnswer, VastApi
@@ -189,12 +191,11 @@ class VastProvider(Provider):
                 raise self._unexpected("account", misfit(error)) from None
         return self._account
 
-    async def _asked(self, call: Any) -> ApiAnswer:
+    async def _asked(self, call: Awaitable[ApiAnswer]) -> ApiAnswer:
         try:
-            answer: ApiAnswer = await call
+            return await call
         except CallFailed as error:
             raise ProviderUnavailable(self.name, error.what) from error
-        return answer
 
     def _object(
         self, answer: ApiAnswer, call: str, *, gone_is: str | None = None
