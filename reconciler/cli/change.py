@@ -21,6 +21,7 @@ from reconciler.cli.parameters import (
     target_option,
 )
 from reconciler.cli.plan_choices import (
+    allow_unbounded_option,
     exclude_option,
     refresh_only_option,
     refresh_option,
@@ -71,6 +72,7 @@ renew_option = click.option(
 @exclude_option
 @replace_option
 @refresh_only_option
+@allow_unbounded_option
 @refresh_option
 @click.option("--destroy", is_flag=True, help="Plan the destruction of everything targeted.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 2 when the plan has changes.")
@@ -142,6 +144,7 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
 @exclude_option
 @replace_option
 @refresh_only_option
+@allow_unbounded_option
 @auto_approve_option
 @click.option("--detach", is_flag=True, help="Do not wait until new machines are ready.")
 @no_wait_option

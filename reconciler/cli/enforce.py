@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -144,6 +145,7 @@ def _warn_of_documents(workspace: Workspace, voice: Voice) -> None:
 
 def _daemon(directory: Path, request: PlanRequest, interval: timedelta) -> int:
     """Each pass opens the workspace anew: documents may change while it runs."""
+    gc.set_threshold(50_000, 20, 20)  # it lives long: what passes leave behind has to go
     from reconciler.daemon.loop import run_forever
     from reconciler.model.errors import GpuShopperError
     from reconciler.operations.reconcile import reconcile_once

@@ -33,6 +33,11 @@ replace_option = click.option(
     metavar="ADDRESS",
     help="Replace the machine of this slot: fleet.NAME[0]. May be repeated.",
 )
+allow_unbounded_option = click.option(
+    "--allow-unbounded",
+    is_flag=True,
+    help="Carry out a plan without a worst case: a fleet has no end (expires_at: never).",
+)
 refresh_only_option = click.option(
     "--refresh-only",
     is_flag=True,
@@ -58,6 +63,7 @@ def with_choices(request: PlanRequest, choices: Mapping[str, Any]) -> PlanReques
         replace=_slots(choices.get("replaced", ())),
         only_record=bool(choices.get("refresh_only")),
         from_state=not choices.get("refresh", True),
+        allow_unbounded=bool(choices.get("allow_unbounded")),
     )
     _refuse_contradictions(chosen)
     return chosen

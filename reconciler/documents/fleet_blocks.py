@@ -91,7 +91,9 @@ class FleetSettings(Block):
         description="How long the fleet may live, from its first machine on; default 12h.",
     )
     expires_at: Written[Moment] = Field(
-        None, description="When the fleet ends at the latest; RFC 3339 with an offset."
+        None,
+        description="When the fleet ends at the latest; RFC 3339 with an offset. `never`, without "
+        "a `ttl`: it has no end, and every plan of it needs `-allow-unbounded`.",
     )
     grace: Written[Duration] = Field(
         None, description="Warning time before the loop destroys what is undeclared; default 10m."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from reconciler.documents.configuration import Configuration, Declared, gather
 from reconciler.documents.consistency import profile_problems, provider_problems, size_problems
@@ -12,7 +13,6 @@ from reconciler.documents.declared_fleet import asks_for_gpu, fleet_of, lease_le
 from reconciler.documents.document_files import find_documents
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument, parse_document
-from reconciler.documents.meaning_digest import with_digest
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.problem_list import capped, reading_order
 from reconciler.documents.workspace_settings import (
@@ -24,9 +24,9 @@ from reconciler.documents.workspace_settings import (
 )
 from reconciler.documents.yaml_source import read_capped, read_what_can_be
 from reconciler.model.errors import DocumentError, EmptyDocuments
-from reconciler.model.fleet import DesiredState, Fleet
+from reconciler.model.fleet import DEFAULT_MAX_TTL, DesiredState, Fleet
 from reconciler.model.problem import Problem
-from reconciler.model.quantity import format_duration
+from reconciler.model.quantity import NEVER, format_duration
 
 __all__ = ["find_documents", "load_documents", "load_text"]
 
@@ -97,15 +97,13 @@ def _desired(parsed: Sequence[ParsedDocument], errors: Sequence[DocumentError]) 
 
 
 def _desired_state(configuration: Configuration, fleets: dict[str, Fleet]) -> DesiredState:
-    return with_digest(
-        DesiredState(
-            workspace=configuration.workspace,
-            fleets=fleets,
-            providers=providers_of(configuration),
-            safety=safety_of(configuration),
-            notifiers=notifiers_of(configuration),
-            state_path=state_path_of(configuration),
-        )
+    return DesiredState(
+        workspace=configuration.workspace,
+        fleets=fleets,
+        providers=providers_of(configuration),
+        safety=safety_of(configuration),
+        notifiers=notifiers_of(configuration),
+        state_path=state_path_of(configuration),
     )
 
 
@@ -136,8 +134,33 @@ def _problems_of(
     if not asks_for_gpu(settings) and merger.settles(declared, "resources"):
         message = f"fleets.{declared.path[-1]} asks for no GPU"
         yield declared.problem(message, "write resources: {gpu: RTX4090}")
+    if settings.expires_at == NEVER:
+        yield from _contradictions(declared, settings, merger, max_ttl)
+        return
     if max_ttl is not None and lease_length(settings) > max_ttl and merger.settles(declared, "ttl"):
         yield _too_long(declared, merger, max_ttl)
+
+
+def _contradictions(
+    declared: Declared[FleetBlock],
+    settings: FleetSettings,
+    merger: FleetMerger,
+    max_ttl: timedelta | None,
+) -> Iterator[Problem]:
+    """A fleet without an end: nothing written, here or for the workspace, may say that it ends."""
+    if settings.ttl is not None:
+        message = "ttl ends the fleet, and expires_at: never says that nothing does"
+        yield _where_written(declared, merger, "ttl").problem(message, "remove one of them", "ttl")
+    elif max_ttl is not None and max_ttl != DEFAULT_MAX_TTL:
+        message = f"expires_at: never is longer than safety.max_ttl, {format_duration(max_ttl)}"
+        origin = _where_written(declared, merger, "expires_at")
+        yield origin.problem(message, "write a ttl, or an end that is a time", "expires_at")
+
+
+def _where_written(declared: Declared[FleetBlock], merger: FleetMerger, key: str) -> Declared[Any]:
+    """The block that ``key`` of a fleet comes from: its own, a profile or the defaults."""
+    origins = merger.origins(declared)
+    return next((one for one in origins if getattr(one.block, key) is not None), declared)
 
 
 def _too_long(declared: Declared[FleetBlock], merger: FleetMerger, max_ttl: timedelta) -> Problem:

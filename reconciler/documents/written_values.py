@@ -17,7 +17,7 @@ from pydantic import PlainValidator, WithJsonSchema
 
 from reconciler.documents.written_keys import wrong_kind
 from reconciler.documents.written_text import text_schema
-from reconciler.model.quantity import Range, parse_duration, parse_range
+from reconciler.model.quantity import NEVER, Range, parse_duration, parse_range
 
 USD_MAX = Decimal(1_000_000)
 RANGE_LENGTH_MAX = 60
@@ -40,7 +40,7 @@ def _duration(text: str) -> timedelta:
 
 def _read_duration(value: object) -> timedelta:
     if value == "never":
-        raise ValueError("never is not read by this version: every lease needs an end, like 12h")
+        raise ValueError("a ttl ends; a fleet without an end has no ttl and expires_at: never")
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise wrong_kind()
     return _duration(str(value))
@@ -76,7 +76,7 @@ def _moment(text: str) -> datetime:
 
 def _read_moment(value: object) -> datetime:
     if value == "never":
-        raise ValueError("never is not read by this version: every lease needs an end; remove it")
+        return NEVER
     if not isinstance(value, str):
         raise wrong_kind()
     return _moment(value)
@@ -86,7 +86,10 @@ Moment = Annotated[
     datetime,
     PlainValidator(_read_moment),
     WithJsonSchema(
-        {"type": "string", "format": "date-time", "examples": ["2026-03-01T18:00:00+01:00"]}
+        {
+            "anyOf": [{"type": "string", "format": "date-time"}, {"const": "never"}],
+            "examples": ["2026-03-01T18:00:00+01:00"],
+        }
     ),
 ]
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
-from reconciler.model.quantity import ANYTHING, GIB, Range
+from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -115,7 +115,8 @@ class Fleet:
 
     ``gang``: fewer than ``nodes.minimum`` are never bought. ``placement`` counts for new nodes,
     beside those that stay: ``spread`` puts no two on one physical host. ``uniform``: all are alike
-    in GPU model, number and memory.
+    in GPU model, number and memory. ``expires_at`` is ``NEVER`` for one without an end, whose
+    ``ttl`` then says nothing.
     """
 
     name: str
@@ -148,7 +149,9 @@ class Fleet:
         return f"fleet.{self.name}"
 
     def lease_end(self, started_at: datetime) -> datetime:
-        """The earlier of start + ``ttl`` and ``expires_at`` (SPEC.md section 1)."""
+        """The earlier of start + ``ttl`` and ``expires_at`` (SPEC.md section 1), or ``NEVER``."""
+        if self.expires_at == NEVER:
+            return NEVER
         end = started_at + self.ttl
         return end if self.expires_at is None else min(end, self.expires_at)
 
@@ -200,7 +203,7 @@ class NotifierSettings:
 
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """All documents of one directory as one value. ``digest`` changes with their meaning."""
+    """All documents of one directory as one value."""
 
     workspace: str
     fleets: Mapping[str, Fleet]
@@ -208,4 +211,3 @@ class DesiredState:
     safety: Safety = field(default_factory=Safety)
     notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
     state_path: str | None = None
-    digest: str = ""

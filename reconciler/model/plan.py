@@ -46,6 +46,7 @@ class PlanRequest:
     ``replace`` are slots whose machine is replaced although nothing about it differs.
     ``only_record``: what was observed is recorded, nothing is bought or destroyed.
     ``from_state``: nobody was asked, so every machine is in doubt and no offer is known.
+    ``allow_unbounded``: a plan without a worst case may be carried out.
     """
 
     mode: Mode
@@ -58,6 +59,7 @@ class PlanRequest:
     replace: tuple[Slot, ...] = ()
     only_record: bool = False
     from_state: bool = False
+    allow_unbounded: bool = False
 
     def covers(self, fleet: str, index: int) -> bool:
         """True when a slot is among the targets and not excluded."""
@@ -251,7 +253,8 @@ class FleetSummary:
     unfilled: int
     rate_before: Decimal
     rate_after: Decimal
-    worst_case_usd: Decimal
+    worst_case_usd: Decimal | None
+    """None: it has no end, nor a worst case."""
     ends_at: datetime | None
     note: str = ""
     command: str = ""

@@ -34,6 +34,7 @@ class RequestDocument(Published):
     """Slots whose machine is replaced although nothing about it differs."""
     only_record: bool
     from_state: bool
+    allow_unbounded: bool
 
 
 class OriginDocument(Published):
@@ -313,7 +314,7 @@ class StrangerDocument(Published):
 
 
 class FleetRow(Published):
-    """One fleet; counts are nodes."""
+    """One fleet; counts are nodes. ``worst_case_usd`` null: its lease has no end."""
 
     fleet: str
     target: int
@@ -323,7 +324,7 @@ class FleetRow(Published):
     unfilled: int
     rate_before: DecimalText
     rate_after: DecimalText
-    worst_case_usd: DecimalText
+    worst_case_usd: DecimalText | None
     ends_at: Moment | None
     note: str
     command: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import durationpy
@@ -17,6 +17,8 @@ _CLOCK_TIME = re.compile(r"([0-9]+):([0-9]{2})(?::[0-9]{2})?")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]+)")
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 LONGEST_DURATION = timedelta(days=366)
+NEVER = datetime.fromtimestamp(36**7 - 1, UTC)
+"""The end of what has none (``expires_at: never``): the latest moment that a mark can name."""
 
 
 def parse_duration(text: str) -> timedelta:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from reconciler.model.address import Slot
+from reconciler.model.quantity import NEVER
 from reconciler.model.reason import DestroyReason
 
 
@@ -176,13 +177,15 @@ class LeaseRecord(_Stored):
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the lease ends or ended; None while it has not started."""
+        """When the lease ends or ended, ``NEVER`` for no end; None while it has not started."""
         if self.ended_at is not None:
             return self.ended_at
         if self.extended_to is not None:
             return self.extended_to
         if self.started_at is None:
             return None
+        if self.expires_at == NEVER:
+            return NEVER
         end = self.started_at + self.ttl
         return end if self.expires_at is None else min(end, self.expires_at)
 

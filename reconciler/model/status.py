@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.cost import ZERO
+from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -51,8 +52,8 @@ class MachineRow:
     note: str = ""
 
     def time_left(self, now: datetime) -> timedelta | None:
-        """Until its end; negative when overdue, None when its lease has not started."""
-        return None if self.ends_at is None else self.ends_at - now
+        """Until its end; negative when overdue, None without one."""
+        return None if self.ends_at in (None, NEVER) else self.ends_at - now
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class StatusReport:
     """``strangers``: machines in the accounts that no record covers, by kind.
 
     ``usd_per_hour`` is the burn rate of everything billed, intents included. ``worst_case_usd`` is
-    the most it can still cost until ``worst_case_until`` if nobody looks again.
+    the most it can still cost until ``worst_case_until`` if nobody looks again; None when a
+    machine has no end.
     """
 
     workspace: str
@@ -81,7 +83,7 @@ class StatusReport:
     intents: tuple[IntentRow, ...] = ()
     strangers: tuple[tuple[str, int], ...] = ()
     usd_per_hour: Decimal = ZERO
-    worst_case_usd: Decimal = ZERO
+    worst_case_usd: Decimal | None = ZERO
     worst_case_until: datetime | None = None
     enforced_by: str = ""
     findings: tuple[Finding, ...] = ()

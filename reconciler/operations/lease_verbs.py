@@ -9,7 +9,7 @@ from reconciler.model.address import Address
 from reconciler.model.cost import ZERO
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.plan import Mode, PlanRequest
-from reconciler.model.quantity import format_duration
+from reconciler.model.quantity import NEVER, format_duration
 from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.operations.look import look
@@ -58,6 +58,11 @@ async def extend_lease(
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
         recorded = read_state(workspace)
         lease = _running_lease(recorded, fleet, workspace.clock.now())
+        if lease.ends_at == NEVER:
+            raise UsageRefused(
+                f"fleet.{fleet} has no end that could be moved",
+                fix="write a ttl or a time in expires_at, and apply",
+            )
         before, started = lease.ends_at, lease.started_at
         assert before is not None
         assert started is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.documents.meaning_digest import meaning_digest
 from reconciler.model.errors import StalePlan, UsageRefused
 from reconciler.model.plan import Mode
 from reconciler.model.saved_plan import PlanOrigin
@@ -53,7 +54,7 @@ async def save_plan(
     origin = PlanOrigin(
         lineage=recorded.lineage if recorded else None,
         serial=recorded.serial if recorded else None,
-        documents_digest=desired.digest,
+        documents_digest=meaning_digest(desired),
         accounts=seen.accounts,
     )
     write_plan(path, plan_document(seen.plan, origin))
@@ -125,7 +126,7 @@ def _refuse_moved(saved: SavedPlan, workspace: Workspace) -> None:
     desired = workspace.desired
     assert desired is not None
     recorded = workspace.backend.read()
-    moved = what_moved(saved, Present(workspace.name, recorded, desired.digest))
+    moved = what_moved(saved, Present(workspace.name, recorded, meaning_digest(desired)))
     _refuse(moved, _why(saved, recorded) if moved else "")
 
 

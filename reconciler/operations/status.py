@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.status import IntentRow, MachineRow, StatusReport
@@ -38,7 +37,7 @@ async def read_status(workspace: Workspace) -> StatusReport:
         intents=tuple(_intents(state)),
         strangers=tuple(sorted(kinds.items())),
         usd_per_hour=plan.rate_before,
-        worst_case_usd=plan.worst_case_usd or ZERO,
+        worst_case_usd=plan.worst_case_usd,
         worst_case_until=plan.worst_case_until,
         enforced_by=plan.enforced_by,
         findings=plan.findings,

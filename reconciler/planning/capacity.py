@@ -38,8 +38,12 @@ class Capacity:
 
     def room(self, offer: Offer) -> int:
         """How often ``offer`` can still be taken; 0 when it cannot."""
-        levels = self._levels((offer.provider, offer.capacity_key))
-        return min(_rooms(levels, offer.stock)) if levels else offer.stock
+        levels, stock = self._levels((offer.provider, offer.capacity_key)), offer.stock
+        if not levels:
+            return stock
+        if len(levels) == 1 and stock in levels:  # nearly always: all offers of it state the same
+            return stock - levels[stock]
+        return min(_rooms(levels, stock))
 
     def take(self, offer: Offer, count: int = 1) -> None:
         levels = self._taken.setdefault((offer.provider, offer.capacity_key), {})

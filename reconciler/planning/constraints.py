@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 NEVER_LOOSENED = frozenset({"other GPU", "none left", "ends before the lease"})
 """Reasons that no looser key lifts: another GPU is another wish, and nobody can raise a stock or
 stay on a machine that its host takes back."""
-DISK_REASON = "too little disk"
 CAP_REASONS = ("above max_gpu_hour_usd", "above max_node_hour_usd")
 _MILL = Decimal("0.001")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import LeaseChange
-from reconciler.model.quantity import format_duration
+from reconciler.model.quantity import NEVER, format_duration
 from reconciler.model.record import LeaseEnding, LeaseRecord
 from reconciler.planning.succession import has_successions
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def has_ended(lease: LeaseRecord | None, now: datetime) -> bool:
     """True when no machine may live under this lease any more."""
-    return lease is not None and lease.ends_at is not None and lease.ends_at <= now
+    end = lease.ends_at if lease is not None else None
+    return end is not None and end <= now
 
 
 def lease_after_apply(
@@ -83,9 +84,12 @@ def _new_lease(
 
 
 def planned_end(lease: LeaseRecord, now: datetime) -> datetime:
-    """When the lease ends, or would end if its first machine existed now."""
-    if lease.ends_at is not None:
-        return lease.ends_at
+    """When the lease ends, or would end if its first machine existed now; ``NEVER`` for no end."""
+    known = lease.ends_at
+    if known is not None:
+        return known
+    if lease.expires_at == NEVER:
+        return NEVER
     end = now + lease.ttl
     return end if lease.expires_at is None else min(end, lease.expires_at)
 
@@ -116,6 +120,8 @@ def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
 
 
 def _utc(moment: datetime | None) -> str:
+    if moment == NEVER:
+        return "never"
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment is not None else "(a new lease)"
 
 
@@ -127,7 +133,7 @@ def next_deadline(state: RecordedState, now: datetime, tick: timedelta) -> datet
     """
     living = {record.fleet for record in state.instances.values() if record.doom is None}
     ends = [lease.ends_at for name, lease in state.leases.items() if name in living]
-    moments = [end for end in ends if end is not None]
+    moments = [end for end in ends if end not in (None, NEVER)]
     moments += [notice.due_at for notice in state.notices.values()]
     unproven = any(record.doom or record.absence for record in state.instances.values())
     unproven = unproven or has_successions(state)

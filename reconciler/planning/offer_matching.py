@@ -7,7 +7,7 @@ from dataclasses import field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from reconciler.model.quantity import Range
+from reconciler.model.quantity import NEVER, Range
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     RefusalTest = tuple[str, Callable[[Offer], bool]]
     """The reason for which an offer is refused, and what passes."""
 
+DISK_REASON = "too little disk"
+LEASE_REASON = "ends before the lease"
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
 
@@ -92,14 +94,18 @@ def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
     return [
         (f"not {kind}", lambda offer: offer.spot == fleet.spot),
         ("none left", lambda offer: offer.stock > 0),
-        (
-            "ends before the lease",
-            lambda offer: offer.rentable_for is None or offer.rentable_for >= fleet.ttl,
-        ),
+        (LEASE_REASON, lambda offer: outlasts_lease(offer, fleet)),
         *_place_tests(fleet.where),
         *_hardware_tests(fleet.resources),
         *_host_tests(fleet.offers),
     ]
+
+
+def outlasts_lease(offer: Offer, fleet: Fleet) -> bool:
+    """Whether it can be rented for as long as the fleet may need it: a whole ``ttl`` from now."""
+    if offer.rentable_for is None:
+        return True
+    return fleet.expires_at != NEVER and offer.rentable_for >= fleet.ttl
 
 
 def _place_tests(where: Where) -> Iterator[RefusalTest]:
@@ -125,7 +131,7 @@ def _hardware_tests(resources: Resources) -> Iterator[RefusalTest]:
     ):
         if not span.is_open:
             yield reason, _in_range(span, value)
-    yield "too little disk", lambda offer: _disk_fits(offer, resources.disk_bytes)
+    yield DISK_REASON, lambda offer: _disk_fits(offer, resources.disk_bytes)
 
 
 def _host_tests(rules: OfferRules) -> Iterator[RefusalTest]:

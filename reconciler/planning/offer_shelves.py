@@ -7,12 +7,20 @@ thousand offers read what they take and little more.
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import field
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
-from reconciler.planning.offer_matching import RankedOffer, refusal_tests
+from reconciler.planning.offer_matching import (
+    DISK_REASON,
+    LEASE_REASON,
+    RankedOffer,
+    outlasts_lease,
+    refusal_tests,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,37 +32,58 @@ if TYPE_CHECKING:
     from reconciler.planning.purchase_terms import PurchaseTerms
 
 
+Item = TypeVar("Item")
+
+
+class ReadOnce(Generic[Item]):
+    """A long sequence that many look at: read only as far as somebody needs, and only once."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self.read_so_far: list[Item] = []
+        self._unread = items
+
+    def from_place(self, start: int = 0) -> Iterator[Item]:
+        """The items from number ``start`` on."""
+        known, number = self.read_so_far, start
+        while True:
+            while number < len(known):
+                yield known[number]
+                number += 1
+            item = next(self._unread, None)
+            if item is None:
+                return
+            known.append(item)
+
+
+Ranking = ReadOnce["RankedOffer"]
+"""What one fleet accepts, best first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Shelf:
-    """Offers of one kind in order of their price without disk."""
+    """Offers of one kind in order of their price without disk.
+
+    ``accepted``: those that pass the tests of a fleet, its disk, lease and price caps apart, by all
+    that these tests look at. Many fleets differ in their names and disks alone.
+    """
 
     kind: GpuKind
     spot: bool
     offers: list[Offer]
+    least_disk_usd: Decimal
+    """Dollars an hour for one GiB of disk where it is cheapest."""
+    accepted: dict[object, ReadOnce[Offer]] = field(default_factory=dict)
 
-
-class Ranking:
-    """What one fleet accepts, best first; read from the shelves only as far as it is needed."""
-
-    def __init__(self, entries: Iterator[RankedOffer]) -> None:
-        self.read_so_far: list[RankedOffer] = []
-        self._unread = entries
-
-    def from_place(self, start: int = 0) -> Iterator[RankedOffer]:
-        """The entries from number ``start`` on."""
-        number = start
-        while True:
-            while number >= len(self.read_so_far):
-                if not self._read_on():
-                    return
-            yield self.read_so_far[number]
-            number += 1
-
-    def _read_on(self) -> bool:
-        entry = next(self._unread, None)
-        if entry is not None:
-            self.read_so_far.append(entry)
-        return entry is not None
+    def passing(self, fleet: Fleet) -> Iterator[Offer]:
+        wanted = fleet.resources
+        key = (fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda)
+        known = self.accepted.get(key)
+        if known is None:
+            apart = (DISK_REASON, LEASE_REASON)
+            tests = [passes for why, passes in refusal_tests(fleet) if why not in apart]
+            passing = (offer for offer in self.offers if all(test(offer) for test in tests))
+            known = self.accepted[key] = ReadOnce(passing)
+        return known.from_place()
 
 
 class OfferShelves:
@@ -73,7 +102,8 @@ class OfferShelves:
         self._shelves = []
         for (spot, kind), found in sorted(by_kind.items(), key=lambda item: item[0]):
             found.sort(key=lambda one: (one.usd_per_hour, one.provider, one.id))
-            self._shelves.append(_Shelf(kind, spot, found))
+            least_disk_usd = min(one.disk_usd_per_gib_hour for one in found)
+            self._shelves.append(_Shelf(kind, spot, found, least_disk_usd))
 
     def rankings(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
         """One for each kind that some alternative of the fleet accepts, in order of the kinds."""
@@ -93,19 +123,25 @@ class OfferShelves:
     ) -> Iterator[RankedOffer]:
         """What the fleet accepts, by all-in rate, then provider and id.
 
-        The shelf is in order of the price without disk, which is never above the all-in rate: an
-        offer may be handed out once every later one must be dearer.
+        The shelf is in order of the price without disk: an offer may be handed out once every later
+        one must be dearer, with the disk at its cheapest.
         """
-        tests = [passes for _, passes in refusal_tests(fleet)] + list(_terms_tests(terms))
+        tests = tuple(_terms_tests(terms))
         cap = fleet.node_cap_usd(shelf.kind[1])
         disk_bytes = fleet.resources.disk_bytes
+        least_disk = shelf.least_disk_usd * disk_bytes / GIB
         waiting: list[tuple[Decimal, str, str, RankedOffer]] = []
-        for offer in shelf.offers:
-            while waiting and waiting[0][0] < offer.usd_per_hour:
+        for offer in shelf.passing(fleet):
+            least = offer.usd_per_hour + least_disk
+            while waiting and waiting[0][0] < least:
                 yield heappop(waiting)[3]
-            if cap is not None and offer.usd_per_hour > cap:
+            if cap is not None and least > cap:
                 break
-            if not all(passes(offer) for passes in tests):
+            if offer.disk_bytes_max is not None and offer.disk_bytes_max < disk_bytes:
+                continue
+            if offer.rentable_for is not None and not outlasts_lease(offer, fleet):
+                continue
+            if tests and not all(passes(offer) for passes in tests):
                 continue
             rate = offer.node_usd_per_hour(disk_bytes)
             if (cap is None or rate <= cap) and rate <= self._rooms.get(offer.provider, rate):

@@ -13,7 +13,7 @@ from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.succession import find_successions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.model.offer import OfferBook
     from reconciler.planning.classification import Classified
@@ -134,6 +134,21 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
             )
 
 
+def unbounded_findings(endless: Iterable[str], scene: Scene) -> Iterator[Finding]:
+    """Fleets without an end (SPEC.md section 3): a person has to say that it is meant."""
+    request = scene.request
+    if request.mode is not Mode.APPLY or request.allow_unbounded or request.only_record:
+        return
+    for name in endless:
+        if request.covers_fleet(name):
+            yield Finding(
+                f"fleet.{name} has no end, so nobody can say what it costs at most",
+                ExitCode.REFUSED_BY_RULE,
+                blocks=True,
+                fix="write a ttl or a time in expires_at; if it is meant: -allow-unbounded",
+            )
+
+
 def offer_findings(
     needs: Sequence[FleetNeed], purchases: Purchases, offers: OfferBook, scene: Scene
 ) -> Iterator[Finding]:
@@ -158,7 +173,7 @@ def offer_findings(
         fix = f"gpu-shopper explain {name}"
         if held:
             what = f"{name}: {held} machine(s) stay, because no successor can be rented"
-            yield Finding(what, ExitCode.NO_OFFER, fix=fix)
+            yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
         if filled < nodes.minimum:
             what = f"{name}: {_shortage(need, filled)}"
             yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
 from reconciler.model.plan import FleetSummary
+from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.leases import planned_end
 from reconciler.planning.purchases import slots_by_fleet
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.plan import Create
-    from reconciler.model.record import InstanceRecord
+    from reconciler.model.record import InstanceRecord, LeaseRecord
     from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions, Scene
 
@@ -72,8 +73,27 @@ class Billed:
 
     before: Mapping[str, Sequence[Running]]
     after: Mapping[str, Sequence[Running]]
-    worst_case_usd: Mapping[str, Decimal]
-    """Of each fleet in ``after``."""
+    worst_case_usd: Mapping[str, Decimal | None]
+    """Of each fleet in ``after``; None for one that has no end."""
+
+    @property
+    def endless(self) -> list[str]:
+        """Fleets without a worst case, by name."""
+        return sorted(name for name, usd in self.worst_case_usd.items() if usd is None)
+
+    @property
+    def worst_case(self) -> Decimal | None:
+        """Of all fleets together."""
+        known = [usd for usd in self.worst_case_usd.values() if usd is not None]
+        return sum(known, ZERO) if len(known) == len(self.worst_case_usd) else None
+
+    @property
+    def last_end(self) -> datetime | None:
+        """Of all machines; None where there are none, or one has no end."""
+        if self.endless:
+            return None
+        ends = (one.ends_at for machines in self.after.values() for one in machines)
+        return max(ends, default=None)
 
 
 def billed_machines(
@@ -114,7 +134,7 @@ def fleet_summaries(
             rate_before=hourly_burn_rate(before.get(name, ())),
             rate_after=hourly_burn_rate(after.get(name, ())),
             worst_case_usd=billed.worst_case_usd.get(name, ZERO),
-            ends_at=planned_end(lease, scene.now) if lease else None,
+            ends_at=_shown_end(lease, scene.now),
             note=_note(need, declared=name in declared, documents=scene.desired is not None),
             command=f"gpu-shopper apply -renew fleet.{name}" if need and need.lease_ended else "",
         )
@@ -124,6 +144,11 @@ def _note(need: FleetNeed | None, *, declared: bool, documents: bool) -> str:
     if need is not None and need.lease_ended:
         return "lease ended"
     return "undeclared" if documents and not declared else ""
+
+
+def _shown_end(lease: LeaseRecord | None, now: datetime) -> datetime | None:
+    end = planned_end(lease, now) if lease else None
+    return None if end == NEVER else end
 
 
 def _by_fleet(machines: Sequence[Running]) -> dict[str, list[Running]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import ZERO
 from reconciler.model.fleet import Safety
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
@@ -19,7 +18,12 @@ from reconciler.planning.classification import classify_instances
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
-from reconciler.planning.plan_findings import lease_findings, observation_findings, offer_findings
+from reconciler.planning.plan_findings import (
+    lease_findings,
+    observation_findings,
+    offer_findings,
+    unbounded_findings,
+)
 from reconciler.planning.plan_safety import check_plan_safety
 from reconciler.planning.plan_summary import billed_machines, fleet_summaries
 from reconciler.planning.provider_caps import provider_caps
@@ -105,11 +109,12 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     tick = _safety(scene.desired).tick
     billed = billed_machines(decisions, creates, scene, tick)
-    ends = [machine.ends_at for machines in billed.after.values() for machine in machines]
+    until = billed.last_end
     findings = (
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
+        *unbounded_findings(billed.endless, scene),
         *caps.findings(),
         *offer_findings(assessment.needs, purchases, offers, scene),
     )
@@ -133,8 +138,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         findings=tuple(findings),
         rate_before=hourly_burn_rate(chain.from_iterable(billed.before.values())),
         rate_after=hourly_burn_rate(chain.from_iterable(billed.after.values())),
-        worst_case_usd=sum(billed.worst_case_usd.values(), ZERO),
-        worst_case_until=max(ends) + tick + DESTROY_TIME if ends else None,
+        worst_case_usd=billed.worst_case,
+        worst_case_until=None if until is None else until + tick + DESTROY_TIME,
         enforced_by=enforced_by(scene.recorded, scene.now, tick),
     )
 

@@ -16,7 +16,6 @@ from reconciler.model.explanation import Relaxation
 from reconciler.model.value import dataclass
 from reconciler.planning.constraints import (
     CAP_REASONS,
-    DISK_REASON,
     NEVER_LOOSENED,
     choosable,
     movable,
@@ -24,7 +23,7 @@ from reconciler.planning.constraints import (
     with_disk,
 )
 from reconciler.planning.filling import Filled, fill, worth_keeping
-from reconciler.planning.offer_matching import RankedOffer, refusal_tests
+from reconciler.planning.offer_matching import DISK_REASON, RankedOffer, refusal_tests
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, projected_cost
-from reconciler.model.quantity import about
+from reconciler.model.quantity import NEVER, about
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -24,7 +24,9 @@ _LOOP_LATE_AFTER_TICKS = 4
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """One machine that is billed, known or in doubt, and when it ends. Rate in dollars an hour."""
+    """One machine that is billed, known or in doubt, and when it ends: maybe ``NEVER``. Rate in
+    dollars an hour.
+    """
 
     fleet: str
     usd_per_hour: Decimal
@@ -42,8 +44,13 @@ def hourly_burn_rate(machines: Iterable[Running]) -> Decimal:
     return sum((machine.usd_per_hour for machine in machines), ZERO)
 
 
-def worst_case(machines: Iterable[Running], now: datetime, tick: timedelta) -> Decimal:
-    """Rate x (remaining lease + tick + destroy time) over all machines, bandwidth excluded."""
+def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> Decimal | None:
+    """Rate x (remaining lease + tick + destroy time) over all machines, bandwidth excluded.
+
+    None when one of them has no end.
+    """
+    if any(one.ends_at == NEVER for one in machines):
+        return None
     margin = tick + DESTROY_TIME
     return sum(
         (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
-from reconciler.model.quantity import format_duration, format_size
+from reconciler.model.quantity import NEVER, format_duration, format_size
 from reconciler.reporting.columns import WIDTH, Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted, gpu_text, per_gpu_hour, place_text, rate_change
@@ -62,7 +62,7 @@ def _question(fleet: Fleet, palette: Palette) -> list[str]:
         "spot" if fleet.spot else "on-demand",
         f"{format_size(fleet.resources.disk_bytes)} of disk",
         *caps,
-        f"ttl {format_duration(fleet.ttl)}",
+        "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}",
     ]
     return [palette.strong(fleet.address), *wrap(", ".join(facts), indent=2)]
 

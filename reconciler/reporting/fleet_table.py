@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate, format_usd
-from reconciler.model.quantity import about
+from reconciler.model.quantity import NEVER, about
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.ssh_text import endpoint_text
@@ -90,7 +90,7 @@ def _machine_row(row: MachineRow, now: datetime) -> list[str]:
 def _left(row: MachineRow, now: datetime) -> str:
     left = row.time_left(now)
     if left is None:
-        return "?"
+        return "never" if row.ends_at == NEVER else "?"
     return about(left) if left.total_seconds() >= 0 else "overdue"
 
 
@@ -145,7 +145,9 @@ def _closing_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
         yield palette.strong("Nothing runs. $0.000/h")
         return
     unwatched = report.enforced_by.startswith("NOTHING")
-    if report.worst_case_until is not None:
+    if report.worst_case_usd is None:
+        yield palette.alarm("No worst case: a lease has no end.")
+    elif report.worst_case_until is not None:
         worst = f"At most {format_usd(report.worst_case_usd)} until {utc(report.worst_case_until)}"
         yield f"{worst} {'only if a loop destroys them' if unwatched else 'if nobody looks again'};"
         yield "disks included, bandwidth excluded."

@@ -107,12 +107,20 @@ def fleet_row(entry: FleetSummary, signs: Mapping[str, int]) -> list[str]:
         f"{entry.live}/{entry.target}",
         rate,
         _sum(entry.worst_case_usd),
-        minute(entry.ends_at)[5:] if entry.ends_at else "",
+        _end(entry),
     ]
 
 
-def _sum(amount: Decimal) -> str:
+def _sum(amount: Decimal | None) -> str:
+    if amount is None:
+        return "no end"
     return format_usd(amount) if amount < 100_000 else whole_usd(amount)
+
+
+def _end(entry: FleetSummary) -> str:
+    if entry.worst_case_usd is None:
+        return "never"
+    return minute(entry.ends_at)[5:] if entry.ends_at else ""
 
 
 def _note_lines(entry: FleetSummary, palette: Palette) -> Iterator[str]:
@@ -271,6 +279,8 @@ def _command(plan: Plan) -> str:
     options += [f"-replace {slot}" for slot in plan.request.replace]
     if plan.request.only_record:
         options.append("-refresh-only")
+    if plan.request.allow_unbounded:
+        options.append("-allow-unbounded")
     if plan.request.heal:
         options.append("--heal")
     if plan.request.max_destroy is not None:

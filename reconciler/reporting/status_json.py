@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.quantity import NEVER
 from reconciler.model.text import printable
 from reconciler.reporting.ssh_text import is_plain_endpoint
 
@@ -28,7 +29,9 @@ def status_json(report: StatusReport) -> dict[str, Any]:
         "strangers": {_safe(kind): number for kind, number in report.strangers},
         "usd_per_hour": _money(report.usd_per_hour),
         "usd_so_far": _money(report.usd_so_far),
-        "worst_case_usd": _money(report.worst_case_usd),
+        "worst_case_usd": (
+            None if report.worst_case_usd is None else _money(report.worst_case_usd)
+        ),
         "worst_case_until": _iso(report.worst_case_until),
         "bandwidth_included": False,
         "enforced_by": _safe(report.enforced_by),
@@ -102,4 +105,5 @@ def _money(usd: Decimal) -> str:
 
 
 def _iso(moment: datetime | None) -> str | None:
-    return None if moment is None else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    """Null for what has no end, too."""
+    return None if moment in (None, NEVER) else f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate
-from reconciler.model.quantity import about
+from reconciler.model.quantity import NEVER, about
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted, gpu_text, minute
@@ -87,6 +87,8 @@ def _row(stranger: Stranger, now: datetime) -> list[str]:
 def _end(end: datetime | None, now: datetime) -> str:
     if end is None:
         return ""
+    if end == NEVER:
+        return "never"
     return minute(end)[5:] if end > now else f"over by {about(now - end)}"
 
 

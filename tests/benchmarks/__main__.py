@@ -78,6 +78,8 @@ def shopping(root: Path) -> Iterator[Row]:
     for name, target in (
         ("one_request", "CPU ≤ 0.25"),
         ("hundred_fleets", "CPU ≤ 0.5"),
+        ("gang_in_one_region", "CPU ≤ 2"),
+        ("eight_gangs", "CPU ≤ 2"),
     ):
         case = CASES[name]
         said = " ".join((case.__doc__ or "").split()).rstrip(".")

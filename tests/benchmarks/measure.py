@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,15 @@ def _one(
     arguments: Sequence[str | Path], directory: Path, expected: int
 ) -> tuple[float, float, float]:
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    begun = perf_counter()
-    process = subprocess.Popen(
-        [str(one) for one in arguments],
+    told = subprocess.run(
+        [sys.executable, "-S", "-E", _LAUNCHER, *(str(one) for one in arguments)],
         cwd=directory,
         env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        check=True,
     )
-    _, status, usage = os.wait4(process.pid, 0)
-    wall = perf_counter() - begun
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != expected:
-        raise RuntimeError(f"{arguments} ended with {process.returncode}, not {expected}")
-    return usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024
+    code, *costs = told.stdout.split()
+    if int(code) != expected:
+        raise RuntimeError(f"{arguments} ended with {int(code)}, not {expected}")
+    cpu, wall, mebibytes = map(float, costs)
+    return cpu, wall, mebibytes

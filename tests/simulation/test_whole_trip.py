@@ -64,6 +64,18 @@ def test_I17_applying_again_changes_nothing_not_even_the_bytes(tmp_path: Path) -
     story(tmp_path, tell)
 
 
+def test_a_plan_without_changes_asks_for_no_offers(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        asked = shop.sent("list_offers")
+        assert asked > 0
+        assert not (await shop.plan()).has_changes
+        await shop.reconcile()
+        assert shop.sent("list_offers") == asked
+
+    story(tmp_path, tell)
+
+
 def test_an_undeclared_fleet_is_announced_and_destroyed_after_its_grace(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         await shop.apply(TWO_FLEETS)

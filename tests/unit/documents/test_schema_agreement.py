@@ -32,6 +32,7 @@ ACCEPTED = (
     "fleets: {f: {resources: {cpu: 16+}}}",
     "fleets: {f: {max_gpu_hour_usd: 0.60, max_node_hour_usd: 3}}",
     "fleets: {f: {ttl: 1d12h, expires_at: 2026-03-01T18:00:00Z}}",
+    "fleets: {f: {expires_at: never}}",
     "fleets: {f: {offers: {min_reliability: 1, verified: true, hosting: any}}}",
     "fleets: {f: {gang: true, placement: same_provider, uniform: false}}",
     "providers: {simulated: {max_hourly_usd: 0.50}}",

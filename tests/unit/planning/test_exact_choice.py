@@ -12,6 +12,7 @@ import pytest
 from reconciler.model.fleet import NodeCount, Resources
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
+from reconciler.model.quantity import GIB
 from reconciler.planning import integer_program, joint_choice
 from reconciler.planning.capacity import host_of
 from reconciler.planning.exact_choice import Selection, choose_offers
@@ -173,6 +174,21 @@ def test_two_fleets_that_want_the_same_offer_pay_least_together() -> None:
     ]
     found = ids(market, need("a", gpu=("RTX4090", "RTX3090")), need("b", gpu=("RTX4090", "L40S")))
     assert found == {"a": ["a-only"], "b": ["both"]}
+
+
+def test_fleets_that_agree_on_what_is_cheaper_need_no_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They differ in their disks, and every offer sells disk at one price."""
+    forbid_the_search(monkeypatch)
+    market = [offer(f"o{number}", f"0.{number + 1:02d}") for number in range(9)]
+    needs = [
+        need(f"f{size}", 2, resources=Resources(gpu=(parse_gpu("RTX4090"),), disk_bytes=size * GIB))
+        for size in (10, 20, 30)
+    ]
+    found = ids(market, *needs)
+    assert sorted(one for nodes in found.values() for one in nodes) == [f"o{n}" for n in range(6)]
+    assert {len(nodes) for nodes in found.values()} == {2}
 
 
 def test_a_fleet_that_can_be_served_elsewhere_leaves_its_offer_to_one_that_cannot() -> None:

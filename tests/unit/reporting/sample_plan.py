@@ -53,6 +53,7 @@ REQUEST = PlanRequest(
     replace=(Slot("lab", 2), Slot("train", 0)),
     only_record=True,
     from_state=True,
+    allow_unbounded=True,
 )
 
 

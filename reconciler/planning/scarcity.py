@@ -1,0 +1,70 @@
+"""Proves that what fleets get in turn is the best for all of them, where the prices show it.
+
+What is used up has a scarcity price: the most that it spares a fleet which has it, against the
+next offer with room. If every fleet pays the price of that next offer, less the scarcity of what
+it took, nothing is cheaper (duality of the assignment problem). It is so wherever fleets agree on
+the order of the offers, as those do that differ in the size of their disks alone; elsewhere
+nothing is proven, and the search decides.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from reconciler.planning.capacity import Capacity, capacity_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.planning.capacity import CapacityKey
+    from reconciler.planning.lone_choice import LikeFleets
+    from reconciler.planning.offer_matching import RankedOffer
+
+
+def is_surely_best(groups: Sequence[LikeFleets], nodes: Mapping[str, list[RankedOffer]]) -> bool:
+    """True when ``nodes`` leave nobody short and nothing can be cheaper; False says nothing.
+
+    Only for fleets of one kind each that may stand anywhere, at providers without a cap.
+    """
+    used = _used(nodes)
+    spared: dict[CapacityKey, Decimal] = {}
+    stocks: dict[CapacityKey, int] = {}
+    paid = least = Decimal(0)
+    for group in groups:
+        if len(group.rankings) != 1 or group.terms.one_place or group.terms.spread:
+            return False
+        passed_over, next_rate = _up_to_room(group, used)
+        for entry in passed_over:
+            key = capacity_of(entry.offer)
+            if stocks.setdefault(key, entry.offer.stock) != entry.offer.stock:
+                return False
+            saved = next_rate - entry.usd_per_hour
+            if saved > spared.get(key, 0):
+                spared[key] = saved
+        for need in group.needs:
+            chosen = nodes[need.fleet.name]
+            if len(chosen) != len(need.slots):
+                return False
+            least += next_rate * len(chosen)
+            paid += sum((entry.usd_per_hour for entry in chosen), Decimal(0))
+    least -= sum((saved * stocks[key] for key, saved in spared.items()), Decimal(0))
+    return paid <= least
+
+
+def _used(nodes: Mapping[str, list[RankedOffer]]) -> Capacity:
+    used = Capacity()
+    for chosen in nodes.values():
+        for entry in chosen:
+            used.take(entry.offer)
+    return used
+
+
+def _up_to_room(group: LikeFleets, used: Capacity) -> tuple[list[RankedOffer], Decimal]:
+    """What is used up before the first offer with room, and the rate of that, or of the last."""
+    passed_over: list[RankedOffer] = []
+    for entry in group.rankings[0].from_place():
+        if used.room(entry.offer) > 0:
+            return passed_over, entry.usd_per_hour
+        passed_over.append(entry)
+    return passed_over, passed_over[-1].usd_per_hour if passed_over else Decimal(0)
