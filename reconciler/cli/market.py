@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.operations.market_view import StrangerReport
     from reconciler.operations.workspace import Workspace
     from reconciler.planning.offer_view import OfferFilter
+    from reconciler.providers.base import OfferQuery
 
 
 # Where there is no terminal to measure, every column fits.
@@ -83,7 +84,7 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     wanted, disk_bytes = _filter(options), _disk_bytes(options["disk"])
 
     async def verb(workspace: Workspace, _: Interruption) -> OfferBook:
-        return await list_market(workspace, wanted.models)
+        return await list_market(workspace, _query(wanted))
 
     book = on_workspace(directory, verb)
     as_json = bool(options["as_json"])
@@ -107,6 +108,17 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     if book.failures:
         return ExitCode.PROVIDER_FAILURE
     return ExitCode.DONE if view.matching else ExitCode.NO_OFFER
+
+
+def _query(wanted: OfferFilter) -> OfferQuery:
+    """What the providers are asked for: as little as the filter leaves."""
+    from reconciler.providers.base import OfferQuery
+
+    return OfferQuery(
+        models=wanted.models,
+        kinds=frozenset({False, True}) if wanted.spot is None else frozenset({wanted.spot}),
+        gpu_counts=frozenset() if wanted.gpu_count is None else frozenset({wanted.gpu_count}),
+    )
 
 
 def _filter(options: dict[str, Any]) -> OfferFilter:

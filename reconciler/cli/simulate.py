@@ -141,6 +141,41 @@ def ledger_command(directory: Path, market: Path | None) -> int:
     return 0
 
 
+@simulate_group.command("serve")
+@click.option(
+    "--port",
+    type=click.IntRange(min=0, max=65_535),
+    default=8700,
+    metavar="N",
+    help="Port on this machine, 0 for any free one (default: 8700).",
+)
+@market_option
+@click.pass_obj
+def serve_command(directory: Path, port: int, market: Path | None) -> int:
+    """Serve the market as Vast.ai does, on this machine. Rehearse without an account."""
+    from reconciler.market.faces.server import FaceServer
+    from reconciler.market.faces.vast import key_of
+    from reconciler.model.errors import GpuShopperError
+    from reconciler.model.text import printable
+
+    path = _market_path(directory, market)
+    with _open(directory, market) as world:
+        key = key_of(world)
+    try:
+        server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
+    except OSError as error:
+        what = f"port {port} of this machine cannot be used"
+        raise GpuShopperError(what, why=error.strerror or "", fix="name another: --port") from error
+    click.echo(f"export VAST_URL={server.url} VAST_API_KEY={key}")
+    click.echo(f"Serving {path} as Vast.ai; Ctrl-C ends it.", err=True)
+    with server:
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            return 0
+    return 0
+
+
 def _open(directory: Path, market: Path | None) -> World:
     from reconciler.market.world import World
 
@@ -148,14 +183,19 @@ def _open(directory: Path, market: Path | None) -> World:
 
 
 def _market_path(directory: Path, market: Path | None) -> Path:
-    """The file named, else the one of the documents' only simulated provider."""
+    """The file named, else the one of the documents' only simulated provider.
+
+    Documents of real providers have none: theirs is the default one, for a rehearsal.
+    """
     from reconciler.documents.loader import load_documents
-    from reconciler.providers.registry import market_path
+    from reconciler.providers.registry import DEFAULT_MARKET, market_path
 
     if market is not None:
         return directory / market
     providers = load_documents(directory).providers.values()
     entries = [one for one in providers if one.type == "simulated"]
+    if not entries:
+        return directory / DEFAULT_MARKET
     if len(entries) != 1:
         raise click.UsageError("several simulated markets are configured: name one with --market")
     return market_path(entries[0], directory)

@@ -55,7 +55,7 @@ class StateBlock(Block):
 
 
 class ProviderBlock(Block):
-    type: Written[Literal["simulated"]] = Field(
+    type: Written[Literal["simulated", "vastai"]] = Field(
         None, description="Which provider it is; default: its name."
     )
     market: Written[FilePath] = Field(None, description="The simulated market's file.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from reconciler.documents.blocks import ProviderBlock
 from reconciler.documents.configuration import Configuration, Declared
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.resource_blocks import NODES_MAX
@@ -13,7 +14,7 @@ from reconciler.model.problem import Problem
 
 FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
-PROVIDER_TYPES = ("simulated",)
+PROVIDER_TYPES = ("simulated", "vastai")
 _COMPARISONS_MAX = 300_000  # of two names, in search of the one that was meant: half a second
 
 
@@ -30,12 +31,34 @@ def provider_problems(configuration: Configuration) -> Iterator[Problem]:
             known = " or ".join(PROVIDER_TYPES)
             message = f"{name} is not a type of provider that this version has"
             yield declared.problem(message, f"use {known}, or write type: {known} below this name")
+        if _type_of(name, declared) not in ("simulated", None) and declared.block.market:
+            message = "market is the file of a simulated market"
+            yield declared.problem(message, "remove it", "market")
+    yield from _mixed(configuration)
     providers = _KnownNames("provider", configuration.providers)
     for block in _blocks_of_fleets(configuration) if all_known else ():
         for key in ("providers", "exclude_providers"):
             for index, name in enumerate(getattr(block.block, key) or ()):
                 if name not in configuration.providers:
                     yield providers.unknown(name, block, key, index)
+
+
+def _type_of(name: str, declared: Declared[ProviderBlock]) -> str | None:
+    """None where it may be written in a part that could not be read."""
+    if declared.block.type is None and declared.may_hide("type"):
+        return None
+    return declared.block.type or name
+
+
+def _mixed(configuration: Configuration) -> Iterator[Problem]:
+    """Play money and real money in one workspace (SPEC.md section 2)."""
+    types = {name: _type_of(name, one) for name, one in configuration.providers.items()}
+    if "simulated" in types.values() and "vastai" in types.values():
+        declared = next(
+            one for name, one in configuration.providers.items() if types[name] == "simulated"
+        )
+        message = "simulated and real providers cannot be in one workspace"
+        yield declared.problem(message, "declare them in two directories")
 
 
 def profile_problems(configuration: Configuration) -> Iterator[Problem]:

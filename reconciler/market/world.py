@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from reconciler.market import fault_script
+from reconciler.market import fault_script, machine_notes
 from reconciler.market.errors import MarketError, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
 from reconciler.market.founding import first_facts_of, or_default
@@ -180,6 +180,11 @@ class World:
                 quotes.append(Quote(offer, price, available))
         return quotes
 
+    def all_offers(self) -> list[MarketOffer]:
+        """Every offer that the market has, rented or not, in the order of ids."""
+        with self._storage.transaction() as connection:
+            return offers_of(connection, frozenset())
+
     # --- machines ---------------------------------------------------------------------------
 
     def rent(self, order: Order, now: datetime, fault: Fault = HEALTHY) -> Machine:
@@ -267,6 +272,16 @@ class World:
         """Every machine that ever was, gone ones included, in the order of ids."""
         with self._storage.transaction() as connection:
             return all_machines(connection)
+
+    def note_machine(self, machine_id: str, note: str) -> None:
+        """Keep what a face has to give back about a machine and the market does not know."""
+        with self._storage.transaction() as connection:
+            machine_notes.write(connection, machine_id, note)
+
+    def machine_notes(self) -> dict[str, str]:
+        """Every note by the machine's id."""
+        with self._storage.transaction() as connection:
+            return machine_notes.read(connection)
 
     # --- calls and faults -------------------------------------------------------------------
 

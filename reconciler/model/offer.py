@@ -9,7 +9,7 @@ from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class Offer:
     hosting: Literal["datacenter", "community"] | None
     stock: int
     capacity_key: str
+    rentable_for: timedelta | None = None
+    """How long it can be rented from now; None for as long as one likes."""
 
     def node_usd_per_hour(self, disk_bytes: int) -> Decimal:
         """The all-in rate of a node with ``disk_bytes`` of disk."""

@@ -6,6 +6,7 @@ Of an environment it holds the names alone: a value may be a secret.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -71,6 +72,8 @@ class OfferDocument(Published):
     hosting: Literal["datacenter", "community"] | None
     stock: int
     capacity_key: str
+    rentable_for: timedelta | None
+    """How long the machine could be rented from then, as an ISO 8601 duration; null: no limit."""
 
 
 class SpecificationDocument(Published):

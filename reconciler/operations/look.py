@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
-from reconciler.inventory.offers import collect_offers
+from reconciler.inventory.offers import collect_offers, query_of
 from reconciler.model.decision import DecisionInputs
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import NOTHING_OBSERVED, Unknown
@@ -73,10 +73,10 @@ async def look(
         from reconciler.planning.saved_plan import only_saved
 
         assessment = only_saved(assessment, approved)
-    models = assessment.gpu_models
     offers = EMPTY_OFFER_BOOK
-    if models is not None:
-        offers = await collect_offers(workspace.providers, models, workspace.clock)
+    if assessment.buying:
+        query = query_of(assessment.buying)
+        offers = await collect_offers(workspace.providers, query, workspace.clock)
     inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)
     return Look(complete_plan(assessment, offers), recorded, observed, inputs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
-from reconciler.inventory.offers import collect_offers
+from reconciler.inventory.offers import collect_offers, query_of
 from reconciler.model.errors import UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.model.offer import OfferBook
     from reconciler.model.plan import Stranger
     from reconciler.operations.workspace import Workspace
+    from reconciler.providers.base import OfferQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,9 @@ class StrangerReport:
     code: ExitCode
 
 
-async def list_market(workspace: Workspace, models: frozenset[str]) -> OfferBook:
-    """What all configured providers offer now for ``models`` (empty = all)."""
-    return await collect_offers(workspace.providers, models, workspace.clock)
+async def list_market(workspace: Workspace, query: OfferQuery) -> OfferBook:
+    """What all configured providers offer now."""
+    return await collect_offers(workspace.providers, query, workspace.clock)
 
 
 async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
@@ -44,7 +45,7 @@ async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
     if fleet is None:
         listed = ", ".join(f"fleet.{one}" for one in sorted(fleets)[:10]) or "none"
         raise UsageRefused(f"there is no fleet.{name} in the documents", fix=f"declared: {listed}")
-    return explain(fleet, await list_market(workspace, frozenset()))
+    return explain(fleet, await list_market(workspace, query_of([fleet])))
 
 
 async def find_strangers(workspace: Workspace) -> StrangerReport:

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
     Value = Callable[[Offer], Decimal | int | None]
 
-NEVER_LOOSENED = frozenset({"other GPU", "none left"})
-"""Reasons for which no key stands: another GPU is another wish, and nobody can raise a stock."""
+NEVER_LOOSENED = frozenset({"other GPU", "none left", "ends before the lease"})
+"""Reasons that no looser key lifts: another GPU is another wish, and nobody can raise a stock or
+stay on a machine that its host takes back."""
 CAP_REASONS = ("above max_gpu_hour_usd", "above max_node_hour_usd")
 _MILL = Decimal("0.001")
 

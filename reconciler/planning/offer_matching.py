@@ -7,7 +7,7 @@ from dataclasses import field
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from reconciler.model.quantity import Range
+from reconciler.model.quantity import NEVER, Range
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     """The reason for which an offer is refused, and what passes."""
 
 DISK_REASON = "too little disk"
+LEASE_REASON = "ends before the lease"
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
 
@@ -93,6 +94,7 @@ def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
     return [
         (f"not {kind}", lambda offer: offer.spot == fleet.spot),
         ("none left", lambda offer: offer.stock > 0),
+        (LEASE_REASON, lambda offer: outlasts_lease(offer, fleet)),
         *_place_tests(fleet.where),
         *_hardware_tests(fleet.resources),
         *_host_tests(fleet.offers),
@@ -100,11 +102,18 @@ def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
 
 
 def seen_by_tests(fleet: Fleet) -> tuple[object, ...]:
-    """Everything that ``refusal_tests`` look at, the disk apart: equal for fleets that accept the
-    same offers. A test that looks at more has to be added here.
+    """Everything that ``refusal_tests`` look at, disk and lease apart: equal for fleets that accept
+    the same offers. A test that looks at more has to be added here.
     """
     wanted = fleet.resources
     return (fleet.spot, fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda)
+
+
+def outlasts_lease(offer: Offer, fleet: Fleet) -> bool:
+    """Whether it can be rented for as long as the fleet may need it: a whole ``ttl`` from now."""
+    if offer.rentable_for is None:
+        return True
+    return fleet.expires_at != NEVER and offer.rentable_for >= fleet.ttl
 
 
 def _place_tests(where: Where) -> Iterator[RefusalTest]:

@@ -16,7 +16,9 @@ from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
 from reconciler.planning.offer_matching import (
     DISK_REASON,
+    LEASE_REASON,
     RankedOffer,
+    outlasts_lease,
     refusal_tests,
     seen_by_tests,
 )
@@ -62,8 +64,8 @@ Ranking = ReadOnce["RankedOffer"]
 class _Shelf:
     """Offers of one kind in order of their price without disk.
 
-    ``accepted``: those that pass the tests of a fleet, its disk and price caps apart, by all that
-    these tests look at. Many fleets differ in their names and disks alone.
+    ``accepted``: those that pass the tests of a fleet, its disk, lease and price caps apart, by all
+    that these tests look at. Many fleets differ in their names and disks alone.
     """
 
     kind: GpuKind
@@ -77,7 +79,8 @@ class _Shelf:
         key = seen_by_tests(fleet)
         known = self.accepted.get(key)
         if known is None:
-            tests = [passes for why, passes in refusal_tests(fleet) if why != DISK_REASON]
+            apart = (DISK_REASON, LEASE_REASON)
+            tests = [passes for why, passes in refusal_tests(fleet) if why not in apart]
             passing = (offer for offer in self.offers if all(test(offer) for test in tests))
             known = self.accepted[key] = ReadOnce(passing)
         return known.from_place()
@@ -135,6 +138,8 @@ class OfferShelves:
             if cap is not None and least > cap:
                 break
             if offer.disk_bytes_max is not None and offer.disk_bytes_max < disk_bytes:
+                continue
+            if offer.rentable_for is not None and not outlasts_lease(offer, fleet):
                 continue
             if tests and not all(passes(offer) for passes in tests):
                 continue

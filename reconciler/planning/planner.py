@@ -35,7 +35,7 @@ from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from reconciler.model.fleet import DesiredState
+    from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
     from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest, RateChange
@@ -55,19 +55,9 @@ class Assessment:
     lease_changes: tuple[LeaseChange, ...]
 
     @property
-    def gpu_models(self) -> frozenset[str] | None:
-        """Which models to ask offers for; None when nothing is bought; empty = all."""
-        wanted = [
-            requirement
-            for need in self.needs
-            if need.slots
-            for requirement in need.fleet.resources.gpu
-        ]
-        if not wanted:
-            return None
-        if any(not requirement.models for requirement in wanted):
-            return frozenset()
-        return frozenset(model for requirement in wanted for model in requirement.models)
+    def buying(self) -> list[Fleet]:
+        """The fleets that need offers."""
+        return [need.fleet for need in self.needs if need.slots]
 
 
 def compute_plan(

@@ -60,10 +60,13 @@ class ProviderCapabilities:
 class OfferQuery:
     """What the planner may use; an adapter may answer with more, never with less.
 
-    ``models`` are canonical GPU names, empty = all.
+    ``models`` are canonical GPU names, ``gpu_counts`` GPUs of one node; empty = all. ``kinds``:
+    False for on-demand, True for spot.
     """
 
     models: frozenset[str] = frozenset()
+    kinds: frozenset[bool] = frozenset({False, True})
+    gpu_counts: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

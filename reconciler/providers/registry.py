@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from reconciler.clock import Clock, SystemClock
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import ProviderSettings
     from reconciler.providers.base import Provider
 
-PROVIDER_TYPES = ("simulated",)
+PROVIDER_TYPES = ("simulated", "vastai")
 DEFAULT_MARKET = "state/simulated-market.sqlite"
 
 
@@ -32,22 +33,34 @@ class OpenedProviders:
             await provider.close()
 
 
-def open_providers(settings: Mapping[str, ProviderSettings], directory: Path) -> OpenedProviders:
+def open_providers(
+    settings: Mapping[str, ProviderSettings],
+    directory: Path,
+    environ: Mapping[str, str] | None = None,
+) -> OpenedProviders:
     """Open every entry. Paths in ``settings`` are relative to ``directory``.
 
-    A workspace of ``simulated`` alone runs on the market's clock (SPEC.md section 5). Raises
-    ``MarketError`` when a market file cannot be used, ``UsageRefused`` for an unknown type.
+    A workspace of ``simulated`` alone runs on the market's clock (SPEC.md section 5). A provider
+    whose key cannot be used is opened all the same: each of its calls says so, and the others are
+    served. Raises ``MarketError`` when a market file cannot be used, ``UsageRefused`` for an
+    unknown type or a base URL that cannot be used.
     """
     opened: dict[str, Provider] = {}
     clock: Clock = SystemClock()
     for name, entry in sorted(settings.items()):
-        if entry.type != "simulated":
-            raise UsageRefused(f"there is no provider type {entry.type}", fix="use simulated")
-        from reconciler.providers.simulated.provider import SimulatedProvider, open_market
+        if entry.type == "simulated":
+            from reconciler.providers.simulated.provider import SimulatedProvider, open_market
 
-        world = open_market(market_path(entry, directory))
-        clock = world.clock()
-        opened[name] = SimulatedProvider(name, world, clock, closes_world=True)
+            world = open_market(market_path(entry, directory))
+            clock = world.clock()
+            opened[name] = SimulatedProvider(name, world, clock, closes_world=True)
+        elif entry.type == "vastai":
+            from reconciler.providers.vastai.opening import open_vastai
+
+            opened[name] = open_vastai(name, os.environ if environ is None else environ, clock)
+        else:
+            known = " or ".join(PROVIDER_TYPES)
+            raise UsageRefused(f"there is no provider type {entry.type}", fix=f"use {known}")
     return OpenedProviders(opened, clock)
 
 

@@ -18,6 +18,7 @@ from reconciler.model.fleet import DesiredState
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.record import RecordedState
 from reconciler.planning.planner import compute_plan
+from reconciler.providers.base import OfferQuery
 from reconciler.providers.simulated.provider import SimulatedProvider
 from tests.markets import START
 from tests.virtual_time import run_virtual
@@ -78,7 +79,7 @@ async def _plan(desired: DesiredState) -> Plan:
         inventories = await list_everything({"simulated": provider}, clock)
         recorded = RecordedState(workspace=desired.workspace, lineage="l")
         observed = await observe_instances({"simulated": provider}, inventories, recorded)
-        offers = await collect_offers({"simulated": provider}, frozenset(), clock)
+        offers = await collect_offers({"simulated": provider}, OfferQuery(), clock)
         request = PlanRequest(Mode.APPLY)
         return compute_plan(desired, recorded, observed, offers, clock.now(), request)
 

@@ -86,9 +86,13 @@ class Shop:
             desired=desired,
             documents_error=None,
             backend=LocalFile(path, "demo", self.clock.now, audited=True),
-            opened=OpenedProviders({"simulated": self.provider}, self.clock),
+            opened=self.opened(),
             environ={},
         )
+
+    def opened(self) -> OpenedProviders:
+        """What the workspace rents from."""
+        return OpenedProviders({"simulated": self.provider}, self.clock)
 
     def options(self, **changes: Any) -> RunOptions:
         fields: dict[str, Any] = {

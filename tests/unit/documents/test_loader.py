@@ -136,14 +136,27 @@ def test_settings_of_the_whole_workspace_stand_in_one_file(tmp_path: Path) -> No
 def test_providers_that_are_not_there_are_named_with_the_nearest_one(tmp_path: Path) -> None:
     write(
         tmp_path,
-        fleets_yaml="version: 1\nworkspace: lab\nproviders: {vastai: {}, sim: {type: simulated}}\n"
+        fleets_yaml="version: 1\nworkspace: lab\nproviders: {pegasus: {}, sim: {type: simulated}}\n"
         "fleets: {f: {resources: {gpu: L4}, exclude_providers: [sims]}}\n",
     )
     assert told(tmp_path) == [
-        "fleets.yaml:3:13: vastai is not a type of provider that this version has"
-        " (use simulated, or write type: simulated below this name)",
+        "fleets.yaml:3:13: pegasus is not a type of provider that this version has"
+        " (use simulated or vastai, or write type: simulated or vastai below this name)",
         "fleets.yaml:4:56: unknown provider sims (did you mean sim?)",
     ]
+
+
+def test_play_money_and_real_money_are_never_in_one_workspace(tmp_path: Path) -> None:
+    write(tmp_path, fleets_yaml=FLEET.replace("simulated: {}", "simulated: {}, vastai: {}"))
+    (problem,) = told(tmp_path)
+    assert "simulated and real providers cannot be in one workspace" in problem
+
+
+def test_a_real_provider_has_no_file_of_a_market(tmp_path: Path) -> None:
+    fleet = FLEET.replace("simulated: {}", "cheap: {type: vastai, market: m.sqlite}")
+    write(tmp_path, fleets_yaml=fleet)
+    (problem,) = told(tmp_path)
+    assert "market is the file of a simulated market (remove it)" in problem
 
 
 # --- values ------------------------------------------------------------------------------------

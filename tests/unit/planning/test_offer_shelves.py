@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from reconciler.model.fleet import Fleet, OfferRules, Resources, Where
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
-from reconciler.model.quantity import GIB, parse_range
+from reconciler.model.quantity import GIB, NEVER, parse_range
 from reconciler.planning.offer_matching import RankedOffer, match_offers
 from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import PurchaseTerms
@@ -93,3 +94,20 @@ def test_a_node_that_alone_is_above_what_a_cap_leaves_is_no_candidate() -> None:
     market = [offer("a", "0.40"), offer("b", "0.30"), offer("c", "0.50", provider="other")]
     (ranking,) = OfferShelves(market, {"simulated": Decimal("0.30")}).rankings(fleet(), ANY)
     assert [entry.offer.id for entry in ranking.from_place()] == ["b", "c"]
+
+
+def test_an_offer_that_ends_before_the_lease_is_taken_by_no_fleet_whose_lease_is_longer() -> None:
+    """Also where fleets that agree on all else read the same shelf one after the other."""
+    market = [offer("short", "0.10", rentable_for=timedelta(hours=3)), offer("free", "0.20")]
+    shelves = OfferShelves(market, {})
+    brief, long = fleet(ttl=timedelta(hours=2)), fleet(ttl=timedelta(hours=4))
+    endless = fleet(expires_at=NEVER)
+    for wanted in (long, brief, endless, long):
+        found = [
+            entry.offer.id
+            for ranking in shelves.rankings(wanted, ANY)
+            for entry in ranking.from_place()
+        ]
+        assert found == (["short", "free"] if wanted is brief else ["free"])
+        assert [one.offer.id for one in match_offers(wanted, market).ranked] == found
+    assert match_offers(long, market).rejections == {"ends before the lease": 1}

@@ -109,7 +109,7 @@ def sample_plan() -> Plan:
 def _create(
     fleet: str, index: int, replaces: str | None = None, succeeds: Succession | None = None
 ) -> Create:
-    taken = offer(hosting="community", spot=True, stock=3)
+    taken = offer(hosting="community", spot=True, stock=3, rentable_for=90 * HOUR)
     return create(
         fleet,
         index,

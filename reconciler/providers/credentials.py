@@ -1,0 +1,67 @@
+"""Where API keys come from: the environment, a file that it names, the vendor's own file.
+
+Never the command line, which other users of the machine can read. A source that is there and
+cannot be used ends the search: a key from further down could belong to another account.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from reconciler.model.errors import CredentialsMissing
+from reconciler.model.text import printable
+
+_KEY = re.compile(r"[\x21-\x7e]{8,1024}")
+_FILE_BYTES_MAX = 4096
+
+
+def find_key(variables: Sequence[str], files: Sequence[Path], environ: Mapping[str, str]) -> str:
+    """The first of: each variable, each variable + ``_FILE``, each file that exists.
+
+    Raises ``CredentialsMissing`` (77), which names sources and never shows a value.
+    """
+    for name in variables:
+        if name in environ:
+            return _checked(environ[name], name)
+    for name in (f"{variable}_FILE" for variable in variables):
+        if name in environ:
+            path = Path(environ[name])
+            return _from_file(path, f"{name} ({printable(str(path), 100)})")
+    for path in files:
+        if path.exists():
+            return _from_file(path, printable(str(path), 100))
+    first = variables[0]
+    raise CredentialsMissing(
+        f"no API key: set {first}, or {first}_FILE to the path of a file that holds it"
+    )
+
+
+def _from_file(path: Path, source: str) -> str:
+    try:
+        # Not blocking: a pipe that nobody writes to must not stop the loop.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise CredentialsMissing(f"{source}: it is not a regular file")
+            data = file.read(_FILE_BYTES_MAX + 1)
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise CredentialsMissing(f"{source}: it cannot be read: {why}") from None
+    if len(data) > _FILE_BYTES_MAX:
+        raise CredentialsMissing(f"{source}: it is too long for a key")
+    return _checked(data.decode("ascii", "replace").rstrip("\r\n"), source)
+
+
+def _checked(key: str, source: str) -> str:
+    if not key:
+        raise CredentialsMissing(f"{source} is empty: it should hold the API key")
+    if not _KEY.fullmatch(key) or key[0] in "'\"" or key[-1] in "'\"":
+        raise CredentialsMissing(
+            f"{source} holds no API key: 8 to 1024 letters, digits and signs are needed, without "
+            "spaces, quotes or line breaks"
+        )
+    return key

@@ -1,0 +1,1 @@
+"""The provider `vastai`: machines of the marketplace Vast.ai."""

@@ -1,0 +1,45 @@
+"""Opens the provider `vastai` from the environment: its key, and where its API is."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.model.errors import CredentialsMissing, UsageRefused
+from reconciler.providers.credentials import find_key
+from reconciler.providers.keyless import KeylessProvider
+from reconciler.providers.vastai.api import DEFAULT_URL, VastApi
+from reconciler.providers.vastai.provider import CAPABILITIES, VastProvider
+from reconciler.transport.api_base import parse_api_base
+from reconciler.transport.json_api import JsonApi
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reconciler.clock import Clock
+    from reconciler.providers.base import Provider
+
+KEY_VARIABLES = ("VAST_API_KEY", "VASTAI_API_KEY")
+URL_VARIABLE = "VAST_URL"
+
+
+def open_vastai(name: str, environ: Mapping[str, str], clock: Clock) -> Provider:
+    """Sends nothing yet. Raises ``UsageRefused`` (64) for a ``VAST_URL`` that cannot be used."""
+    try:
+        base = parse_api_base(environ.get(URL_VARIABLE) or DEFAULT_URL)
+    except ValueError as error:
+        raise UsageRefused(f"{URL_VARIABLE} cannot be used: {error}") from None
+    try:
+        key = find_key(KEY_VARIABLES, _own_files(environ), environ)
+    except CredentialsMissing as error:
+        return KeylessProvider(name, CAPABILITIES, error.what)
+    return VastProvider(name, VastApi(JsonApi(base, key, clock, random.random)), clock)
+
+
+def _own_files(environ: Mapping[str, str]) -> list[Path]:
+    """Where the vendor's own command keeps the key: the new place, then the old one."""
+    home = environ.get("HOME", "")
+    config = environ.get("XDG_CONFIG_HOME") or (f"{home}/.config" if home else "")
+    files = [Path(config) / "vastai" / "vast_api_key"] if config else []
+    return [*files, Path(home) / ".vast_api_key"] if home else files

@@ -1,0 +1,235 @@
+"""The provider `vastai`: one account at Vast.ai, and what its answers mean."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reconciler.model.errors import (
+    AuthenticationFailed,
+    CreateOutcomeUnknown,
+    CreateRefused,
+    InstanceNotFound,
+    OfferGone,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedResponse,
+)
+from reconciler.model.observation import Complete, Partial
+from reconciler.model.offer import Offer, OfferListing
+from reconciler.providers.base import (
+    Created,
+    CreateRequest,
+    OfferQuery,
+    Provider,
+    ProviderCapabilities,
+)
+from reconciler.providers.vastai.api import CallFailed, Refusal, refusal_of
+from reconciler.providers.vastai.instances import as_instance
+from reconciler.providers.vastai.listing import InstanceWalk
+from reconciler.providers.vastai.offers import ask_of
+from reconciler.providers.vastai.orders import order_of, why_refused
+from reconciler.providers.vastai.searching import OfferWalk
+from reconciler.providers.vastai.wire import InstanceRow, UserRow, misfit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from reconciler.clock import Clock
+    from reconciler.model.instance import Instance
+    from reconciler.providers.vastai.api import ApiAnswer, VastApi
+
+CAPABILITIES = ProviderCapabilities(
+    visibility_window=timedelta(seconds=120),
+    create_deadline=timedelta(seconds=120),
+    call_deadline=timedelta(seconds=90),
+    destroy_time=timedelta(seconds=60),
+    create_interval=timedelta(seconds=5),
+    parallel_calls=4,
+    stopped_bills=True,
+    ends_itself=False,
+    has_spot=True,
+    runs_images=True,
+    ssh_answers=True,
+)
+_GONE = frozenset({"no_such_instance", "not_found"})
+_OFFER_GONE = "no_such_ask"
+_SURELY_NOTHING = frozenset(
+    {"insufficient_credit", "invalid_args", "invalid_price", "no_ssh_key_for_vm"}
+)
+
+
+class VastProvider(Provider):
+    """Speaks Vast.ai's API. Ids of machines are whole numbers there."""
+
+    def __init__(self, name: str, api: VastApi, clock: Clock) -> None:
+        self.name = name
+        self.capabilities = CAPABILITIES
+        self._api = api
+        self._clock = clock
+        self._account: str | None = None
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def list_offers(self, query: OfferQuery) -> OfferListing:
+        """The cheapest 320 asks of verified machines on-demand, and as many by bid."""
+        read_at = self._clock.now()
+        offers: list[Offer] = []
+        unusable: Counter[str] = Counter()
+        for spot in sorted(query.kinds):
+            walk = OfferWalk(self.name, query, spot=spot)
+            while walk.goes_on:
+                answer = await self._asked(self._api.search(walk.question()))
+                rows = self._object(answer, "search").get("offers")
+                if not isinstance(rows, list):
+                    raise self._unexpected("search", "it holds no list of offers")
+                walk.add(rows)
+            offers += walk.offers
+            unusable += walk.unusable
+        return OfferListing(self.name, tuple(offers), dict(unusable), read_at)
+
+    # --- machines ---------------------------------------------------------------------------
+
+    async def list_instances(self) -> Complete | Partial:
+        started_at = self._clock.now()
+        account = await self._account_id()
+        walk = InstanceWalk(self.name)
+        while walk.goes_on:
+            try:
+                answer = await self._asked(self._api.instances(walk.token))
+                walk.add(self._object(answer, "list"))
+            except AuthenticationFailed:
+                raise
+            except ProviderError as error:
+                if not walk.pages:
+                    raise
+                walk.doubt(f"page {walk.pages + 1} could not be read: {error.what}")
+        if walk.why:
+            return Partial(self.name, account, started_at, walk.instances, walk.why)
+        return Complete(self.name, account, started_at, walk.instances)
+
+    async def get_instance(self, instance_id: str) -> Instance:
+        self._check_id(instance_id)
+        answer = await self._asked(self._api.instance(instance_id))
+        value = self._object(answer, "read", gone_is=instance_id)
+        if "instances" not in value:
+            raise self._unexpected("read", "it holds no machine and does not deny it either")
+        if value["instances"] is None:
+            raise self._not_found(instance_id)
+        try:
+            row = InstanceRow.model_validate(value["instances"])
+        except ValidationError as error:
+            raise self._unexpected("read", misfit(error)) from None
+        if row.id != instance_id:
+            raise self._unexpected("read", "it describes another machine")
+        return as_instance(self.name, row)
+
+    async def create_instance(self, request: CreateRequest) -> Created:
+        ends_in = request.ends_at - self._clock.now()
+        if request.offer.rentable_for is not None and request.offer.rentable_for < ends_in:
+            raise OfferGone(self.name, f"offer {request.offer.id} ends before the lease does")
+        refused = why_refused(request)
+        if refused:
+            raise CreateRefused(self.name, refused)
+        secrets = tuple(request.env.values())
+        try:
+            answer = await self._api.create(ask_of(request.offer.id), order_of(request), secrets)
+        except CallFailed as error:
+            if not error.sent:
+                raise CreateRefused(self.name, error.what) from error
+            raise CreateOutcomeUnknown(self.name, error.what) from error
+        return self._created(answer, request.offer.id)
+
+    def _created(self, answer: ApiAnswer, offer_id: str) -> Created:
+        """The id first: an answer with one made a machine, whatever else it says (C1.4)."""
+        value = answer.value if isinstance(answer.value, dict) else {}
+        instance_id = _contract_of(value)
+        if instance_id is not None and answer.status == 200 and value.get("success") is True:
+            return Created(instance_id, None)
+        refusal = refusal_of(answer)
+        if instance_id is not None:
+            what = f"the create was answered with {refusal} and made machine {instance_id}"
+            raise CreateOutcomeUnknown(self.name, what, instance_id=instance_id)
+        if "new_contract" not in value:
+            self._raise_if_surely_nothing(answer, refusal, offer_id)
+        raise CreateOutcomeUnknown(self.name, f"the create was answered with {refusal}")
+
+    def _raise_if_surely_nothing(self, answer: ApiAnswer, refusal: Refusal, offer_id: str) -> None:
+        """Only words that say so, in an answer of theirs, prove that nothing was made."""
+        value = answer.value
+        if not isinstance(value, dict) or answer.status >= 500 or value.get("success") is True:
+            return
+        if _OFFER_GONE in (refusal.code, *refusal.message.split()):
+            raise OfferGone(self.name, f"offer {offer_id} is not available")
+        if refusal.is_about_pace:
+            raise CreateRefused(self.name, f"too many calls: {refusal}")
+        if answer.status == 403 and refusal.code == "invalid_args":
+            raise OfferGone(self.name, f"offer {offer_id} is for its host only")
+        if refusal.code in _SURELY_NOTHING:
+            raise CreateRefused(self.name, f"the order is refused: {refusal}")
+
+    async def destroy_instance(self, instance_id: str) -> None:
+        self._check_id(instance_id)
+        answer = await self._asked(self._api.destroy(instance_id))
+        value = self._object(answer, "destroy", gone_is=instance_id)
+        if value.get("success") is not True:
+            raise self._unexpected("destroy", "it does not say that it was accepted")
+
+    # --- answers ----------------------------------------------------------------------------
+
+    async def _account_id(self) -> str:
+        if self._account is None:
+            answer = await self._asked(self._api.current_user())
+            try:
+                self._account = UserRow.model_validate(self._object(answer, "account")).id
+            except ValidationError as error:
+                raise self._unexpected("account", misfit(error)) from None
+        return self._account
+
+    async def _asked(self, call: Awaitable[ApiAnswer]) -> ApiAnswer:
+        try:
+            return await call
+        except CallFailed as error:
+            raise ProviderUnavailable(self.name, error.what) from error
+
+    def _object(
+        self, answer: ApiAnswer, call: str, *, gone_is: str | None = None
+    ) -> dict[str, Any]:
+        """The object of a good answer. ``gone_is``: the machine that an answer may deny."""
+        value = answer.value
+        refused = isinstance(value, dict) and value.get("success") is False
+        if answer.status == 200 and isinstance(value, dict) and not refused:
+            return value
+        refusal = refusal_of(answer)
+        if refusal.is_about_the_key:
+            raise AuthenticationFailed(self.name, f"the key is refused: {refusal}")
+        if gone_is is not None and isinstance(value, dict) and refusal.code in _GONE:
+            raise self._not_found(gone_is)
+        if refusal.is_pace_or_quota:
+            raise RateLimited(self.name, f"{call}: {refusal}", delay_seconds=refusal.asked_seconds)
+        if answer.status >= 500:
+            raise ProviderUnavailable(self.name, f"{call}: {refusal}")
+        raise self._unexpected(call, f"{answer.not_json or 'refused'}: {refusal}")
+
+    def _unexpected(self, call: str, why: str) -> UnexpectedResponse:
+        return UnexpectedResponse(self.name, f"{call}: the answer cannot be used: {why}")
+
+    def _not_found(self, instance_id: str) -> InstanceNotFound:
+        return InstanceNotFound(self.name, f"machine {instance_id} does not exist")
+
+    def _check_id(self, instance_id: str) -> None:
+        """No request goes out with anything but a number: no machine here is called otherwise."""
+        if not (instance_id.isascii() and instance_id.isdigit() and len(instance_id) < 20):
+            raise InstanceNotFound(self.name, "machines have numbers here; this id is none")
+
+
+def _contract_of(value: dict[str, Any]) -> str | None:
+    contract = value.get("new_contract")
+    if isinstance(contract, bool) or not isinstance(contract, int) or contract < 1:
+        return None
+    return str(contract)

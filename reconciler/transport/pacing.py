@@ -1,0 +1,39 @@
+"""How often one endpoint may be called: at most so many calls in so many seconds."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import anyio
+
+from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from reconciler.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """At most ``calls`` begin in any ``seconds``. One call in 3 seconds is ``Pace(1, 3)``."""
+
+    calls: int
+    seconds: float
+
+
+class Pacer:
+    """Gives every call its turn. Tasks that share one share its paces, in order of asking."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queues: dict[str, anyio.Lock] = {}
+        self._begun: dict[str, deque[float]] = {}
+
+    async def turn(self, name: str, pace: Pace) -> None:
+        """Wait until ``name`` may be called. Who gives up waiting takes nobody's turn."""
+        async with self._queues.setdefault(name, anyio.Lock()):
+            begun = self._begun.setdefault(name, deque(maxlen=pace.calls))
+            if len(begun) == pace.calls:
+                free_at = begun[0] + pace.seconds
+                await self._clock.sleep(free_at - self._clock.elapsed_seconds())
+            begun.append(self._clock.elapsed_seconds())

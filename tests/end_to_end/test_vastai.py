@@ -1,0 +1,207 @@
+"""`vastai` over a real socket: the installed command against the served face, in wall time.
+
+The market runs at the pace of the wall clock, because a real provider does.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from reconciler.clock import wall_now
+from reconciler.market.faults import Fault
+from reconciler.market.ledger import living
+from reconciler.market.machine import Machine
+from reconciler.market.world import World
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.record import RecordedState
+from reconciler.statefile.local_file import LocalFile
+from tests.end_to_end.command import Ended, Running, environment, gpu_shopper, started
+from tests.end_to_end.workplace import QUICK
+from tests.simulation.shop import several_offers
+from tests.simulation.vast_shop import VAST_QUICKSTART
+
+DOCUMENTS = VAST_QUICKSTART + "    env: {GREETING: hello-canary-3141}\n"
+
+
+class Rehearsal:
+    """A directory with documents for `vastai`, a market, and the command that serves it."""
+
+    def __init__(self, directory: Path, world: World, server: Running) -> None:
+        self.directory = directory
+        self.world = world
+        self.server = server
+        server.until(lambda: server.out.endswith("\n"))
+        export, *settings = server.out.split()
+        assert export == "export"
+        self.settings = dict(entry.split("=", 1) for entry in settings)
+        self.said: list[str] = []
+        self.declare(DOCUMENTS)
+
+    @property
+    def key(self) -> str:
+        return self.settings["VAST_API_KEY"]
+
+    def declare(self, documents: str) -> None:
+        (self.directory / "fleets.yaml").write_text(documents)
+
+    def run(self, *arguments: str, **settings: str) -> Ended:
+        changes = {**self.settings, **settings}
+        kept = {name: value for name, value in changes.items() if value}
+        surroundings = environment(self.directory.parent / "home", **kept)
+        ended = gpu_shopper(*arguments, cwd=self.directory, env=surroundings)
+        self.said += [ended.out, ended.err]
+        return ended
+
+    def alive(self) -> tuple[Machine, ...]:
+        return living(self.world, self.world.clock().now())
+
+    def sent(self, operation: str) -> int:
+        return sum(1 for call in self.world.calls() if call.operation == operation)
+
+    def state(self) -> RecordedState:
+        path = self.directory / "state" / "demo.json"
+        found = LocalFile(path, "demo", wall_now).read()
+        assert found is not None
+        return found
+
+
+@contextmanager
+def rehearsal(parent: Path) -> Iterator[Rehearsal]:
+    directory = parent / "workplace"
+    (directory / "state").mkdir(mode=0o700, parents=True)
+    (directory / "fleets.yaml").write_text(DOCUMENTS)
+    market = directory / "state" / "simulated-market.sqlite"
+    now = wall_now()
+    with (
+        World.create(
+            market,
+            seed=7,
+            started_at=now,
+            wall_origin=now,
+            offers=several_offers(),
+            settings=QUICK,
+        ) as world,
+        started(
+            "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
+        ) as server,
+    ):
+        yield Rehearsal(directory, world, server)
+
+
+def spellings(secret: str) -> list[bytes]:
+    plain = secret.encode()
+    return [plain, base64.b64encode(plain), quote(secret, safe="").encode()]
+
+
+def test_the_whole_trip_over_a_real_socket(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as shop:
+        assert shop.run("validate").code == 0
+        offers = shop.run("offers", "--gpu", "RTX4090", "--json")
+        assert offers.code == 0
+        assert {one["provider"] for one in json.loads(offers.out)["offers"]} == {"vastai"}
+        plan = shop.run("plan", "-detailed-exitcode")
+        assert plan.code == ExitCode.CHANGES, plan.err
+        assert shop.alive() == ()
+        shop.declare(DOCUMENTS.replace("ttl: 4h", "ttl: 8s"))
+        applied = shop.run("apply", "-auto-approve")
+        assert applied.code == 0, applied.err
+        (machine,) = shop.alive()
+        (record,) = shop.state().instances.values()
+        assert (record.instance_id, record.mark) == (machine.id, machine.label)
+        assert machine.id in shop.run("status").out
+        shop.server.until(lambda: wall_now() > shop.state().leases["dev"].ends_at)  # type: ignore[operator]
+        passed = shop.run("reconcile", "--once")
+        assert passed.code == 0, passed.err
+        assert "expired" in passed.out
+        shop.server.until(lambda: shop.alive() == ())
+        assert [one.destroy_asked is not None for one in shop.world.all_machines()] == [True]
+        assert shop.sent("create_instance") == 1
+        _no_secret_was_written(shop)
+
+
+def _no_secret_was_written(shop: Rehearsal) -> None:
+    """I10: the key is in no output, log, state or recorded decision, however it is spelled."""
+    shop.run("plan", "-record", "decision.json")
+    refused = shop.run("plan", VAST_API_KEY=shop.key[::-1])
+    assert refused.code == ExitCode.CREDENTIALS
+    shop.run("plan", "--debug", VAST_URL="http://127.0.0.1:1")
+    kept = {
+        path: path.read_bytes()
+        for path in shop.directory.rglob("*")
+        if path.is_file() and "simulated-market" not in path.name
+    }
+    assert any(path.name == "demo.json" for path in kept)
+    assert any(path.name == "decision.json" for path in kept)
+    written = "".join(shop.said).encode() + b"".join(kept.values()) + shop.server.err.encode()
+    for secret in (shop.key, shop.key[::-1]):
+        for spelled in spellings(secret):
+            assert spelled not in written
+
+
+def test_C1_1_a_create_answered_with_500_is_found_by_its_label(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as shop:
+        fault = Fault(error="unavailable", done=True)
+        shop.world.script_fault(fault, "create_instance", times=1)
+        assert shop.run("apply", "-auto-approve").code == ExitCode.PROVIDER_FAILURE
+        (machine,) = shop.alive()
+        listed = machine.created_at + timedelta(seconds=4)
+        shop.server.until(lambda: shop.world.clock().now() > listed)
+        found = shop.run("apply", "-auto-approve")
+        assert found.code == 0, found.err
+        assert [one.id for one in shop.alive()] == [machine.id]
+        assert [one.instance_id for one in shop.state().instances.values()] == [machine.id]
+        assert shop.sent("create_instance") == 1
+
+
+def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path) -> None:
+    with rehearsal(tmp_path / "mine") as mine, rehearsal(tmp_path / "other") as other:
+        assert mine.run("apply", "-auto-approve").code == 0
+        refused = mine.run("apply", "-auto-approve", **other.settings)
+        assert refused.code == ExitCode.CREDENTIALS
+        assert "belongs to account" in refused.err
+        assert mine.run("destroy", "-auto-approve", **other.settings).code == ExitCode.CREDENTIALS
+        assert len(mine.alive()) == 1
+        assert other.world.all_machines() == []
+        assert mine.sent("destroy_instance") == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"VAST_API_KEY": ""}, "set VAST_API_KEY"),
+        ({"VAST_API_KEY": "two words"}, "VAST_API_KEY holds no API key"),
+        ({"VAST_API_KEY": "f" * 64}, "Invalid user key"),
+    ],
+)
+def test_bad_input_37_without_a_good_key_it_is_77_and_nothing_is_touched(
+    tmp_path: Path, settings: dict[str, str], said: str
+) -> None:
+    with rehearsal(tmp_path) as shop:
+        assert shop.run("apply", "-auto-approve").code == 0
+        for command in ("apply -auto-approve", "reconcile --once", "plan"):
+            ended = shop.run(*command.split(), **settings)
+            assert ended.code == ExitCode.CREDENTIALS, command
+            assert said in " ".join((ended.out + ended.err).split())
+        (machine,) = shop.alive()
+        listed = shop.run("status", **settings)
+        assert listed.code == ExitCode.CREDENTIALS
+        assert machine.id in listed.out
+        assert len(shop.state().instances) == 1
+        assert shop.sent("create_instance") == 1
+        assert shop.sent("destroy_instance") == 0
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as shop:
+        port = shop.settings["VAST_URL"].rpartition(":")[2]
+        ended = shop.run("simulate", "serve", "--port", port)
+        assert ended.code == ExitCode.UNEXPECTED
+        assert "name another: --port" in ended.err

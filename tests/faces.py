@@ -1,0 +1,71 @@
+"""Accounts at the faces of the simulated market, without a socket: httpx talks to the face."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import httpx
+
+from reconciler.clock import Clock
+from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
+from reconciler.market.faces.vast import VastFace, key_of
+from reconciler.market.world import World
+from reconciler.providers.vastai.api import VastApi
+from reconciler.providers.vastai.provider import VastProvider
+from reconciler.transport.api_base import parse_api_base
+from reconciler.transport.json_api import JsonApi
+
+URL = "https://console.vast.ai"
+Change = Callable[[FaceRequest, FaceAnswer], FaceAnswer]
+
+
+@dataclass
+class VastWire(httpx.AsyncBaseTransport):
+    """Carries requests to the face in the clock's time. ``sent``: what went over it, in order.
+
+    ``change`` may replace an answer on its way back. ``latency`` is the whole way, there and back.
+    """
+
+    world: World
+    clock: Clock
+    latency: timedelta = timedelta(milliseconds=200)
+    change: Change | None = None
+    sent: list[FaceRequest] = field(default_factory=list)
+    headers: list[httpx.Headers] = field(default_factory=list)
+    face: VastFace = field(default_factory=VastFace)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        asked = FaceRequest.of(
+            request.method, request.url.raw_path.decode(), request.headers, request.content
+        )
+        self.sent.append(asked)
+        self.headers.append(request.headers)
+        await self.clock.sleep(self.latency.total_seconds() / 2)
+        answer = self.face.handle_at(self.world, asked, self.clock.now())
+        if self.change is not None:
+            answer = self.change(asked, answer)
+        await self.clock.sleep((answer.after + self.latency / 2).total_seconds())
+        body = httpx.ByteStream(answer.body)
+        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body)
+
+    def count(self, method: str, path_part: str) -> int:
+        """How many requests of one kind went out."""
+        return sum(
+            one.method == method and path_part in "/".join(one.segments) for one in self.sent
+        )
+
+
+def vast_provider(
+    wire: VastWire, *, name: str = "vastai", key: str | None = None, chance: float = 0.5
+) -> VastProvider:
+    """The adapter over ``wire``, with the market's own key."""
+    door = JsonApi(
+        parse_api_base(URL),
+        key_of(wire.world) if key is None else key,
+        wire.clock,
+        lambda: chance,
+        transport=wire,
+    )
+    return VastProvider(name, VastApi(door), wire.clock)
