@@ -65,11 +65,6 @@ class Running:
         return self._process.pid
 
     @property
-    def out(self) -> str:
-        """What it has said on standard output until now."""
-        return self._out.read_text()
-
-    @property
     def err(self) -> str:
         """What it has said on standard error until now."""
         return self._err.read_text()
