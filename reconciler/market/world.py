@@ -274,7 +274,7 @@ class World:
             return all_machines(connection)
 
     def note_machine(self, machine_id: str, note: str) -> None:
-        """Keep what a face has to give back about a machine and the market does not know."""
+        """What a face has to give back about a machine and the market does not know."""
         with self._storage.transaction() as connection:
             machine_notes.write(connection, machine_id, note)
 

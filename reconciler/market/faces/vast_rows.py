@@ -116,27 +116,12 @@ def offer_row(
         "bundle_id": ask_id + 60_000_000,
         "machine_id": place.machine_id,
         "host_id": place.machine_id // 7,
-        "gpu_name": gpu_name(offer.gpu),
-        "num_gpus": offer.gpu_count,
-        "gpu_frac": 1.0,
-        "gpu_ram": offer.gpu_memory_bytes // MIB,
-        "gpu_total_ram": offer.gpu_memory_bytes // MIB * offer.gpu_count,
-        "gpu_arch": "nvidia",
-        "cpu_arch": "amd64",
-        "cpu_cores": None if place.machine_id % 5 == 0 else offer.vcpus,
-        "cpu_cores_effective": _float(offer.vcpus),
-        "cpu_ram": None if offer.memory_bytes is None else offer.memory_bytes // MIB,
-        "disk_space": None if offer.disk_bytes_max is None else offer.disk_bytes_max / GIB,
-        "cuda_max_good": None if offer.cuda is None else float(offer.cuda),
+        **_hardware(offer, place.machine_id),
         "dph_base": float(shown if bid else base),
         "dph_total": float(shown + storage),
         "min_bid": float(usd(spot.microusd_per_hour)) if spot else None,
         "storage_cost": float(usd(offer.disk_microusd_per_gib * HOURS_PER_MONTH)),
         "storage_total_cost": float(storage),
-        "reliability": None if offer.reliability is None else float(offer.reliability),
-        "reliability2": None if offer.reliability is None else float(offer.reliability),
-        "verification": "verified" if offer.verified else "unverified",
-        "verified": bool(offer.verified),
         "rentable": True,
         "rented": False,
         "is_bid": bid,
@@ -148,6 +133,28 @@ def offer_row(
         "direct_port_count": 180,
         "inet_down": 812.3,
         "inet_up": 640.0,
+    }
+
+
+def _hardware(offer: MarketOffer, machine_id: int) -> dict[str, Any]:
+    """The machine and what is known of its host; nobody counts the cores of every fifth one."""
+    return {
+        "gpu_name": gpu_name(offer.gpu),
+        "num_gpus": offer.gpu_count,
+        "gpu_frac": 1.0,
+        "gpu_ram": offer.gpu_memory_bytes // MIB,
+        "gpu_total_ram": offer.gpu_memory_bytes // MIB * offer.gpu_count,
+        "gpu_arch": "nvidia",
+        "cpu_arch": "amd64",
+        "cpu_cores": None if machine_id % 5 == 0 else offer.vcpus,
+        "cpu_cores_effective": _float(offer.vcpus),
+        "cpu_ram": None if offer.memory_bytes is None else offer.memory_bytes // MIB,
+        "disk_space": None if offer.disk_bytes_max is None else offer.disk_bytes_max / GIB,
+        "cuda_max_good": None if offer.cuda is None else float(offer.cuda),
+        "reliability": None if offer.reliability is None else float(offer.reliability),
+        "reliability2": None if offer.reliability is None else float(offer.reliability),
+        "verification": "verified" if offer.verified else "unverified",
+        "verified": bool(offer.verified),
     }
 
 
