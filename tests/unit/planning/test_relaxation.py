@@ -385,7 +385,7 @@ def smaller_disks(wanted: Fleet, market: list[Offer]) -> list[Paid]:
 
 
 @settings(
-    max_examples=1000, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=500, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 @given(fleets(), markets())
 def test_no_single_step_saves_more_and_the_claimed_saving_is_real(
