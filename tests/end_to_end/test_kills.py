@@ -32,10 +32,11 @@ DOCUMENTS = (
     TWO.replace("RTX4090}", "RTX4090, disk: 200GB}"),
     TWO + "    image: other\n    lifecycle: {create_before_destroy: true}\n",
 )
-APPLY = ("apply", "-auto-approve", "-detach", "-no-wait", "-max-destroy=9")
+# A lease that has ended stays so, and an apply then buys nothing: it is renewed each time.
+APPLY = ("apply", "-auto-approve", "-renew=fleet.dev", "-max-destroy=9", "-detach", "-no-wait")
 VERBS = (
     (6, APPLY),
-    (2, ("apply", "-auto-approve", "-max-destroy=9")),
+    (2, APPLY[:4]),
     (4, ("reconcile", "--once", "-max-destroy=9")),
     (2, ("reconcile", "--once", "--heal", "-max-destroy=9")),
     (2, ("destroy", "-auto-approve", "-no-wait")),
@@ -64,7 +65,7 @@ def converges(shop: Workplace, machines: int = 2) -> None:
     shop.declare(TWO)
     for _ in range(3):
         shop.advance(2 * MINUTE)
-        ended = shop.apply("-max-destroy=9")
+        ended = shop.apply("-renew=fleet.dev", "-max-destroy=9")
         loses_nothing(shop)
     assert ended.code == 0, ended.err
     state = shop.state()
