@@ -177,7 +177,8 @@ def test_C10_3_I8_one_who_sleeps_past_a_take_over_touches_nothing_of_what_came_a
     """It waits for ready, without the lock. Meanwhile all is destroyed and bought anew."""
     with workplace(tmp_path, speed=SLOW_TIME) as shop:
         with shop.start("apply", "-auto-approve") as sleeper:
-            sleeper.until(lambda: "placed" in sleeper.err)
+            held = shop.state_path.with_name("demo.json.lock.info")
+            sleeper.until(lambda: "placed" in sleeper.err and not held.exists())
             sleeper.signal(signal.SIGSTOP)
             assert shop.run("destroy", "-auto-approve", "-no-wait").code == 3
             for _ in range(4):
