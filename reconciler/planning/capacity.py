@@ -34,11 +34,17 @@ class Capacity:
 
     def __init__(self, base: Capacity | None = None) -> None:
         self._taken: dict[CapacityKey, dict[int, int]] = {}
+        self._used_up: dict[CapacityKey, int] = {}
+        """The stock of offers of which surely none is left: what is asked for most often."""
         self._base = base
 
     def room(self, offer: Offer) -> int:
         """How often ``offer`` can still be taken; 0 when it cannot."""
-        levels, stock = self._levels((offer.provider, offer.capacity_key)), offer.stock
+        key, stock = (offer.provider, offer.capacity_key), offer.stock
+        base = self._base
+        if self._used_up.get(key) == stock or (base and base._used_up.get(key) == stock):
+            return 0
+        levels = self._levels(key)
         if not levels:
             return stock
         if len(levels) == 1 and stock in levels:  # nearly always: all offers of it state the same
@@ -46,8 +52,11 @@ class Capacity:
         return min(_rooms(levels, stock))
 
     def take(self, offer: Offer, count: int = 1) -> None:
-        levels = self._taken.setdefault((offer.provider, offer.capacity_key), {})
-        levels[offer.stock] = levels.get(offer.stock, 0) + count
+        key, stock = (offer.provider, offer.capacity_key), offer.stock
+        levels = self._taken.setdefault(key, {})
+        levels[stock] = levels.get(stock, 0) + count
+        if levels[stock] >= stock:
+            self._used_up[key] = stock
 
     def holds(self, offer: Offer) -> bool:
         """True when something was taken of the capacity of ``offer``."""
