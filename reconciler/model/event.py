@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from reconciler.model.plan_document import Action, CountsDocument, ForgetAction, MoneyDocument
+from reconciler.model.action_document import Action, ForgetAction
+from reconciler.model.plan_document import CountsDocument, MoneyDocument
 from reconciler.model.published import DecimalText, Moment, Published
 
 UI_VERSION: Literal["1.0"] = "1.0"

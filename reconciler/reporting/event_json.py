@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from reconciler import __version__
+from reconciler.model.action_document import ForgetAction, KeepAction, RateAction, UpdateAction
 from reconciler.model.event import (
     ApplyCompleteEvent,
     ApplyErroredEvent,
@@ -23,7 +24,6 @@ from reconciler.model.event import (
     VersionEvent,
 )
 from reconciler.model.observation import Complete, Unknown
-from reconciler.model.plan_document import ForgetAction, KeepAction, RateAction, UpdateAction
 from reconciler.model.published import ascii_json
 from reconciler.model.text import printable
 from reconciler.reporting.notice_text import notice_lines
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from reconciler.model.action_document import Action
     from reconciler.model.event import Event
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.notice import Notice
     from reconciler.model.observation import ProviderInventory
     from reconciler.model.plan import Finding, Plan, SlotOutcome
-    from reconciler.model.plan_document import Action
     from reconciler.model.progress import SlotProgress, Stage
 
 StepName = Literal["create", "ready", "destroy", "prove"]

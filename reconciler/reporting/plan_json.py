@@ -5,31 +5,33 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reconciler import __version__
-from reconciler.model.plan_document import (
+from reconciler.model.action_document import (
     AdoptAction,
     AnnounceAction,
-    CountsDocument,
     CreateAction,
     DestroyAction,
     DifferenceDocument,
-    FindingDocument,
-    FleetRow,
     ForgetAction,
     InstanceDocument,
     KeepAction,
     MachineDocument,
-    MoneyDocument,
     OfferDocument,
-    OriginDocument,
-    PlanDocument,
     RateAction,
     ReplaceAction,
-    RequestDocument,
     SpecificationDocument,
     SshDocument,
-    StrangerDocument,
     UnknownAction,
     UpdateAction,
+)
+from reconciler.model.plan_document import (
+    CountsDocument,
+    FindingDocument,
+    FleetRow,
+    MoneyDocument,
+    OriginDocument,
+    PlanDocument,
+    RequestDocument,
+    StrangerDocument,
 )
 from reconciler.model.published import Published, ascii_json
 from reconciler.reporting.plan_entries import plan_entries
@@ -38,6 +40,7 @@ from reconciler.reporting.plan_text import closing_step
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from reconciler.model.action_document import Action
     from reconciler.model.address import Slot
     from reconciler.model.instance import Instance
     from reconciler.model.plan import (
@@ -49,7 +52,6 @@ if TYPE_CHECKING:
         PlanRequest,
         Stranger,
     )
-    from reconciler.model.plan_document import Action
     from reconciler.model.record import InstanceRecord, Specification
     from reconciler.model.saved_plan import PlanOrigin
 

@@ -8,6 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from reconciler.model.action_document import (
+    AdoptAction,
+    AnnounceAction,
+    CreateAction,
+    DestroyAction,
+    ForgetAction,
+    KeepAction,
+    RateAction,
+    ReplaceAction,
+    UnknownAction,
+    UpdateAction,
+)
 from reconciler.model.address import Slot, parse_address
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
@@ -29,32 +41,22 @@ from reconciler.model.plan import (
     RateChange,
     Stranger,
 )
-from reconciler.model.plan_document import (
-    AdoptAction,
-    AnnounceAction,
-    CreateAction,
-    DestroyAction,
-    ForgetAction,
-    KeepAction,
-    PlanDocument,
-    RateAction,
-    ReplaceAction,
-    UnknownAction,
-    UpdateAction,
-)
+from reconciler.model.plan_document import PlanDocument
 from reconciler.model.record import InstanceRecord, Specification
 from reconciler.model.saved_plan import PlanOrigin, SavedPlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reconciler.model.plan_document import (
-        FindingDocument,
+    from reconciler.model.action_document import (
         InstanceDocument,
         MachineDocument,
+        SpecificationDocument,
+    )
+    from reconciler.model.plan_document import (
+        FindingDocument,
         OriginDocument,
         RequestDocument,
-        SpecificationDocument,
         StrangerDocument,
     )
 

@@ -74,6 +74,7 @@ def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) 
         loaded = all_modules_of("plan", cwd=shop.directory)
         assert {
             "reconciler.model.event",
+            "reconciler.model.action_document",
             "reconciler.model.plan_document",
             "reconciler.planning.saved_plan",
             "reconciler.reporting.plan_json",
