@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 else:
     import dataclasses
 
+    _LARGE = 7
+
     def dataclass(*, frozen: bool = False, slots: bool = False) -> Any:
         """Decorate a class of fields; hashable when ``frozen``. ``slots`` is always True."""
         assert slots, "values have slots"
@@ -54,11 +56,19 @@ else:
     def _init(cls: type, fields: Any, frozen: bool, has_more_to_do: bool) -> Any:
         """What the standard library would write, filling the slots of a frozen value directly.
 
-        The interpreter sets an attribute of another one ten times as fast as it calls for it.
+        The interpreter assigns an attribute ten times as fast as it calls what sets it. So a large
+        frozen value is, until it is filled, of a class with the same slots that lets itself be
+        assigned to: of 100 000 offers each is made in half the time.
         """
         missing = dataclasses.MISSING
         known: dict[str, Any] = {"_missing": missing}
         parameters, lines = [], []
+        opened = frozen and len(fields) >= _LARGE and cls.__bases__ == (object,)
+        if opened:
+            known["_open"] = type(cls.__name__, (), {"__slots__": cls.__slots__})
+            known["_frozen"] = cls
+            known["_become"] = object.__dict__["__class__"].__set__
+            lines.append("_become(self, _open)")
         for field in fields:
             name = value = field.name
             if field.default is not missing:
@@ -70,11 +80,12 @@ else:
                 value = f"_make_{name}() if {name} is _missing else {name}"
             else:
                 parameters.append(name)
-            if frozen:
+            if frozen and not opened:
                 known[f"_set_{name}"] = getattr(cls, name).__set__
                 lines.append(f"_set_{name}(self, {value})")
             else:
                 lines.append(f"self.{name} = {value}")
+        lines += ["self.__class__ = _frozen"] if opened else []
         lines += ["self.__post_init__()"] if has_more_to_do else []
         body = "".join(f"\n {line}" for line in lines) or "\n pass"
         head = f"def __init__({', '.join(['self', *parameters])}):"
