@@ -136,6 +136,15 @@ def test_an_older_format_is_upgraded_on_read_and_kept_as_it_was_on_the_first_wri
     assert backup.read_bytes() == old
 
 
+def test_version_2_knew_no_clock() -> None:
+    body = json.loads(encode(state(serial=7)))
+    del body["checksum"], body["clock"]
+    text = json.dumps({**body, "version": 2}, sort_keys=True, separators=(",", ":")) + "\n"
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    data = f'{{"checksum":"sha256:{digest}",{text[1:]}'.encode()
+    assert decode(data, "x") == state(serial=7)
+
+
 @pytest.mark.parametrize("version", [0, -1, True, "1", None])
 def test_a_version_that_never_was_is_damage(version: object) -> None:
     fields = {"lineage": "l", "version": version, "workspace": "demo"}
