@@ -8,6 +8,7 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 from __future__ import annotations
 
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from reconciler.model.fleet import Safety
@@ -39,10 +40,13 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest, RateChange
+    from reconciler.model.plan import PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
+
+
+_by_slot = attrgetter("record.fleet", "record.index", "record.mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +149,6 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         worst_case_until=None if until is None else until + tick + DESTROY_TIME,
         enforced_by=enforced_by(scene.recorded, scene.now, tick),
     )
-
-
-def _by_slot(action: Destroy | Adopt | Announce | Keep | RateChange) -> tuple[str, int, str]:
-    record = action.record
-    return (record.fleet, record.index, record.mark)
 
 
 def _safety(desired: DesiredState | None) -> Safety:
