@@ -152,7 +152,7 @@ def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Dec
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
-    if has_ended_by_wall(scene, situation.ends_at):
+    if has_ended_by_wall(scene, situation.given.ends_at):
         detail = detail or "its lease is over by this machine's clock alone: billed"
     if situation.successor is not None:
         detail = detail or f"stays until {situation.successor.instance_id} is ready"

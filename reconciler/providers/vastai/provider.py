@@ -54,6 +54,8 @@ CAPABILITIES = ProviderCapabilities(
     ends_itself=False,
     has_spot=True,
     runs_images=True,
+    runs_setup=True,
+    opens_ports=True,
     ssh_answers=True,
 )
 _GONE = frozenset({"no_such_instance", "not_found"})
