@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.execution.shared_listings import until_next_tick
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, SlotOutcome
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from reconciler.model.progress import Stage
     from reconciler.model.record import InstanceRecord
 
-_POLL_SECONDS = 5.0
 _STAGES: dict[InstanceStatus, Stage] = {
     InstanceStatus.PLACED: "placed",
     InstanceStatus.CREATED: "created",
@@ -30,16 +30,23 @@ _STAGES: dict[InstanceStatus, Stage] = {
 async def wait_until_ready(
     record: InstanceRecord, context: ExecutionContext
 ) -> tuple[SlotOutcome, Destroy | None]:
-    """Poll one machine until it is ready, failed, or 30 minutes are over (exit 9).
+    """Look at one machine until it is ready, failed, or 30 minutes are over (exit 9).
 
     A failed one comes back as the Destroy that its failure asks for, and so does one that is late
     while the machine it was to replace still lives. Any other late one is kept: its lease ends it.
     """
+    with context.listings.watching(context.providers[record.provider]):
+        return await _watch(record, context)
+
+
+async def _watch(
+    record: InstanceRecord, context: ExecutionContext
+) -> tuple[SlotOutcome, Destroy | None]:
     started = context.clock.now()
+    provider = context.providers[record.provider]
     deadline = context.clock.elapsed_seconds() + READY_TIMEOUT.total_seconds()
     while not context.interruption.requested:
-        provider = context.providers[record.provider]
-        instance = (await context.read(provider, record.instance_id)).instance
+        instance = await context.look(provider, record.instance_id)
         if instance is not None:
             if instance.is_ready:
                 return await _ready(record, instance, context), None
@@ -53,9 +60,10 @@ async def wait_until_ready(
                 detail=f"{record.provider} {record.instance_id}",
                 usd_per_hour=record.usd_per_hour,
             )
-        if context.clock.elapsed_seconds() >= deadline:
+        elapsed = context.clock.elapsed_seconds()
+        if elapsed >= deadline:
             break
-        await context.interruption.sleep(context.clock, _POLL_SECONDS)
+        await context.interruption.sleep(context.clock, until_next_tick(elapsed))
     late = not context.interruption.requested
     if late and await _holds_up_a_replacement(record, context):
         return _too_late(record)
