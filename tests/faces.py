@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 import httpx
 
 from reconciler.clock import Clock
+from reconciler.market.faces import runpod, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
-from reconciler.market.faces.vast import VastFace, key_of
 from reconciler.market.world import World
+from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
+from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
+from reconciler.providers.runpod.provider import RunpodProvider
 from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
@@ -21,8 +25,12 @@ URL = "https://console.vast.ai"
 Change = Callable[[FaceRequest, FaceAnswer], FaceAnswer]
 
 
+class Face(Protocol):
+    def handle_at(self, world: World, request: FaceRequest, now: datetime) -> FaceAnswer: ...
+
+
 @dataclass
-class VastWire(httpx.AsyncBaseTransport):
+class FaceWire(httpx.AsyncBaseTransport):
     """Carries requests to the face in the clock's time. ``sent``: what went over it, in order.
 
     ``change`` may replace an answer on its way back. ``latency`` is the whole way, there and back.
@@ -34,7 +42,7 @@ class VastWire(httpx.AsyncBaseTransport):
     change: Change | None = None
     sent: list[FaceRequest] = field(default_factory=list)
     headers: list[httpx.Headers] = field(default_factory=list)
-    face: VastFace = field(default_factory=VastFace)
+    face: Face = field(default_factory=vast.VastFace)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = FaceRequest.of(
@@ -57,15 +65,33 @@ class VastWire(httpx.AsyncBaseTransport):
         )
 
 
+class VastWire(FaceWire):
+    """The wire to Vast.ai."""
+
+
+@dataclass
+class RunpodWire(FaceWire):
+    """The wire to RunPod, to both of its APIs."""
+
+    face: Face = field(default_factory=runpod.RunpodFace)
+
+
 def vast_provider(
     wire: VastWire, *, name: str = "vastai", key: str | None = None, chance: float = 0.5
 ) -> VastProvider:
     """The adapter over ``wire``, with the market's own key."""
-    door = JsonApi(
-        parse_api_base(URL),
-        key_of(wire.world) if key is None else key,
-        wire.clock,
-        lambda: chance,
-        transport=wire,
-    )
-    return VastProvider(name, VastApi(door), wire.clock)
+    own = vast.key_of(wire.world) if key is None else key
+    return VastProvider(name, VastApi(_door(wire, URL, own, chance)), wire.clock)
+
+
+def runpod_provider(
+    wire: RunpodWire, *, name: str = "runpod", key: str | None = None, chance: float = 0.5
+) -> RunpodProvider:
+    """The adapter over ``wire``, with the market's own key."""
+    own = runpod.key_of(wire.world) if key is None else key
+    rest, graph = (_door(wire, url, own, chance) for url in (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH))
+    return RunpodProvider(name, RunpodApi(rest, graph), wire.clock)
+
+
+def _door(wire: FaceWire, url: str, key: str, chance: float) -> JsonApi:
+    return JsonApi(parse_api_base(url), key, wire.clock, lambda: chance, transport=wire)

@@ -55,9 +55,13 @@ class StateBlock(Block):
 
 
 class ProviderBlock(Block):
-    type: Written[Literal["simulated", "vastai"]] = Field(
-        None, description="Which provider it is; default: its name."
-    )
+    type: Written[
+        Literal[
+            "simulated",
+            "runpod",
+            "vastai",
+        ]
+    ] = Field(None, description="Which provider it is; default: its name.")
     market: Written[FilePath] = Field(None, description="The simulated market's file.")
     max_hourly_usd: Written[Usd] = Field(
         None,

@@ -14,7 +14,11 @@ from reconciler.model.problem import Problem
 
 FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
-PROVIDER_TYPES = ("simulated", "vastai")
+REAL_PROVIDER_TYPES = (
+    "runpod",
+    "vastai",
+)
+PROVIDER_TYPES = ("simulated", *REAL_PROVIDER_TYPES)
 _COMPARISONS_MAX = 300_000  # of two names, in search of the one that was meant: half a second
 
 
@@ -53,7 +57,7 @@ def _type_of(name: str, declared: Declared[ProviderBlock]) -> str | None:
 def _mixed(configuration: Configuration) -> Iterator[Problem]:
     """Play money and real money in one workspace (SPEC.md section 2)."""
     types = {name: _type_of(name, one) for name, one in configuration.providers.items()}
-    if "simulated" in types.values() and "vastai" in types.values():
+    if "simulated" in types.values() and any(one in REAL_PROVIDER_TYPES for one in types.values()):
         declared = next(
             one for name, one in configuration.providers.items() if types[name] == "simulated"
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from reconciler.model.errors import CredentialsMissing
@@ -19,8 +19,20 @@ _KEY = re.compile(r"[\x21-\x7e]{8,1024}")
 _FILE_BYTES_MAX = 4096
 
 
-def find_key(variables: Sequence[str], files: Sequence[Path], environ: Mapping[str, str]) -> str:
+def _as_it_stands(text: str) -> str:
+    return text
+
+
+def find_key(
+    variables: Sequence[str],
+    files: Sequence[Path],
+    environ: Mapping[str, str],
+    *,
+    key_in: Callable[[str], str] = _as_it_stands,
+) -> str:
     """The first of: each variable, each variable + ``_FILE``, each file that exists.
+
+    ``key_in`` finds the key in the text of one of ``files``, "" where it holds none.
 
     Raises ``CredentialsMissing`` (77), which names sources and never shows a value.
     """
@@ -33,14 +45,14 @@ def find_key(variables: Sequence[str], files: Sequence[Path], environ: Mapping[s
             return _from_file(path, f"{name} ({printable(str(path), 100)})")
     for path in files:
         if path.exists():
-            return _from_file(path, printable(str(path), 100))
+            return _from_file(path, printable(str(path), 100), key_in)
     first = variables[0]
     raise CredentialsMissing(
         f"no API key: set {first}, or {first}_FILE to the path of a file that holds it"
     )
 
 
-def _from_file(path: Path, source: str) -> str:
+def _from_file(path: Path, source: str, key_in: Callable[[str], str] = _as_it_stands) -> str:
     try:
         # Not blocking: a pipe that nobody writes to must not stop the loop.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -53,7 +65,7 @@ def _from_file(path: Path, source: str) -> str:
         raise CredentialsMissing(f"{source}: it cannot be read: {why}") from None
     if len(data) > _FILE_BYTES_MAX:
         raise CredentialsMissing(f"{source}: it is too long for a key")
-    return _checked(data.decode("ascii", "replace").rstrip("\r\n"), source)
+    return _checked(key_in(data.decode("ascii", "replace").rstrip("\r\n")), source)
 
 
 def _checked(key: str, source: str) -> str:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import ProviderSettings
     from reconciler.providers.base import Provider
 
-PROVIDER_TYPES = ("simulated", "vastai")
+PROVIDER_TYPES = (
+    "simulated",
+    "runpod",
+    "vastai",
+)
 DEFAULT_MARKET = "state/simulated-market.sqlite"
 
 
@@ -54,6 +58,10 @@ def open_providers(
             world = open_market(market_path(entry, directory))
             clock = world.clock()
             opened[name] = SimulatedProvider(name, world, clock, closes_world=True)
+        elif entry.type == "runpod":
+            from reconciler.providers.runpod.opening import open_runpod
+
+            opened[name] = open_runpod(name, os.environ if environ is None else environ, clock)
         elif entry.type == "vastai":
             from reconciler.providers.vastai.opening import open_vastai
 
