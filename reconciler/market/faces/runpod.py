@@ -19,6 +19,7 @@ from reconciler.market.faces import runpod_problems as problems
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json, as_text
 from reconciler.market.faces.runpod_graphql import OPEN_TO_ALL, RESOLVERS, operation_of, resolve
 from reconciler.market.faces.runpod_limits import Limits
+from reconciler.market.faces.runpod_names import machine_id
 from reconciler.market.faces.runpod_problems import Rejected
 from reconciler.market.faults import HEALTHY, Fault, Operation
 from reconciler.model.value import dataclass
@@ -152,7 +153,7 @@ def _begun(world: World, operation: Operation, now: datetime, pod: str, label: A
     _, fault = world.begin_call(
         operation,
         now,
-        instance_id=pod or None,
+        instance_id=machine_id(pod),
         label=label if isinstance(label, str) else None,
     )
     return fault or HEALTHY

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
 from reconciler.market.faces.runpod_catalog import CLOUDS, Catalog, Wanted, version
+from reconciler.market.faces.runpod_names import machine_id
 from reconciler.market.faces.runpod_orders import place, rest_order
 from reconciler.market.faces.runpod_pods import Pod, pod_of, rest_row
 from reconciler.market.faces.runpod_problems import Rejected, invalid
@@ -131,10 +132,10 @@ def read(world: World, _: FaceRequest, pod_id: str, now: datetime, fault: Fault)
     return _shown(world, existing(world, pod_id, now), now, fault)
 
 
-def existing(world: World, pod_id: str, now: datetime) -> Machine:
+def existing(world: World, pod: str, now: datetime) -> Machine:
     """Raises ``Rejected`` with 404."""
     try:
-        return world.read_machine(pod_id, now)
+        return world.read_machine(machine_id(pod) or "", now)
     except NoSuchMachine:
         raise Rejected(404, "pod not found") from None
 

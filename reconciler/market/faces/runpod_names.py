@@ -1,4 +1,4 @@
-"""RunPod's own names: of GPUs, and of data centers."""
+"""RunPod's own names: of GPUs, of data centers and of pods."""
 
 from __future__ import annotations
 
@@ -80,3 +80,25 @@ def _start(region: str, country: str | None) -> str:
         return f"{_CONTINENT_OF.get(country, 'ZZ')}-{country}"
     letters = re.sub(r"[^A-Z]", "", region.upper().removeprefix(country))
     return f"{country}-{letters[:2] or 'XX'}"
+
+
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TAIL = "q7"
+
+
+def pod_id(machine_id: str) -> str:
+    """Small letters and digits, as theirs are."""
+    number, digits = int(machine_id), ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = _DIGITS[digit] + digits
+    return digits + _TAIL
+
+
+def machine_id(pod: str) -> str | None:
+    """The market's id of a pod; None for one that no pod has."""
+    inner = pod.removesuffix(_TAIL)
+    if not 0 < len(inner) <= 12 or not set(inner) <= set(_DIGITS):
+        return None
+    found = str(int(inner, 36))
+    return found if pod_id(found) == pod else None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from reconciler.market.faces.runpod_catalog import SECURE, cloud_of
-from reconciler.market.faces.runpod_names import display_name, gpu_id
+from reconciler.market.faces.runpod_names import display_name, gpu_id, pod_id
 from reconciler.market.units import usd
 from reconciler.model.value import dataclass
 
@@ -45,6 +45,10 @@ class Pod:
     catalog: Catalog
     note: Mapping[str, Any]
     fault: Fault
+
+    @property
+    def id(self) -> str:
+        return pod_id(self.machine.id)
 
     @property
     def name(self) -> str:
@@ -95,7 +99,7 @@ def rest_row(pod: Pod) -> dict[str, Any]:
     machine, offer = pod.machine, pod.catalog.offer(pod.machine.offer_id)
     started = pod.when >= machine.running_at
     return {
-        "id": machine.id,
+        "id": pod.id,
         "name": pod.name,
         "image": machine.image or "",
         "args": pod.note.get("args", ""),
@@ -123,7 +127,7 @@ def rest_row(pod: Pod) -> dict[str, Any]:
 
 def _ssh(pod: Pod) -> dict[str, Any]:
     machine = pod.machine
-    user = f"{machine.id}-64411eb2"
+    user = f"{pod.id}-64411eb2"
     proxy = _endpoint("ssh.runpod.io", 22, user, f"ssh {user}@ssh.runpod.io")
     if pod.ssh_port is None:
         return {"proxy": proxy, "direct": None}
@@ -157,7 +161,7 @@ def graphql_row(pod: Pod) -> dict[str, Any]:
     early = status in ("PROVISIONING", "STARTING", "ERROR")
     spot = bool(offer.spot) if offer else False
     return {
-        "id": machine.id,
+        "id": pod.id,
         "name": pod.name,
         "imageName": machine.image or "",
         "containerDiskInGb": machine.disk_bytes // GB,
@@ -171,7 +175,7 @@ def graphql_row(pod: Pod) -> dict[str, Any]:
         "gpuCount": machine.gpu_count,
         "lastStatusChange": f"Rented by User: {machine.created_at:%a %b %d %Y %H:%M:%S} GMT",
         "machineId": machine.capacity_key,
-        "machine": {"gpuDisplayName": display_name(pod.gpu), "podHostId": f"{machine.id}-64411eb2"},
+        "machine": {"gpuDisplayName": display_name(pod.gpu), "podHostId": f"{pod.id}-64411eb2"},
         "memoryInGb": _gigabytes(offer.memory_bytes) if offer else None,
         "vcpuCount": offer.vcpus if offer else None,
         "podType": "INTERRUPTABLE" if spot else "RESERVED",
