@@ -10,12 +10,15 @@ from typing import Protocol
 import httpx
 
 from reconciler.clock import Clock
-from reconciler.market.faces import lambda_cloud, vast
+from reconciler.market.faces import lambda_cloud, runpod, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.world import World
 from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
 from reconciler.providers.lambda_cloud.api import LambdaApi
 from reconciler.providers.lambda_cloud.provider import LambdaProvider
+from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
+from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
+from reconciler.providers.runpod.provider import RunpodProvider
 from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
@@ -76,6 +79,13 @@ class LambdaWire(FaceWire):
     face: Face = field(default_factory=lambda_cloud.LambdaFace)
 
 
+@dataclass
+class RunpodWire(FaceWire):
+    """The wire to RunPod, to both of its APIs."""
+
+    face: Face = field(default_factory=runpod.RunpodFace)
+
+
 def vast_provider(
     wire: VastWire, *, name: str = "vastai", key: str | None = None, chance: float = 0.5
 ) -> VastProvider:
@@ -90,6 +100,15 @@ def lambda_provider(
     """The adapter over ``wire``, with the market's own key."""
     own = lambda_cloud.key_of(wire.world) if key is None else key
     return LambdaProvider(name, LambdaApi(_door(wire, LAMBDA_URL, own, chance)), wire.clock)
+
+
+def runpod_provider(
+    wire: RunpodWire, *, name: str = "runpod", key: str | None = None, chance: float = 0.5
+) -> RunpodProvider:
+    """The adapter over ``wire``, with the market's own key."""
+    own = runpod.key_of(wire.world) if key is None else key
+    rest, graph = (_door(wire, url, own, chance) for url in (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH))
+    return RunpodProvider(name, RunpodApi(rest, graph), wire.clock)
 
 
 def _door(wire: FaceWire, url: str, key: str, chance: float) -> JsonApi:
