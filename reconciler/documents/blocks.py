@@ -59,6 +59,7 @@ class ProviderBlock(Block):
         Literal[
             "simulated",
             "lambda",
+            "runpod",
             "vastai",
         ]
     ] = Field(None, description="Which provider it is; default: its name.")

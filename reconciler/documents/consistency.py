@@ -16,6 +16,7 @@ FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
 REAL_PROVIDER_TYPES = (
     "lambda",
+    "runpod",
     "vastai",
 )
 PROVIDER_TYPES = ("simulated", *REAL_PROVIDER_TYPES)

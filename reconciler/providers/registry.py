@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PROVIDER_TYPES = (
     "simulated",
     "lambda",
+    "runpod",
     "vastai",
 )
 DEFAULT_MARKET = "state/simulated-market.sqlite"
@@ -62,6 +63,10 @@ def open_providers(
             from reconciler.providers.lambda_cloud.opening import open_lambda
 
             opened[name] = open_lambda(name, os.environ if environ is None else environ, clock)
+        elif entry.type == "runpod":
+            from reconciler.providers.runpod.opening import open_runpod
+
+            opened[name] = open_runpod(name, os.environ if environ is None else environ, clock)
         elif entry.type == "vastai":
             from reconciler.providers.vastai.opening import open_vastai
 

@@ -32,7 +32,14 @@ from reconciler.model.observation import Complete
 from reconciler.model.offer import Offer
 from reconciler.providers.base import CreateRequest, OfferQuery, Provider
 from reconciler.providers.simulated.provider import SimulatedProvider
-from tests.faces import LambdaWire, VastWire, lambda_provider, vast_provider
+from tests.faces import (
+    LambdaWire,
+    RunpodWire,
+    VastWire,
+    lambda_provider,
+    runpod_provider,
+    vast_provider,
+)
 from tests.virtual_time import run_virtual
 
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -123,6 +130,19 @@ def lambda_slow(clock: Clock) -> Provider:
     return lambda_provider(LambdaWire(world, clock, latency=timedelta(seconds=5)), name="slow")
 
 
+def runpod(clock: Clock) -> Provider:
+    now = clock.now()
+    world = World.create(None, seed=3, started_at=now, wall_origin=now, settings=CALM)
+    return runpod_provider(RunpodWire(world, clock))
+
+
+def runpod_slow(clock: Clock) -> Provider:
+    slow = replace(CALM, list_lag=timedelta(seconds=90))
+    now = clock.now()
+    world = World.create(None, seed=4, started_at=now, wall_origin=now, settings=slow)
+    return runpod_provider(RunpodWire(world, clock, latency=timedelta(seconds=5)), name="slow")
+
+
 CASES = [
     Case("simulated", simulated),
     Case("simulated, slow", simulated_slow),
@@ -130,6 +150,8 @@ CASES = [
     Case("vastai, slow", vastai_slow),
     Case("lambda", lambda_cloud),
     Case("lambda, slow", lambda_slow),
+    Case("runpod", runpod),
+    Case("runpod, slow", runpod_slow),
 ]
 
 
