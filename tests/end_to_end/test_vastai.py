@@ -18,6 +18,7 @@ import pytest
 
 from reconciler.clock import wall_now
 from reconciler.market.faces.lambda_rows import instance_id
+from reconciler.market.faces.runpod_names import pod_id
 from reconciler.market.faults import Fault
 from reconciler.market.ledger import living
 from reconciler.market.machine import Machine
@@ -61,9 +62,18 @@ LAMBDA = Kind(
     lambda machine: instance_id(machine.id),
     ttl="20s",
 )
+RUNPOD = Kind(
+    "runpod",
+    "RUNPOD_API_KEY",
+    "RUNPOD_API_URL",
+    "the key is refused: 401",
+    lambda machine: pod_id(machine.id),
+    ttl="12s",
+)
 KINDS = [
     pytest.param(VAST, id="vastai"),
     pytest.param(LAMBDA, id="lambda"),
+    pytest.param(RUNPOD, id="runpod"),
 ]
 
 
@@ -225,6 +235,7 @@ def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path, 
         (VAST, "two words", "{key} holds no API key"),
         (VAST, "f" * 64, "{refusal}"),
         (LAMBDA, "f" * 64, "{refusal}"),
+        (RUNPOD, "f" * 64, "{refusal}"),
     ],
 )
 def test_bad_input_37_without_a_good_key_it_is_77_and_nothing_is_touched(
