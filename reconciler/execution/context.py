@@ -44,6 +44,8 @@ class ExecutionContext:
     resolve_env: Callable[[Mapping[str, str]], Mapping[str, str]]
     progress: Callable[[SlotProgress], None]
     notify: Callable[[Notice], Awaitable[None]]
+    public_keys: Callable[[str], tuple[str, ...]] = lambda _: ()
+    """Who may log in to machines of a fleet. A key of ours is durable on return; may raise."""
     fence: Callable[[], None] = lambda: None
     """Raises ``StateLocked`` when this run's turn was taken from it: asked before each call that
     changes something.

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
+from reconciler.model.hand_over import DEFAULT_SSH, SshAccess
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -143,6 +144,7 @@ class Fleet:
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    ssh: SshAccess = DEFAULT_SSH
 
     @property
     def address(self) -> str:

@@ -14,6 +14,7 @@ from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
+from reconciler.model.hand_over import DEFAULT_SSH
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
@@ -108,6 +109,14 @@ class Workspace:
             for name, value in env.items()
         }
 
+    def public_keys(self, fleet_name: str) -> tuple[str, ...]:
+        """Who may log in to new machines of a fleet; the lock is held. Made where it is missing."""
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        access = fleet.ssh if fleet else DEFAULT_SSH
+        if not access.generate:
+            return access.public_keys
+        return (self.backend.key.public(), *access.public_keys)
+
     def context(
         self,
         recorded: RecordedState | None,
@@ -130,6 +139,7 @@ class Workspace:
             resolve_env=self.resolve_env,
             progress=progress,
             notify=notifier.send,
+            public_keys=self.public_keys,
             fence=self.backend.fence,
         )
 
