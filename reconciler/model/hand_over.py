@@ -39,5 +39,16 @@ class ReadyRules:
     attempts: int = DEFAULT_READY_ATTEMPTS
 
 
+@dataclass(frozen=True, slots=True)
+class SshFiles:
+    """Absolute paths: the private key that opens machines of a workspace, "" where there is none,
+    and the file in which their host keys are recorded.
+    """
+
+    private_key: str = ""
+    known_hosts: str = ""
+
+
+NO_SSH_FILES = SshFiles()
 DEFAULT_SSH = SshAccess()
 DEFAULT_READY = ReadyRules()

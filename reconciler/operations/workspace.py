@@ -14,7 +14,7 @@ from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
-from reconciler.model.hand_over import DEFAULT_SSH
+from reconciler.model.hand_over import DEFAULT_SSH, SshFiles
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
@@ -116,6 +116,13 @@ class Workspace:
         if not access.generate:
             return access.public_keys
         return (self.backend.key.public(), *access.public_keys)
+
+    def ssh_files(self) -> SshFiles:
+        """Where they lie; no key is named that is not there."""
+        key = self.backend.key
+        private = key.private_path.resolve()
+        known = str(key.known_hosts.resolve())
+        return SshFiles(str(private) if private.exists() else "", known)
 
     def context(
         self,

@@ -183,6 +183,7 @@ _BLOCKS = {
     "resources": "ResourcesBlock",
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
+    "ssh": "SshBlock",
     "lifecycle": "LifecycleBlock",
     "providers": "ProviderBlock",
     "safety": "SafetyBlock",
