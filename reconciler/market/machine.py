@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.market.chance import draw, happens
 from reconciler.market.units import microseconds, moment
+from reconciler.model.gpu import gpu_model
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -116,6 +117,24 @@ class Machine(NamedTuple):
         if at >= self.booting:
             return "booting"
         return "created" if at >= self.prepared else "placed"
+
+
+class Inside(NamedTuple):
+    """The GPUs of a machine as its driver knows them."""
+
+    gpu: str
+    gpu_count: int
+    gpu_memory_bytes: int
+    cuda: str | None
+
+
+def inside_of(machine: Machine, offer: MarketOffer | None, lie: str | None) -> Inside:
+    """What was sold, or the model of ``lie`` in its place."""
+    gpu = lie or machine.gpu
+    memory = gpu_model(gpu).memory_bytes
+    if lie is None and offer is not None:
+        memory = offer.gpu_memory_bytes
+    return Inside(gpu, machine.gpu_count, memory, offer.cuda if offer else None)
 
 
 def _past(since: int | None, at: int) -> bool:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
-from reconciler.model.hand_over import DEFAULT_SSH, SshAccess
+from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, ReadyRules, SshAccess
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -145,6 +145,7 @@ class Fleet:
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     ssh: SshAccess = DEFAULT_SSH
+    ready: ReadyRules = DEFAULT_READY
 
     @property
     def address(self) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import Offer, OfferListing
@@ -154,6 +155,13 @@ class Provider(ABC):
 
         Raises ``InstanceNotFound`` when the provider denies that it exists.
         """
+
+    async def gpus_inside(self, instance_id: str) -> GpuReading | None:
+        """What the driver there would say, from a provider whose machines answer no SSH.
+
+        None: that cannot be told. Raises as a read does.
+        """
+        return None
 
     async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
         """Release what the adapter holds. It cannot be used afterwards."""
