@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import ProviderError
+from reconciler.model.instance import is_from_documentation
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.planning.gpu_check import QUESTION, contradiction, read_answer, shown
@@ -85,6 +86,8 @@ class HandOverCheck:
         if provider.capabilities.ssh_answers:
             if not self._rules.ssh or instance.ssh is None:
                 return Fit()
+            if provider.capabilities.rehearsal and is_from_documentation(instance.ssh.host):
+                return Fit("not looked into: a rehearsal, and nothing answers at this address")
             self._enter_behind("ssh")
             found = await self._by_login(instance, instance.ssh)
         elif self._rules.gpu_check:

@@ -167,6 +167,7 @@ def fate_of(
     booting_at = prepared_at + settings.created_stage * stretch / 100
     running_at = booting_at + settings.booting_stage * stretch / 100
     fails = happens(seed, "failure", machine_id, percent=settings.boot_failure_percent)
+    host, _, port = (settings.ssh_at or "").rpartition(":")
     network = _NETWORKS[draw(seed, "network", machine_id, below=len(_NETWORKS))]
     return Fate(
         prepared_at=prepared_at,
@@ -174,9 +175,13 @@ def fate_of(
         running_at=running_at,
         failed_at=running_at if fails else None,
         preempted_at=_preemption(seed, settings, machine_id, now) if spot else None,
-        ssh_host=f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
-        ssh_port=_FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000),
+        ssh_host=host or f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
+        ssh_port=int(port) if port else _first_port(seed, machine_id),
     )
+
+
+def _first_port(seed: int, machine_id: str) -> int:
+    return _FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000)
 
 
 def _preemption(

@@ -35,6 +35,8 @@ class ProviderCapabilities:
     be told to destroy a machine at its lease end without us. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
+    documentation that its machines may have.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -54,6 +56,7 @@ class ProviderCapabilities:
     runs_setup: bool = False
     opens_ports: bool = False
     ssh_answers: bool = True
+    rehearsal: bool = False
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""

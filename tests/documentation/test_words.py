@@ -184,6 +184,7 @@ _BLOCKS = {
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
     "ssh": "SshBlock",
+    "ready": "ReadyBlock",
     "lifecycle": "LifecycleBlock",
     "providers": "ProviderBlock",
     "safety": "SafetyBlock",
