@@ -11,7 +11,7 @@ from reconciler.model.plan import Destroy, SlotOutcome
 from reconciler.model.quantity import format_duration
 from reconciler.model.reason import DestroyReason
 from reconciler.model.text import printable
-from reconciler.planning import transitions
+from reconciler.planning import host_memory, transitions
 from reconciler.planning.succession import living_predecessor
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def wait_until_ready(
             if isinstance(found, Fit):
                 return await _ready(record, instance, found, context), None
             if isinstance(found, Unfit):
-                return _failed(record, found, context)
+                return await _failed(record, found, context)
             detail = f"{record.provider} {record.instance_id}"
             if check.trouble:
                 detail = printable(f"{detail}: {check.trouble}", 200)
@@ -61,7 +61,7 @@ async def wait_until_ready(
         detail = "interrupted before it was ready; kept until its lease ends"
         return SlotOutcome(record.slot, "ready", False, detail, None, mark=record.mark), None
     if check.trouble:
-        return _failed(record, Unfit(f"{check.stage}: {check.trouble}"), context)
+        return await _failed(record, Unfit(f"{check.stage}: {check.trouble}"), context)
     limit = format_duration(check.limit)
     if await _holds_up_a_replacement(record, context):
         return _too_late(record, limit)
@@ -92,7 +92,8 @@ async def _ready(
     record: InstanceRecord, instance: Instance, found: Fit, context: ExecutionContext
 ) -> SlotOutcome:
     now = context.clock.now()
-    await context.journal.commit(transitions.became_ready(record.mark, now))
+    learnt = [transitions.became_ready(record.mark, now), host_memory.booted(record, now)]
+    await context.journal.commit(transitions.in_turn(learnt))
     ssh = instance.ssh
     detail = printable(f"ssh {ssh.user}@{ssh.host}:{ssh.port}") if ssh else ""
     if found.detail:
@@ -109,9 +110,12 @@ def _too_late(record: InstanceRecord, limit: str) -> tuple[SlotOutcome, Destroy]
     return outcome, Destroy(record, DestroyReason.FAILED_READY, detail)
 
 
-def _failed(
+async def _failed(
     record: InstanceRecord, found: Unfit, context: ExecutionContext
 ) -> tuple[SlotOutcome, Destroy | None]:
+    now = context.clock.now()
+    learnt = host_memory.failed(record, found.why, lied=found.lied, now=now)
+    await context.journal.commit(learnt)
     if context.ready_rules(record.fleet).on_fail == "keep":
         detail = f"{found.why}: kept until its lease ends (on_fail: keep)"
         code = ExitCode.NOT_READY

@@ -108,6 +108,9 @@ class OfferRules:
     hosting: Hosting = "any"
     exclude_hosts: frozenset[str] = frozenset()
     allow_hosts: frozenset[str] = frozenset()
+    quarantined: frozenset[tuple[str, str]] = frozenset()
+    """Provider and host of those that are shunned for what they did: never written, but added from
+    the state when a plan is made."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,13 +62,12 @@ def contradiction(sold: Specification, seen: GpuReading) -> str:
     if len(seen.gpus) < sold.gpu_count:
         return f"sold {sold.gpu_count} GPUs, {len(seen.gpus)} inside"
     for gpu in seen.gpus:
-        if gpu.memory_bytes < sold.gpu_memory_bytes * _LEAST_SHARE:
+        too_small = gpu.memory_bytes < sold.gpu_memory_bytes * _LEAST_SHARE
+        if too_small or _is_another_model(sold, gpu):
             return (
-                f"sold {sold.gpu_memory_bytes // _MIB} MiB, "
+                f"sold {sold.gpu} with {sold.gpu_memory_bytes // _MIB} MiB, "
                 f"inside is {printable(gpu.name, 60)} with {gpu.memory_bytes // _MIB} MiB"
             )
-        if _is_another_model(sold, gpu):
-            return f"sold {sold.gpu}, inside is {printable(gpu.name, 60)}"
     if sold.cuda is not None and seen.cuda is not None and seen.cuda < sold.cuda:
         return f"sold CUDA {sold.cuda}, the driver supports {seen.cuda}"
     return ""
