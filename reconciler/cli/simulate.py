@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,26 @@ def _finite(_: click.Context, param: click.Parameter, value: float) -> float:
     """NaN is in no range and passes every check of one."""
     if not math.isfinite(value):
         raise click.BadParameter("it must be a finite number", param=param)
+    return value
+
+
+def _address(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    import ipaddress
+
+    if value is None:
+        return None
+    host, colon, port = value.rpartition(":")
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        host = ""
+    if (
+        not (host and colon)
+        or not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port) < 65_536
+    ):
+        raise click.BadParameter("write it like 127.0.0.1:2222", param=param)
     return value
 
 
@@ -60,13 +81,25 @@ def simulate_group() -> None:
     metavar="CSV",
     help="Build it from a CSV of offers instead of the built-in ones.",
 )
+@click.option(
+    "--ssh-at",
+    callback=_address,
+    metavar="IP:PORT",
+    help="Every machine has this address: an SSH server of yours, to rehearse logins.",
+)
 @click.pass_obj
 def new_command(
-    directory: Path, market: Path | None, seed: int, speed: float, offers: Path | None
+    directory: Path,
+    market: Path | None,
+    seed: int,
+    speed: float,
+    offers: Path | None,
+    ssh_at: str | None,
 ) -> int:
     """Make a market. Refused where one exists."""
     from reconciler.clock import wall_now
     from reconciler.market.offers_csv import load_offers
+    from reconciler.market.settings import LIVELY
     from reconciler.market.world import World
 
     path = _market_path(directory, market)
@@ -75,7 +108,13 @@ def new_command(
     now = wall_now()
     rows = loaded.offers if loaded else None
     with World.create(
-        path, seed=seed, started_at=now, wall_origin=now, speed=speed, offers=rows
+        path,
+        seed=seed,
+        started_at=now,
+        wall_origin=now,
+        speed=speed,
+        offers=rows,
+        settings=replace(LIVELY, ssh_at=ssh_at),
     ) as world:
         count = len(world.list_offers(now))
     click.echo(f"Made {path}: {count} offers to rent now, {speed:g} market second(s) a second.")

@@ -127,6 +127,7 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
     """None: surely nothing was created, try the next offer."""
     provider = context.providers[offer.provider]
     env = context.resolve_env(create.specification.env)
+    keys = context.public_keys(create.slot.fleet)
     budget = context.budget(provider, "create")
     # The place in the queue comes first: an intent's deadline counts from a call that can go out.
     async with budget:
@@ -140,7 +141,7 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
         if context.interruption.requested:
             await context.journal.commit(transitions.create_refused(intent.mark))
             return _failed(create, "not started: interrupted", None)
-        answer = await _order(create, offer, intent, env, context)
+        answer = await _order(create, offer, intent, env, keys, context)
     if not isinstance(answer, Created):
         return answer
     return await _take_over(create, intent, answer, provider, context)
@@ -151,6 +152,7 @@ async def _order(
     offer: Offer,
     intent: PendingCreate,
     env: Mapping[str, str],
+    keys: tuple[str, ...],
     context: ExecutionContext,
 ) -> Created | Bought | None:
     """Send it once; what the answer means, a machine or not."""
@@ -163,6 +165,7 @@ async def _order(
         image=intent.specification.image,
         env=env,
         ends_at=planned_end(lease, context.clock.now()),
+        ssh_public_keys=keys,
     )
     unable = why_unable(request, provider.capabilities)
     if unable:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
+from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, ReadyRules, SshAccess
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -107,6 +108,9 @@ class OfferRules:
     hosting: Hosting = "any"
     exclude_hosts: frozenset[str] = frozenset()
     allow_hosts: frozenset[str] = frozenset()
+    quarantined: frozenset[tuple[str, str]] = frozenset()
+    """Provider and host of those that are shunned for what they did: never written, but added from
+    the state when a plan is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +147,8 @@ class Fleet:
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    ssh: SshAccess = DEFAULT_SSH
+    ready: ReadyRules = DEFAULT_READY
 
     @property
     def address(self) -> str:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from reconciler.model.address import Slot
+from reconciler.model.host_memory import HostRecord
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
 
@@ -293,6 +294,8 @@ class RecordedState(_Stored):
     for good: a copy that a person made stays theirs when our own machine is gone.
     """
     let_go: dict[str, LetGo] = {}
+    hosts: dict[str, HostRecord] = {}
+    """What we learnt of hosts, by ``host_key``; at most ``HOSTS_MAX``."""
     rolled_back: RolledBack | None = None
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None

@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.inventory.observe import Listed
+    from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
     from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
+    from reconciler.model.record import InstanceRecord
     from reconciler.operations.look import Look
     from reconciler.operations.notices import Notifier
     from reconciler.operations.workspace import Workspace
@@ -90,7 +92,8 @@ class RunResult:
         """The most urgent of everything that was found or went wrong."""
         proven = {one.mark for one in self.outcomes if one.action == "prove" and one.done}
         codes = [finding.code for finding in self.plan.findings]
-        codes += [one.code for one in self.outcomes if not _settled(one, proven)]
+        ready = {one.slot for one in self.outcomes if one.action == "ready" and one.done}
+        codes += [one.code for one in self.outcomes if not _settled(one, proven, ready)]
         return most_urgent(
             code
             for code in (
@@ -104,8 +107,12 @@ class RunResult:
         )
 
 
-def _settled(outcome: SlotOutcome, proven: set[str]) -> bool:
-    """A destroy that failed at first, of a machine that was proven gone in the end."""
+def _settled(outcome: SlotOutcome, proven: set[str], ready: set[Slot]) -> bool:
+    """A destroy that failed at first, of a machine that was proven gone in the end; a machine that
+    failed its check, in whose slot another one is ready.
+    """
+    if outcome.action == "ready" and not outcome.done and outcome.slot in ready:
+        return True
     return outcome.action in ("destroy", "prove") and not outcome.done and outcome.mark in proven
 
 
@@ -124,6 +131,7 @@ class Run:
         self.notifier: Notifier = workspace.notifier()
         self._context: ExecutionContext | None = None
         self._executor: PlanExecutor | None = None
+        self._earlier: list[SlotOutcome] = []
         self.shown: Plan | None = None
 
     def show(self, plan: Plan) -> None:
@@ -146,6 +154,8 @@ class Run:
         context = self.workspace.context(
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
+        if self._executor is not None:
+            self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         pins = pins_of(self.workspace, seen.accounts)
@@ -189,6 +199,10 @@ class Run:
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
 
+    def failed_ready(self) -> list[InstanceRecord]:
+        """The machines bought last that were found unfit."""
+        return list(self._executor.report.failed_ready) if self._executor else []
+
     def _unsaved(self, failure: GpuShopperError | None) -> list[str]:
         """What the last write could not store is kept elsewhere, and where is said."""
         if failure is None or self._context is None:
@@ -217,7 +231,7 @@ class Run:
         unsaved = self._unsaved(failure)
         return RunResult(
             plan=plan,
-            outcomes=list(report.outcomes) if report else [],
+            outcomes=[*self._earlier, *report.outcomes] if report else [],
             notices=list(self.notifier.sent),
             notice_failures=list(self.notifier.failures),
             warnings=[*self.workspace.backend.warnings, *unsaved],

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import Offer, OfferListing
@@ -34,6 +35,8 @@ class ProviderCapabilities:
     be told to destroy a machine at its lease end without us. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
+    documentation that its machines may have.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -53,6 +56,7 @@ class ProviderCapabilities:
     runs_setup: bool = False
     opens_ports: bool = False
     ssh_answers: bool = True
+    rehearsal: bool = False
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""
@@ -154,6 +158,13 @@ class Provider(ABC):
 
         Raises ``InstanceNotFound`` when the provider denies that it exists.
         """
+
+    async def gpus_inside(self, instance_id: str) -> GpuReading | None:
+        """What the driver there would say, from a provider whose machines answer no SSH.
+
+        None: that cannot be told. Raises as a read does.
+        """
+        return None
 
     async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
         """Release what the adapter holds. It cannot be used afterwards."""

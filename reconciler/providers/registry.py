@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.clock import Clock, SystemClock
@@ -22,6 +23,13 @@ PROVIDER_TYPES = (
     "runpod",
     "vastai",
 )
+URL_VARIABLES = {
+    "vastai": ("VAST_URL",),
+    "runpod": ("RUNPOD_API_URL", "RUNPOD_GRAPHQL_URL"),
+    "lambda": ("LAMBDA_API_URL",),
+    "tensordock": ("TENSORDOCK_API_URL",),
+}
+"""Where each type's API is, for a rehearsal."""
 DEFAULT_MARKET = "state/simulated-market.sqlite"
 
 
@@ -74,7 +82,15 @@ def open_providers(
         else:
             known = " or ".join(PROVIDER_TYPES)
             raise UsageRefused(f"there is no provider type {entry.type}", fix=f"use {known}")
+        _mark_rehearsal(opened[name], entry.type, os.environ if environ is None else environ)
     return OpenedProviders(opened, clock)
+
+
+def _mark_rehearsal(provider: Provider, kind: str, environ: Mapping[str, str]) -> None:
+    """Plain http is taken for a server on this machine alone (``parse_api_base``)."""
+    urls = (environ.get(variable, "") for variable in URL_VARIABLES.get(kind, ()))
+    if any(url.startswith("http:") for url in urls):
+        provider.capabilities = replace(provider.capabilities, rehearsal=True)
 
 
 def market_path(entry: ProviderSettings, directory: Path) -> Path:

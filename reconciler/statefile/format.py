@@ -7,7 +7,7 @@ covers every byte after it, so that one flipped bit anywhere is noticed before a
 
 Older versions are read and become version 3 with the next write; what stood there stays as a
 backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back;
-version 2 did not remember what time it was on the boot clock.
+version 2 did not remember what time it was on the boot clock, and nothing of hosts.
 """
 
 from __future__ import annotations
@@ -109,8 +109,10 @@ def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _from_version_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The first pass of the loop, or the first apply that changes something, reads the clocks."""
-    return {**fields, "clock": None}
+    """The first pass of the loop, or the first apply that changes something, reads the clocks.
+    Nothing was learnt of hosts yet.
+    """
+    return {**fields, "clock": None, "hosts": {}}
 
 
 _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

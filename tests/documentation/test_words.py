@@ -183,6 +183,8 @@ _BLOCKS = {
     "resources": "ResourcesBlock",
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
+    "ssh": "SshBlock",
+    "ready": "ReadyBlock",
     "lifecycle": "LifecycleBlock",
     "providers": "ProviderBlock",
     "safety": "SafetyBlock",

@@ -139,7 +139,7 @@ def test_a_machine_that_differs_is_never_taken_for_one_that_fits(changes: Any) -
             regions=frozenset({specification().region}), exclude_countries=frozenset({"RU"})
         ),
     )
-    limits = {
+    limits: dict[str, Any] = {
         "cpu": parse_range("2.."),
         "memory": parse_range("2GB..", sizes=True),
         "cuda": parse_range("2.."),
