@@ -21,6 +21,15 @@ CallKind = Literal["create", "destroy", "read"]
 
 
 @dataclass(frozen=True, slots=True)
+class CallPace:
+    """How often an adapter calls one endpoint: at most ``calls`` of them in ``seconds``."""
+
+    endpoint: str
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderCapabilities:
     """The adapter's truth table; planner and executor obey it.
 
@@ -31,7 +40,10 @@ class ProviderCapabilities:
     long a healthy call may take; so many calls are kept on their way that the pace holds.
     ``parallel_calls`` of one kind may be on their way at any pace.
     ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
-    be told to destroy a machine at its lease end without us.
+    be told to destroy a machine at its lease end without us. ``node_ends_itself``: a machine holds
+    a key with which it can destroy itself, and no other machine. ``mark_places``: where our mark
+    is kept. ``price_unit``: what the provider's own prices count. ``has_balance``: ``balance``
+    tells a figure. ``paces``: how often each endpoint is called at most.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -48,6 +60,11 @@ class ProviderCapabilities:
     has_spot: bool = True
     runs_images: bool = True
     ssh_answers: bool = True
+    node_ends_itself: bool = False
+    mark_places: tuple[str, ...] = ("label",)
+    price_unit: str = "USD per hour of a node"
+    has_balance: bool = False
+    paces: tuple[CallPace, ...] = ()
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""
@@ -125,6 +142,13 @@ class Provider(ABC):
 
         Raises ``InstanceNotFound`` when the provider denies that it exists.
         """
+
+    async def balance(self) -> Decimal | None:
+        """Dollars that the account can still spend, below 0 where it owes.
+
+        None where the provider does not tell (``has_balance`` of the truth table).
+        """
+        return None
 
     async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
         """Release what the adapter holds. It cannot be used afterwards."""

@@ -104,6 +104,9 @@ def spellings(secret: str) -> list[bytes]:
 def test_the_whole_trip_over_a_real_socket(tmp_path: Path) -> None:
     with rehearsal(tmp_path) as shop:
         assert shop.run("validate").code == 0
+        checked = shop.run("providers", "check", "-json")
+        assert checked.code == 0, checked.err
+        assert json.loads(checked.out)["providers"][0]["balance_usd"] == "100"
         offers = shop.run("offers", "--gpu", "RTX4090", "--json")
         assert offers.code == 0
         assert {one["provider"] for one in json.loads(offers.out)["offers"]} == {"vastai"}

@@ -161,7 +161,10 @@ class InstancePage(Wire):
 
 
 class UserRow(Wire):
+    """``credit`` is what can be spent; below 0 for an account that owes."""
+
     id: Id
+    credit: Number = None
 
 
 def misfit(error: ValidationError) -> str:

@@ -11,6 +11,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.providers.base import OfferQuery
 from reconciler.providers.credentials import find_key
 from reconciler.providers.keyless import KeylessProvider
+from reconciler.providers.provider_type import Opening
 from reconciler.providers.vastai.opening import open_vastai
 from reconciler.providers.vastai.provider import VastProvider
 from tests.virtual_time import run_virtual
@@ -87,11 +88,11 @@ def test_their_own_files_are_found(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / place, f"{KEY}\n")
-    assert isinstance(open_vastai("vastai", environ, SystemClock()), VastProvider)
+    assert isinstance(open_vastai(Opening("vastai", environ, SystemClock())), VastProvider)
 
 
 def test_without_a_key_every_call_says_so_and_the_provider_is_there() -> None:
-    provider = open_vastai("cheap", {}, SystemClock())
+    provider = open_vastai(Opening("cheap", {}, SystemClock()))
     assert isinstance(provider, KeylessProvider)
 
     async def ask() -> None:
@@ -110,6 +111,6 @@ def test_without_a_key_every_call_says_so_and_the_provider_is_there() -> None:
 @pytest.mark.parametrize("url", ["http://console.vast.ai", "https://x/?api_key=s3cret", "rubbish"])
 def test_a_base_url_that_cannot_be_used_is_a_usage_error(url: str) -> None:
     with pytest.raises(UsageRefused, match="VAST_URL cannot be used") as caught:
-        open_vastai("vastai", {"VAST_API_KEY": KEY, "VAST_URL": url}, SystemClock())
+        open_vastai(Opening("vastai", {"VAST_API_KEY": KEY, "VAST_URL": url}, SystemClock()))
     assert caught.value.exit_code is ExitCode.USAGE
     assert "s3cret" not in " ".join(caught.value.lines())
