@@ -106,7 +106,7 @@ def test_the_whole_trip_over_a_real_socket(tmp_path: Path) -> None:
         assert shop.run("validate").code == 0
         checked = shop.run("providers", "check", "-json")
         assert checked.code == 0, checked.err
-        assert json.loads(checked.out)["providers"][0]["balance_usd"] == "100"
+        assert json.loads(checked.out)["providers"][0]["balance_usd"] == "100.000000"
         offers = shop.run("offers", "--gpu", "RTX4090", "--json")
         assert offers.code == 0
         assert {one["provider"] for one in json.loads(offers.out)["offers"]} == {"vastai"}
