@@ -25,7 +25,7 @@ from reconciler.model.value import dataclass
 from reconciler.planning import transitions
 from reconciler.planning.capacity import capacity_of, host_of
 from reconciler.planning.leases import planned_end
-from reconciler.providers.base import Created, CreateRequest
+from reconciler.providers.base import Created, CreateRequest, why_unable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -164,6 +164,10 @@ async def _order(
         env=env,
         ends_at=planned_end(lease, context.clock.now()),
     )
+    unable = why_unable(request, provider.capabilities)
+    if unable:
+        await context.journal.commit(transitions.create_refused(intent.mark))
+        return _failed(create, f"{provider.name}: {unable}", ExitCode.NO_OFFER)
     try:
         return await _send(provider, request, context)
     except StateLocked:  # surely not sent: whoever has the lock now need not look for it

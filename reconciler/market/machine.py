@@ -24,12 +24,16 @@ _FIRST_SSH_PORT = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a create call asks for. The label is kept as it is; two machines may have the same."""
+    """What a create call asks for. The label is kept as it is; two machines may have the same.
+
+    ``note`` is kept with the machine as it stands (``World.machine_notes``); "" for none.
+    """
 
     offer_id: str
     label: str | None
     disk_bytes: int = DEFAULT_DISK_BYTES
     image: str | None = None
+    note: str = ""
 
 
 class Machine(NamedTuple):

@@ -354,4 +354,6 @@ class World:
         fate = fate_of(self.seed, self.settings, machine_id, bool(offer.spot), now)
         machine = new_machine(machine_id, offer, order, price, fate, now, fault)
         add_machine(connection, machine)
+        if order.note:
+            machine_notes.write(connection, machine_id, order.note)
         return machine

@@ -41,9 +41,11 @@ class ProviderCapabilities:
     ``parallel_calls`` of one kind may be on their way at any pace.
     ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
     be told to destroy a machine at its lease end without us. ``node_ends_itself``: a machine holds
-    a key with which it can destroy itself, and no other machine. ``mark_places``: where our mark
-    is kept. ``price_unit``: what the provider's own prices count. ``has_balance``: ``balance``
-    tells a figure. ``paces``: how often each endpoint is called at most.
+    a key with which it can destroy itself, and no other machine. ``runs_images``,
+    ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
+    ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
+    ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -59,6 +61,9 @@ class ProviderCapabilities:
     ends_itself: bool = False
     has_spot: bool = True
     runs_images: bool = True
+    boots_vm_images: bool = False
+    runs_setup: bool = False
+    opens_ports: bool = False
     ssh_answers: bool = True
     node_ends_itself: bool = False
     mark_places: tuple[str, ...] = ("label",)
@@ -88,7 +93,14 @@ class OfferQuery:
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """One create call. ``mark`` is sent inside it; ``env`` holds resolved values: never log it."""
+    """One create call. ``mark`` is sent inside it; ``env`` holds resolved values: never log it.
+
+    ``ssh_public_keys`` may log in as the provider's own user, each as ``parse_public_key`` gives
+    it: the adapter puts all of them on the machine, by the create call itself where it can.
+    ``image`` is a container, ``vm_image`` an operating system, never both. ``setup`` is shell text
+    that runs once, as root where there is one. ``ports`` are TCP ports of the machine that must be
+    reachable beside the one of SSH.
+    """
 
     mark: str
     offer: Offer
@@ -96,6 +108,23 @@ class CreateRequest:
     image: str | None
     env: Mapping[str, str]
     ends_at: datetime
+    ssh_public_keys: tuple[str, ...] = ()
+    vm_image: str | None = None
+    setup: str | None = None
+    ports: tuple[int, ...] = ()
+
+
+def why_unable(request: CreateRequest, capabilities: ProviderCapabilities) -> str:
+    """What of ``request`` such a provider cannot carry out; "" when it can do all of it."""
+    for wanted, able, what in (
+        (request.image, capabilities.runs_images, "it runs no container images"),
+        (request.vm_image, capabilities.boots_vm_images, "it boots no VM images of your choice"),
+        (request.setup, capabilities.runs_setup, "it runs no setup text"),
+        (request.ports, capabilities.opens_ports, "it opens no ports beside SSH"),
+    ):
+        if wanted and not able:
+            return what
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from reconciler.providers.base import (
     Provider,
     ProviderCapabilities,
 )
-from reconciler.providers.simulated.translation import as_instance, as_listing
+from reconciler.providers.simulated.translation import as_instance, as_listing, note_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -123,7 +123,7 @@ class SimulatedProvider(Provider):
     async def create_instance(self, request: CreateRequest) -> Created:
         offer_id = request.offer.id
         fault = await self._begin("create_instance", offer_id=offer_id, label=request.mark)
-        order = Order(offer_id, request.mark, request.disk_bytes, request.image)
+        order = Order(offer_id, request.mark, request.disk_bytes, request.image, note_of(request))
         now = self._clock.now()
         if not fault.has_effect:
             await self._answer("create_instance", fault)
@@ -250,6 +250,9 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         ends_itself=False,
         has_spot=True,
         runs_images=True,
+        boots_vm_images=True,
+        runs_setup=True,
+        opens_ports=True,
         ssh_answers=False,
         price_unit="USD per hour of a node, its disk apart",
     )

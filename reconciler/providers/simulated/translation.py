@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from reconciler.market.faults import Fault
     from reconciler.market.machine import Machine
     from reconciler.market.offer import Quote
+    from reconciler.providers.base import CreateRequest
 
 # An offer's figures come from short lists: made once, not for each of 100 000 offers.
 _decimal = lru_cache(maxsize=4096)(Decimal)
@@ -34,6 +36,18 @@ _STATUSES = {
     "failed": InstanceStatus.FAILED,
     "destroying": InstanceStatus.DESTROYING,
 }
+
+
+def note_of(request: CreateRequest) -> str:
+    """What a machine's ledger keeps of its order beside the label; "" where there is nothing."""
+    asked: dict[str, object] = {
+        "ssh_public_keys": request.ssh_public_keys,
+        "vm_image": request.vm_image,
+        "setup": request.setup,
+        "ports": request.ports,
+    }
+    kept = {name: value for name, value in asked.items() if value}
+    return json.dumps(kept, sort_keys=True) if kept else ""
 
 
 def as_listing(
