@@ -33,6 +33,8 @@ def provider_problems(configuration: Configuration) -> Iterator[Problem]:
         if kind not in (SIMULATED, None) and declared.block.market:
             message = "market is the file of a simulated market"
             yield declared.problem(message, "remove it", "market")
+        if kind == SIMULATED and declared.block.key:
+            yield declared.problem("a simulated market needs no key", "remove it", "key")
     yield from _mixed(configuration)
     providers = _KnownNames("provider", configuration.providers)
     for block in _blocks_of_fleets(configuration) if all_known else ():

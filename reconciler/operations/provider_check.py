@@ -89,7 +89,9 @@ def _health(
         account = None
     else:
         account = inventory.account
-        checks = [passed("key", "it is accepted"), _account(inventory, pin)]
+        source = workspace.providers[name].key_source
+        key = f"it is accepted; found in {source}" if source else "none is needed"
+        checks = [passed("key", key), _account(inventory, pin)]
     if not (isinstance(inventory, Unknown) and inventory.credentials_refused):
         checks += [
             _permissions(inventory, offers, balance),

@@ -19,7 +19,8 @@ from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
-from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.operations.open_providers import open_configured
+from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.process_identity import this_host
 
@@ -173,7 +174,7 @@ async def open_workspace(
     backend = LocalFile(path, name, now, audited=True)
     recorded = backend.find().state if tolerate_bad_state else backend.read()
     settings = provider_settings(desired, recorded_pins(recorded))
-    opened = open_providers(settings, directory)
+    opened = open_configured(settings, directory)
     try:
         yield Workspace(directory, name, desired, error, backend, opened, os.environ, take_over)
     finally:
@@ -235,7 +236,8 @@ def provider_settings(
 ) -> dict[str, ProviderSettings]:
     """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
     recorded = {
-        name: ProviderSettings(name, pin.type, market=pin.market) for name, pin in pins.items()
+        name: ProviderSettings(name, pin.type, market=pin.market, key=pin.key)
+        for name, pin in pins.items()
     }
     return {**recorded, **(dict(desired.providers) if desired else {})}
 
@@ -243,7 +245,9 @@ def provider_settings(
 def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
     """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
     return {
-        name: ProviderPin(type=entry.type, account=accounts.get(name), market=entry.market)
+        name: ProviderPin(
+            type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
+        )
         for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
         if name in accounts
     }

@@ -144,6 +144,8 @@ class Provider(ABC):
 
     name: str
     capabilities: ProviderCapabilities
+    key_source: str = ""
+    """Where its key was found, fit to show; "" where it needs none."""
 
     @abstractmethod
     async def list_offers(self, query: OfferQuery) -> OfferListing:

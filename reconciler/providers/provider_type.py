@@ -9,12 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
+from reconciler.providers.credentials import find_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from reconciler.clock import Clock
     from reconciler.providers.base import Provider, ProviderCapabilities
+    from reconciler.providers.credentials import FoundKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,29 @@ class Opening:
     """What an adapter is opened with. ``name`` is what the documents call this account.
 
     Keys and addresses come from ``environ`` alone, never from the process's own surroundings.
+    ``key_reference`` gives what ``providers.NAME.key`` refers to, None where nothing stands there.
     """
 
     name: str
     environ: Mapping[str, str]
     clock: Clock
+    key_reference: Callable[[], FoundKey] | None = None
+
+    def find_key(
+        self,
+        variables: Sequence[str],
+        files: Sequence[Path] = (),
+        *,
+        key_in: Callable[[str], str] = str,
+    ) -> FoundKey:
+        """What the documents refer to, else as ``credentials.find_key``, with the keyring last.
+
+        Raises ``CredentialsMissing`` (77). The arguments are those of ``find_key``.
+        """
+        if self.key_reference is not None:
+            return self.key_reference()
+        entry = self.name
+        return find_key(variables, files, self.environ, key_in=key_in, keyring_entry=entry)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,18 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from reconciler.clock import Clock, SystemClock
-from reconciler.model.errors import UsageRefused
+from reconciler.model.errors import CredentialsMissing, UsageRefused
 from reconciler.model.provider_types import PROVIDER_ENTRY_POINTS, PROVIDER_TYPES, SIMULATED
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+from reconciler.providers.credentials import checked_key
 from reconciler.providers.provider_type import Opening, ProviderType
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from reconciler.model.fleet import ProviderSettings
     from reconciler.providers.base import Provider, ProviderCapabilities
+    from reconciler.providers.credentials import FoundKey
+
+    ResolveKey = Callable[[str], str]
 
 DEFAULT_MARKET = "state/simulated-market.sqlite"
 _FOLDERS = {
@@ -44,8 +48,11 @@ def open_providers(
     settings: Mapping[str, ProviderSettings],
     directory: Path,
     environ: Mapping[str, str] | None = None,
+    resolve: ResolveKey | None = None,
 ) -> OpenedProviders:
     """Open every entry. Paths in ``settings`` are relative to ``directory``.
+
+    ``resolve`` reads what an entry's ``key`` refers to, or raises ``CredentialsMissing``.
 
     A workspace of ``simulated`` alone runs on the market's clock (SPEC.md section 5). A provider
     whose key cannot be used is opened all the same: each of its calls says so, and the others are
@@ -63,8 +70,24 @@ def open_providers(
             clock = world.clock()
             opened[name] = SimulatedProvider(name, world, clock, closes_world=True)
         else:
-            opened[name] = provider_type(entry.type).open(Opening(name, surroundings, clock))
+            opening = Opening(name, surroundings, clock, _key_reference(entry, resolve))
+            opened[name] = provider_type(entry.type).open(opening)
     return OpenedProviders(opened, clock)
+
+
+def _key_reference(
+    entry: ProviderSettings, resolve: ResolveKey | None
+) -> Callable[[], FoundKey] | None:
+    reference = entry.key
+    if reference is None:
+        return None
+
+    def found() -> FoundKey:
+        if resolve is None:
+            raise CredentialsMissing(f"{printable(reference)} cannot be resolved here")
+        return checked_key(resolve(reference), printable(reference))
+
+    return found
 
 
 def capabilities_of(name: str) -> ProviderCapabilities:

@@ -208,3 +208,26 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         ended = shop.run("simulate", "serve", "--port", port)
         assert ended.code == ExitCode.UNEXPECTED
         assert "name another: --port" in ended.err
+
+
+def test_the_documents_name_the_key_and_the_state_keeps_the_name_alone(tmp_path: Path) -> None:
+    """Section 12, 4: the loop goes on with the recorded reference when documents are lost."""
+    with rehearsal(tmp_path) as shop:
+        named = DOCUMENTS.replace("vastai: {}", "vastai: {key: '${env:KEY_OF_THE_LAB}'}")
+        shop.declare(named.replace("ttl: 4h", "ttl: 10s"))
+        assert shop.run("apply", "-auto-approve").code == ExitCode.CREDENTIALS
+        lab = {"KEY_OF_THE_LAB": shop.key, "VAST_API_KEY": shop.key[::-1]}
+        checked = shop.run("providers", "check", **lab)
+        assert "found in ${env:KEY_OF_THE_LAB}" in checked.out
+        assert shop.run("apply", "-auto-approve", **lab).code == 0
+        assert len(shop.alive()) == 1
+        assert shop.state().providers["vastai"].key == "${env:KEY_OF_THE_LAB}"
+        assert shop.key not in (shop.directory / "state" / "demo.json").read_text()
+        shop.server.until(lambda: wall_now() > shop.state().leases["dev"].ends_at)  # type: ignore[operator]
+        shop.declare("version: 1\nworkspace: demo\nproviders: [broken\n")
+        without = shop.run("reconcile", "--once", VAST_API_KEY=shop.key)
+        assert without.code == ExitCode.DESTROY_UNVERIFIED
+        assert "${env:KEY_OF_THE_LAB}: the environment variable is not set" in without.err
+        assert len(shop.alive()) == 1
+        shop.run("reconcile", "--once", **lab)
+        shop.server.until(lambda: shop.alive() == ())

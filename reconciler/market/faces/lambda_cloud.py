@@ -72,7 +72,9 @@ class LambdaFace:
 
     def _too_often(self, asked: timedelta | None) -> FaceAnswer:
         self._refused += 1
-        return errors.too_often(self._refused, None if asked is None else int(asked.total_seconds()))
+        return errors.too_often(
+            self._refused, None if asked is None else int(asked.total_seconds())
+        )
 
     def _carry_out(
         self, world: World, request: FaceRequest, call: _Call, now: datetime
@@ -87,9 +89,7 @@ class LambdaFace:
         if fault.error is not None:
             answer = self._error(fault, answer)
         assert answer is not None
-        return FaceAnswer(
-            answer.status, answer.body, answer.headers, fault.hang or timedelta(0)
-        )
+        return FaceAnswer(answer.status, answer.body, answer.headers, fault.hang or timedelta(0))
 
     def _error(self, fault: Fault, done: FaceAnswer | None) -> FaceAnswer:
         """The answer that a fault gives instead of ``done``."""

@@ -210,4 +210,4 @@ def _actions(machine: Machine, when: datetime) -> dict[str, Any]:
             "reason_code": blocked[0],
             "reason_description": blocked[1],
         }
-    return {name: one for name in ("migrate", "rebuild", "restart", "cold_reboot", "terminate")}
+    return dict.fromkeys(("migrate", "rebuild", "restart", "cold_reboot", "terminate"), one)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import CredentialsMissing, UsageRefused
-from reconciler.providers.credentials import find_key
 from reconciler.providers.keyless import KeylessProvider
 from reconciler.providers.provider_type import ProviderType
 from reconciler.providers.vastai.api import DEFAULT_URL, VastApi
@@ -33,10 +32,11 @@ def open_vastai(opening: Opening) -> Provider:
     except ValueError as error:
         raise UsageRefused(f"{URL_VARIABLE} cannot be used: {error}") from None
     try:
-        key = find_key(KEY_VARIABLES, _own_files(environ), environ)
+        key = opening.find_key(KEY_VARIABLES, _own_files(environ))
     except CredentialsMissing as error:
         return KeylessProvider(name, CAPABILITIES, error.what)
-    return VastProvider(name, VastApi(JsonApi(base, key, clock, random.random)), clock)
+    api = VastApi(JsonApi(base, key.value, clock, random.random))
+    return VastProvider(name, api, clock, key_source=key.source)
 
 
 PROVIDER_TYPE = ProviderType(CAPABILITIES, open_vastai)

@@ -73,8 +73,9 @@ _SURELY_NOTHING = frozenset(
 class VastProvider(Provider):
     """Speaks Vast.ai's API. Ids of machines are whole numbers there."""
 
-    def __init__(self, name: str, api: VastApi, clock: Clock) -> None:
+    def __init__(self, name: str, api: VastApi, clock: Clock, *, key_source: str = "") -> None:
         self.name = name
+        self.key_source = key_source
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock
