@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.clock import SystemClock
 from reconciler.model.value import dataclass
 from reconciler.providers.credentials import find_key
+from reconciler.transport.cache_place import cache_place
+from reconciler.transport.shared_turns import SharedTurns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -48,6 +51,14 @@ class Opening:
             return self.key_reference()
         entry = self.name
         return find_key(variables, files, self.environ, key_in=key_in, keyring_entry=entry)
+
+    def shared_turns(self, origin: str, key: FoundKey) -> SharedTurns | None:
+        """The turns that all processes of this user take at ``origin`` with ``key``.
+
+        None where they cannot be shared: there is no cache folder, or time is not this machine's.
+        """
+        place = cache_place(self.environ, "turns") if isinstance(self.clock, SystemClock) else None
+        return None if place is None else SharedTurns(place, f"{origin} {key.value}")
 
 
 @dataclass(frozen=True, slots=True)

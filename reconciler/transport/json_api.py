@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
+    from reconciler.transport.shared_turns import SharedTurns
 
 BODY_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS = 5.0
@@ -86,7 +87,8 @@ def _worth_another_try(answer: ApiAnswer) -> bool:
 class JsonApi:
     """One account at one provider's API. Close it at the end.
 
-    ``chance`` draws from 0 to 1. ``transport`` replaces the network in tests.
+    ``chance`` draws from 0 to 1. ``turns`` are shared with other processes; ``clock`` is then this
+    machine's. ``transport`` replaces the network in tests.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class JsonApi:
         clock: Clock,
         chance: Callable[[], float],
         *,
+        turns: SharedTurns | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base = base
@@ -103,7 +106,7 @@ class JsonApi:
         self._clock = clock
         self._chance = chance
         self._transport = transport
-        self._pacer = Pacer(clock)
+        self._pacer = Pacer(clock, turns)
         self._client: httpx.AsyncClient | None = None
 
     async def call(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -231,3 +231,19 @@ def test_the_documents_name_the_key_and_the_state_keeps_the_name_alone(tmp_path:
         assert len(shop.alive()) == 1
         shop.run("reconcile", "--once", **lab)
         shop.server.until(lambda: shop.alive() == ())
+
+
+def test_I26_commands_at_once_keep_the_vendors_pace_together(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as shop:
+        outputs = tmp_path / "outputs"
+        changes = {**shop.settings, "HOME": str(tmp_path / "home")}
+        with ExitStack() as stack:
+            commands = [
+                stack.enter_context(
+                    started("status", cwd=shop.directory, outputs=outputs / name, **changes)
+                )
+                for name in ("one", "two", "three")
+            ]
+            assert [command.end().code for command in commands] == [0, 0, 0]
+        assert shop.server.err.count("GET /api/v1/instances/ 200") == 3
+        assert " 429" not in shop.server.err

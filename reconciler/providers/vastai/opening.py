@@ -35,7 +35,8 @@ def open_vastai(opening: Opening) -> Provider:
         key = opening.find_key(KEY_VARIABLES, _own_files(environ))
     except CredentialsMissing as error:
         return KeylessProvider(name, CAPABILITIES, error.what)
-    api = VastApi(JsonApi(base, key.value, clock, random.random))
+    turns = opening.shared_turns(base.origin, key)
+    api = VastApi(JsonApi(base, key.value, clock, random.random, turns=turns))
     return VastProvider(name, api, clock, key_source=key.source)
 
 
