@@ -129,6 +129,7 @@ class JsonApi:
         if query:
             url += "?" + urlencode(query)
         tried = 0
+        self._opened()  # loading the library takes longer than some paces: not within a turn
         while True:
             await self._pacer.turn(endpoint.name, endpoint.pace, endpoint.shared)
             tried += 1

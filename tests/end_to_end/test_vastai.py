@@ -233,9 +233,10 @@ def test_the_documents_name_the_key_and_the_state_keeps_the_name_alone(tmp_path:
         shop.server.until(lambda: shop.alive() == ())
 
 
-def test_I26_commands_at_once_keep_the_vendors_pace_together(tmp_path: Path) -> None:
+def test_I26_commands_at_once_take_turns_together(tmp_path: Path) -> None:
     with rehearsal(tmp_path) as shop:
         outputs = tmp_path / "outputs"
+        (tmp_path / "home").mkdir()
         changes = {**shop.settings, "HOME": str(tmp_path / "home")}
         with ExitStack() as stack:
             commands = [
@@ -246,4 +247,6 @@ def test_I26_commands_at_once_keep_the_vendors_pace_together(tmp_path: Path) -> 
             ]
             assert [command.end().code for command in commands] == [0, 0, 0]
         assert shop.server.err.count("GET /api/v1/instances/ 200") == 3
-        assert " 429" not in shop.server.err
+        turns = tmp_path / "home/.cache/gpu-shopper/turns"
+        assert len(list(turns.iterdir())) == 2  # of two endpoints, each taken by all three
+        assert shop.key[:16] not in "".join(path.read_text() for path in turns.iterdir())
