@@ -27,8 +27,10 @@ from reconciler.transport.pacing import Pace
 from reconciler.transport.shared_turns import SharedTurns
 
 clock, turns = SystemClock(), SharedTurns(Path(sys.argv[1]), "key")
+print("ready", flush=True)
+sys.stdin.readline()
 for _ in range(int(sys.argv[2])):
-    print(turns.take("GET x", Pace(2, 0.3), clock.elapsed_seconds()), flush=True)
+    print(turns.take("GET x", Pace(2, 0.01), clock.elapsed_seconds()))
 """
 _HOLD = """
 import fcntl, os, sys
@@ -47,15 +49,24 @@ def the_file(folder: Path) -> Path:
 def test_I26_two_processes_together_keep_the_pace_of_one(tmp_path: Path) -> None:
     takers = [
         subprocess.Popen(
-            [sys.executable, "-c", _TAKE, str(tmp_path), "200"], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _TAKE, str(tmp_path), "2000"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for _ in range(2)
     ]
-    begun = sorted(float(word) for one in takers for word in one.communicate(timeout=60)[0].split())
-    assert len(begun) == 400
-    assert all(
-        later - first > 0.3 - 1e-5 for first, later in zip(begun, begun[2:], strict=False)
-    ), begun
+    for taker in takers:
+        assert taker.stdout is not None
+        assert taker.stdout.readline() == "ready\n"
+    for taker in takers:
+        assert taker.stdin is not None
+        taker.stdin.write("go\n")
+        taker.stdin.flush()
+    told = [taker.communicate(timeout=60)[0].split() for taker in takers]
+    begun = sorted(float(word) for words in told for word in words)
+    assert len(begun) == 4000
+    assert all(later - first > 0.01 - 1e-5 for first, later in zip(begun, begun[2:], strict=False))
 
 
 def test_a_holder_that_was_killed_holds_up_nobody(tmp_path: Path) -> None:
