@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from email.utils import format_datetime
 
 import httpx
 
@@ -26,6 +27,7 @@ class VastWire(httpx.AsyncBaseTransport):
     """Carries requests to the face in the clock's time. ``sent``: what went over it, in order.
 
     ``change`` may replace an answer on its way back. ``latency`` is the whole way, there and back.
+    Answers have a `Date`, unless ``dates`` is False, ``clock_off`` from the market's time.
     """
 
     world: World
@@ -35,6 +37,8 @@ class VastWire(httpx.AsyncBaseTransport):
     sent: list[FaceRequest] = field(default_factory=list)
     headers: list[httpx.Headers] = field(default_factory=list)
     face: VastFace = field(default_factory=VastFace)
+    dates: bool = True
+    clock_off: timedelta = timedelta(0)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = FaceRequest.of(
@@ -48,7 +52,11 @@ class VastWire(httpx.AsyncBaseTransport):
             answer = self.change(asked, answer)
         await self.clock.sleep((answer.after + self.latency / 2).total_seconds())
         body = httpx.ByteStream(answer.body)
-        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body)
+        headers = dict(answer.headers)
+        if self.dates:
+            said = self.clock.now() + self.clock_off
+            headers.setdefault("Date", format_datetime(said, usegmt=True))
+        return httpx.Response(answer.status, headers=headers, stream=body)
 
     def count(self, method: str, path_part: str) -> int:
         """How many requests of one kind went out."""
@@ -58,14 +66,22 @@ class VastWire(httpx.AsyncBaseTransport):
 
 
 def vast_provider(
-    wire: VastWire, *, name: str = "vastai", key: str | None = None, chance: float = 0.5
+    wire: VastWire,
+    *,
+    name: str = "vastai",
+    key: str | None = None,
+    chance: float = 0.5,
+    clock: Clock | None = None,
 ) -> VastProvider:
-    """The adapter over ``wire``, with the market's own key."""
+    """The adapter over ``wire``, with the market's own key. ``clock``: that of the machine it runs
+    on, where it is not the market's.
+    """
+    own = clock or wire.clock
     door = JsonApi(
         parse_api_base(URL),
         key_of(wire.world) if key is None else key,
-        wire.clock,
+        own,
         lambda: chance,
         transport=wire,
     )
-    return VastProvider(name, VastApi(door), wire.clock)
+    return VastProvider(name, VastApi(door), own)

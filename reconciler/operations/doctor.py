@@ -66,7 +66,7 @@ async def examine(directory: Path) -> HealthReport:
             lock_check(place.path, now),
             *checks,
             *await provider_check(opened, state),
-            clock_check(state, opened, wall_now()),
+            clock_check(state, opened, wall_now(), workspace.boot_id),
             disk_check(place.path.parent),
             versions_check(),
         ]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import anyio
 
 from reconciler.inventory.observe import list_everything
 from reconciler.inventory.offers import collect_offers
+from reconciler.model.clock_verdict import CLOCK_TOLERANCE
 from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.errors import AuthenticationFailed, ProviderError
 from reconciler.model.exit_code import ExitCode
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 
 _SMALL_QUERY = OfferQuery(frozenset({"H200-SXM"}), frozenset({False}), frozenset({1}))
 """One page of a search: it shows that searching is allowed and uses up next to nothing."""
+_DATE_STEP = timedelta(seconds=2)
+"""A ``Date`` is cut to the second, and an answer takes its way."""
 _SOON_EMPTY = timedelta(days=1)
 _KEY_FIX = "gpu-shopper looks for it where docs/providers says; set the right one"
 
@@ -97,6 +101,7 @@ def _health(
             _permissions(inventory, offers, balance),
             _balance_check(workspace.providers[name], inventory, balance),
         ]
+    checks += _clock_checks(workspace, name)
     told = balance if isinstance(balance, Decimal) else None
     return ProviderHealth(name, kind, account, told, tuple(checks))
 
@@ -142,6 +147,25 @@ def _permissions(found: ProviderInventory, offers: OfferListing, balance: Balanc
     why = "a key with fewer rights than the provider's page names, or a failure of the provider"
     code = ExitCode.CREDENTIALS if denied else ExitCode.PROVIDER_FAILURE
     return failed("permissions", f"it could not {'; '.join(refused)}", code, why=why)
+
+
+def _clock_checks(workspace: Workspace, name: str) -> list[Check]:
+    """This machine's clock beside the ``Date`` of the provider's answers (I31)."""
+    origin, readings = workspace.providers[name].origin, workspace.clock.readings()
+    if not origin or readings is None:
+        return []
+    said = readings.said.get(urlsplit(origin).hostname or origin)
+    if said is None:
+        return [warned("clock", "its answers told no time")]
+    ahead = said - readings.wall
+    which = "ahead of" if ahead > timedelta(0) else "behind"
+    what = f"the provider is {about(ahead)} {which} this machine"
+    if abs(ahead) <= _DATE_STEP:
+        return [passed("clock", "the provider's is this machine's, to the second")]
+    if abs(ahead) <= CLOCK_TOLERANCE:
+        return [passed("clock", what)]
+    why = "a lease would end early or late; with another clock that agrees, nothing is bought"
+    return [warned("clock", what, why=why, fix="set this machine's clock by a time server")]
 
 
 def _balance_check(provider: Provider, found: ProviderInventory, balance: Balance) -> Check:

@@ -22,7 +22,7 @@ from reconciler.operations.notices import Notifier
 from reconciler.operations.open_providers import open_configured
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
-from reconciler.statefile.process_identity import this_host
+from reconciler.statefile.process_identity import this_boot, this_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -56,6 +56,9 @@ class Workspace:
     take_over: bool = False
     """Another host's state is this host's from now on: a person said so."""
     host: HostPin = field(default_factory=this_host)
+    trust_clock: bool = False
+    """This machine's wall clock is right, whatever others say: a person said so."""
+    boot_id: str = field(default_factory=this_boot)
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -152,11 +155,13 @@ async def open_workspace(
     tolerate_bad_documents: bool = False,
     tolerate_bad_state: bool = False,
     take_over: bool = False,
+    trust_clock: bool = False,
 ) -> AsyncIterator[Workspace]:
     """The workspace declared in ``directory``, closed again at the end.
 
     ``tolerate_bad_state``: for what puts another state in its place. ``take_over``: a state of
-    another host is this host's from now on.
+    another host is this host's from now on. ``trust_clock``: the wall clock is right, whatever
+    other clocks say.
 
     With ``tolerate_bad_documents`` (the loop) documents that cannot be read do not stop it, as
     long as exactly one state lies in ``state/``: leases are enforced from there. Raises
@@ -176,7 +181,17 @@ async def open_workspace(
     settings = provider_settings(desired, recorded_pins(recorded))
     opened = open_configured(settings, directory)
     try:
-        yield Workspace(directory, name, desired, error, backend, opened, os.environ, take_over)
+        yield Workspace(
+            directory,
+            name,
+            desired,
+            error,
+            backend,
+            opened,
+            os.environ,
+            take_over,
+            trust_clock=trust_clock,
+        )
     finally:
         await opened.close()
 

@@ -146,6 +146,8 @@ class Provider(ABC):
     capabilities: ProviderCapabilities
     key_source: str = ""
     """Where its key was found, fit to show; "" where it needs none."""
+    origin: str = ""
+    """Scheme, host and port of its API; "" where it has none."""
 
     @abstractmethod
     async def list_offers(self, query: OfferQuery) -> OfferListing:

@@ -5,9 +5,9 @@ covers every byte after it, so that one flipped bit anywhere is noticed before a
 
     {"checksum":"sha256:<64 digits>","instances":{...},...,"version":3,"workspace":"..."}
 
-Older versions are read and become the present one with the next write; what stood there stays as a
-backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back,
-version 2 no references to keys.
+Older versions are read and become version 3 with the next write; what stood there stays as a
+backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back;
+version 2 no references to keys, and not what time it was on the boot clock.
 """
 
 from __future__ import annotations
@@ -102,8 +102,8 @@ def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _from_version_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """No provider has a reference to its key: what is missing is none."""
-    return fields
+    """The first pass of the loop, or the first apply that changes something, reads the clocks."""
+    return {**fields, "clock": None}
 
 
 _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

@@ -19,6 +19,7 @@ from reconciler.model.errors import GpuShopperError
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.transport.api_base import ApiBase, path_segment
+from reconciler.transport.http_dates import date_of
 from reconciler.transport.json_text import NotJson, read_json
 from reconciler.transport.pacing import Pace, Pacer
 from reconciler.transport.retrying import Patience, asked_pause, pause_before_retry
@@ -109,6 +110,11 @@ class JsonApi:
         self._pacer = Pacer(clock, turns)
         self._client: httpx.AsyncClient | None = None
 
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the API."""
+        return self._base.origin
+
     async def call(
         self,
         endpoint: Endpoint,
@@ -170,6 +176,7 @@ class JsonApi:
                 ) as response:
                     if response.is_redirect:
                         raise self._redirected(endpoint, response)
+                    self._hear_date(response)
                     text = await self._text(endpoint, response)
         except TimeoutError:
             seconds = endpoint.deadline_seconds
@@ -184,6 +191,14 @@ class JsonApi:
         retry_after = response.headers.get("Retry-After")
         asked = asked_pause(retry_after, self._clock.now())
         return _answer(response.status_code, self._redacted(text, secrets), asked)
+
+    def _hear_date(self, response: httpx.Response) -> None:
+        """What time it is at the provider: of a host whose certificate is good, whatever else it
+        answers. A date that a cache kept is none.
+        """
+        said = date_of(response.headers.get("Date"), response.headers.get("Age"))
+        if said is not None:
+            self._clock.hear(urlsplit(self._base.origin).hostname or self._base.origin, said)
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:

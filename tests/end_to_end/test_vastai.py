@@ -23,6 +23,7 @@ from reconciler.market.world import World
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.record import RecordedState
 from reconciler.statefile.local_file import LocalFile
+from tests.cli.in_process import run
 from tests.end_to_end.command import Ended, Running, environment, gpu_shopper, started
 from tests.end_to_end.workplace import QUICK
 from tests.simulation.shop import several_offers
@@ -250,3 +251,29 @@ def test_I26_commands_at_once_take_turns_together(tmp_path: Path) -> None:
         turns = tmp_path / "home/.cache/gpu-shopper/turns"
         assert len(list(turns.iterdir())) == 2  # of two endpoints, each taken by all three
         assert shop.key[:16] not in "".join(path.read_text() for path in turns.iterdir())
+
+
+def test_I31_a_clock_a_day_ahead_buys_nothing_until_a_person_says_that_it_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with rehearsal(tmp_path) as shop:
+        for name, value in shop.settings.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("reconciler.clock.wall_now", lambda: wall_now() + timedelta(days=1))
+        refused = run(capsys, "apply", "-auto-approve", directory=shop.directory)
+        assert refused.code == ExitCode.REFUSED_BY_RULE
+        assert "127.0.0.1 is 1d behind this machine's clock" in " ".join(refused.err.split())
+        assert "-trust-clock" in refused.err
+        checked = run(capsys, "doctor", directory=shop.directory)
+        assert "FAILED   clock" in checked.out
+        assert shop.alive() == ()
+        said = run(capsys, "apply", "-auto-approve", "-trust-clock", directory=shop.directory)
+        assert said.code == 0, said.err
+        assert len(shop.alive()) == 1
+        passed = run(capsys, "reconcile", "--once", directory=shop.directory)
+        assert "which most clocks agree with" in " ".join(passed.out.split())
+        monkeypatch.undo()
+        mended = shop.run("reconcile", "--once", "-trust-clock")
+        assert mended.code == 0, mended.err
+        assert shop.run("doctor").out.count("as 127.0.0.1 say") == 1
+        assert shop.run("reconcile", "--interval", "9s", "-trust-clock").code == ExitCode.USAGE

@@ -33,7 +33,7 @@ def test_a_fresh_account_is_in_order_and_nothing_is_changed_there(tmp_path: Path
         found, checks, code = await look(shop)
         assert code is ExitCode.DONE
         assert (found.type, found.balance_usd) == ("vastai", Decimal(100))
-        assert [check.verdict for check in checks.values()] == ["ok"] * 4
+        assert [check.verdict for check in checks.values()] == ["ok"] * 5
         assert "will pin" in checks["account"].what
         assert "not tried" in checks["permissions"].what
         assert checks["balance"].what == "$100.00, and no machine uses it"
@@ -79,7 +79,9 @@ def test_I14_another_accounts_key_is_named_with_both_accounts(tmp_path: Path) ->
         await shop.apply()
         account = shop.state().providers["vastai"].account
         shop.spoil(without_credit)
-        shop.adapter = vast_provider(shop.wire)  # another process, which has seen no account yet
+        shop.adapter = vast_provider(
+            shop.wire, clock=shop.machine
+        )  # another process, which has seen no account yet
         _, checks, code = await look(shop)
         assert checks["account"].what == f"7, but the state belongs to account {account}"
         assert code is ExitCode.CREDENTIALS
@@ -89,9 +91,9 @@ def test_I14_another_accounts_key_is_named_with_both_accounts(tmp_path: Path) ->
 
 def test_a_refused_key_is_77_and_no_more_is_said_of_it(tmp_path: Path) -> None:
     async def tell(shop: VastShop) -> None:
-        shop.adapter = vast_provider(shop.wire, key="f" * 64)
+        shop.adapter = vast_provider(shop.wire, key="f" * 64, clock=shop.machine)
         found, checks, code = await look(shop)
-        assert set(checks) == {"key"}
+        assert set(checks) == {"key", "clock"}
         assert found.account is None
         assert code is ExitCode.CREDENTIALS
 
@@ -116,5 +118,25 @@ def test_I5_a_listing_that_fails_says_nothing_of_the_account(tmp_path: Path) -> 
         assert found.account is None
         assert checks["key"].code is ExitCode.PROVIDER_FAILURE
         assert code is ExitCode.PROVIDER_FAILURE
+
+    vast_story(tmp_path, tell)
+
+
+def test_I31_the_clock_is_held_against_the_date_of_the_answers(tmp_path: Path) -> None:
+    async def tell(shop: VastShop) -> None:
+        _, checks, _ = await look(shop)
+        assert checks["clock"].what == "the provider's is this machine's, to the second"
+        shop.wire.clock_off = timedelta(seconds=30)
+        _, checks, _ = await look(shop)
+        assert checks["clock"].verdict == "ok"
+        assert " ahead of this machine" in checks["clock"].what
+        shop.wire.clock_off = -timedelta(minutes=5)
+        _, checks, code = await look(shop)
+        assert checks["clock"].verdict == "warning"
+        assert " behind this machine" in checks["clock"].what
+        assert code is ExitCode.DONE
+        shop.wire.dates = False
+        _, checks, _ = await look(shop)
+        assert checks["clock"].what == "its answers told no time"
 
     vast_story(tmp_path, tell)

@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from reconciler.clock import LoopClock, SystemClock
 from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
+from reconciler.operations.workspace import Workspace
 from reconciler.providers.registry import OpenedProviders
+from reconciler.statefile.local_file import LocalFile
 from tests.faces import Change, VastWire, vast_provider
-from tests.markets import small_world
+from tests.markets import START, small_world
 from tests.simulation.shop import QUICKSTART, Shop, several_offers
 from tests.virtual_time import run_virtual
 
@@ -25,11 +28,29 @@ class VastShop(Shop):
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
         self.documents = VAST_QUICKSTART
-        self.wire = VastWire(world, self.clock)
-        self.adapter = vast_provider(self.wire)
+        self.wire = VastWire(world, LoopClock(START))
+        self.wall = LoopClock(START)
+        """This machine's wall clock, which a test may let jump."""
+        self.boot_id = "boot-1"
+        self.trust_clock = False
+        self.boot_seconds_lost = 0.0
+        self.machine = SystemClock(
+            self.wall.now, lambda: self.wall.elapsed_seconds() - self.boot_seconds_lost
+        )
+        self.adapter = vast_provider(self.wire, clock=self.machine)
 
     def opened(self) -> OpenedProviders:
-        return OpenedProviders({"vastai": self.adapter}, self.clock)
+        return OpenedProviders({"vastai": self.adapter}, self.machine)
+
+    def workspace(self, documents: str | None = None) -> Workspace:
+        """As a process that begins now opens it."""
+        self.machine.settle(self.wall.now())
+        self.machine._heard.clear()
+        made = super().workspace(documents)
+        path = self.directory / "state" / "demo.json"
+        made.backend = LocalFile(path, "demo", self.machine.now, audited=True)
+        made.boot_id, made.trust_clock = self.boot_id, self.trust_clock
+        return made
 
     def spoil(self, change: Change | None) -> None:
         """Let answers be changed on their way back; None: no longer."""

@@ -76,6 +76,7 @@ class VastProvider(Provider):
     def __init__(self, name: str, api: VastApi, clock: Clock, *, key_source: str = "") -> None:
         self.name = name
         self.key_source = key_source
+        self.origin = api.origin
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock

@@ -110,7 +110,7 @@ def test_a_backup_that_is_a_link_is_not_followed(path: Path, tmp_path: Path) -> 
     assert found.state is None
 
 
-_NOT_IN = {1: ("host", "saved_by", "let_go", "rolled_back"), 2: ()}
+_NOT_IN = {1: ("host", "saved_by", "let_go", "rolled_back", "clock"), 2: ("clock",)}
 
 
 def _older(of: RecordedState, version: int) -> bytes:
