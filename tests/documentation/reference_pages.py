@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli.root import root
+from reconciler.market.fault_words import ENDPOINTS, FAULT_WORDS
 from reconciler.model.provider_types import PROVIDER_TYPES
 from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.operations.provider_matrix import capability_matrix
@@ -154,7 +155,21 @@ def matrix_page() -> str:
     return f"{_MATRIX_HEAD}\n{matrix_markdown(capability_matrix(PROVIDER_TYPES))}\n"
 
 
-SECTIONS = {"signs": sign_table, "rules": rule_table, "reasons": reason_table}
+def fault_table() -> str:
+    """The words of ``simulate fault``."""
+    lines = ["| word | what is answered | endpoints |", "|--|--|--|"]
+    for word, one in FAULT_WORDS.items():
+        where = "all" if one.endpoints == tuple(ENDPOINTS) else ", ".join(one.endpoints)
+        lines.append(f"| `{word}` | {one.meaning} | {where} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {
+    "signs": sign_table,
+    "rules": rule_table,
+    "reasons": reason_table,
+    "faults": fault_table,
+}
 
 
 def with_sections(page: str) -> str:

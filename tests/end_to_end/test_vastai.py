@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -75,7 +76,7 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(parent: Path) -> Iterator[Rehearsal]:
+def rehearsal(parent: Path, *serving: str) -> Iterator[Rehearsal]:
     directory = parent / "workplace"
     (directory / "state").mkdir(mode=0o700, parents=True)
     (directory / "fleets.yaml").write_text(DOCUMENTS)
@@ -91,7 +92,7 @@ def rehearsal(parent: Path) -> Iterator[Rehearsal]:
             settings=QUICK,
         ) as world,
         started(
-            "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
+            "simulate", "serve", "--port", "0", *serving, cwd=directory, outputs=parent / "server"
         ) as server,
     ):
         yield Rehearsal(directory, world, server)
@@ -277,3 +278,23 @@ def test_I31_a_clock_a_day_ahead_buys_nothing_until_a_person_says_that_it_is_rig
         assert mended.code == 0, mended.err
         assert shop.run("doctor").out.count("as 127.0.0.1 say") == 1
         assert shop.run("reconcile", "--interval", "9s", "-trust-clock").code == ExitCode.USAGE
+
+
+def test_faults_are_switched_on_and_off_while_the_market_is_served(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, "--fault", "vastai:list=500") as shop:
+        assert shop.run("simulate", "fault").out == "vastai:list=500\n"
+        failed = shop.run("providers", "check")
+        assert failed.code == ExitCode.PROVIDER_FAILURE
+        shop.run("simulate", "fault", "--clear")
+        assert shop.run("providers", "check").code == 0
+        shop.run("simulate", "fault", "vastai:create=500-done", "--times", "1")
+        assert shop.run("apply", "-auto-approve").code == ExitCode.PROVIDER_FAILURE
+        assert len(shop.alive()) == 1
+        assert shop.run("simulate", "fault").out == "Every call goes as it should.\n"
+        shop.run("simulate", "fault", "C4.2", "--for", "1h")
+        shop.run("simulate", "fault", "destroy=429")
+        shop.server.signal(signal.SIGINT)
+        shop.server.end()
+        listed = shop.run("simulate", "fault").out
+        assert listed.startswith("destroy=404, until ")
+        assert listed.endswith("destroy=429\n"), "those of the serving ended, the others did not"
