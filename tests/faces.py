@@ -95,7 +95,7 @@ class RunpodWire(FaceWire):
 
 
 def vast_provider(
-    wire: VastWire,
+    wire: FaceWire,
     *,
     name: str = "vastai",
     key: str | None = None,

@@ -206,11 +206,15 @@ def duplicate_key(provider: str, instance_id: str) -> str:
 
 
 class ProviderPin(_Stored):
-    """A provider as last applied: its type, its settings and the account it belongs to."""
+    """A provider as last applied: its type, its settings and the account it belongs to.
+
+    ``key`` is the documents' reference to its key (section 12, 4), never the key.
+    """
 
     type: str
     account: str | None = None
     market: str | None = None
+    key: str | None = None
 
 
 class TrailAnchor(_Stored):

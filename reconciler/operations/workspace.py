@@ -23,7 +23,8 @@ from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
-from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.operations.open_providers import open_configured
+from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.process_identity import this_boot, this_host
 
@@ -243,7 +244,7 @@ async def open_workspace(
     backend = LocalFile(path, name, now, audited=True)
     recorded = backend.find().state if tolerate_bad_state else backend.read()
     settings = provider_settings(desired, recorded_pins(recorded))
-    opened = open_providers(settings, directory)
+    opened = open_configured(settings, directory)
     try:
         yield Workspace(
             directory,
@@ -315,7 +316,8 @@ def provider_settings(
 ) -> dict[str, ProviderSettings]:
     """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
     recorded = {
-        name: ProviderSettings(name, pin.type, market=pin.market) for name, pin in pins.items()
+        name: ProviderSettings(name, pin.type, market=pin.market, key=pin.key)
+        for name, pin in pins.items()
     }
     return {**recorded, **(dict(desired.providers) if desired else {})}
 
@@ -323,7 +325,9 @@ def provider_settings(
 def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
     """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
     return {
-        name: ProviderPin(type=entry.type, account=accounts.get(name), market=entry.market)
+        name: ProviderPin(
+            type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
+        )
         for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
         if name in accounts
     }

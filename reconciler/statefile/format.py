@@ -7,7 +7,8 @@ covers every byte after it, so that one flipped bit anywhere is noticed before a
 
 Older versions are read and become version 3 with the next write; what stood there stays as a
 backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back;
-version 2 did not remember what time it was on the boot clock, and nothing of hosts.
+version 2 did not remember what time it was on the boot clock, no references to keys, and nothing
+of hosts.
 """
 
 from __future__ import annotations

@@ -107,6 +107,10 @@ class LambdaApi:
     def __init__(self, door: JsonApi) -> None:
         self._door = door
 
+    @property
+    def origin(self) -> str:
+        return self._door.origin
+
     async def close(self) -> None:
         await self._door.close()
 

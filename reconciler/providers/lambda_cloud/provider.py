@@ -87,8 +87,10 @@ _MORE = ("page_token", "next_page_token", "next_token", "next")
 class LambdaProvider(Provider):
     """Speaks Lambda's API. There is no spot, no stop and no balance."""
 
-    def __init__(self, name: str, api: LambdaApi, clock: Clock) -> None:
+    def __init__(self, name: str, api: LambdaApi, clock: Clock, *, key_source: str = "") -> None:
         self.name = name
+        self.key_source = key_source
+        self.origin = api.origin
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock

@@ -134,6 +134,10 @@ class RunpodApi:
         self._rest = rest
         self._graph = graph
 
+    @property
+    def origin(self) -> str:
+        return self._rest.origin
+
     async def close(self) -> None:
         await self._rest.close()
         await self._graph.close()

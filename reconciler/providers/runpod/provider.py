@@ -66,8 +66,10 @@ GPU_COUNTS = (1, 2, 4, 8)
 class RunpodProvider(Provider):
     """Speaks RunPod's REST v2, and GraphQL for what REST does not tell."""
 
-    def __init__(self, name: str, api: RunpodApi, clock: Clock) -> None:
+    def __init__(self, name: str, api: RunpodApi, clock: Clock, *, key_source: str = "") -> None:
         self.name = name
+        self.key_source = key_source
+        self.origin = api.origin
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock
