@@ -157,22 +157,22 @@ def ledger_command(directory: Path, market: Path | None) -> int:
 def serve_command(
     directory: Path, port: int, faults: tuple[WantedFault, ...], market: Path | None
 ) -> int:
-    """Serve the market as Vast.ai does, on this machine. Rehearse without an account."""
+    """Serve the market as real providers do, on this machine. Rehearse without an account."""
+    from reconciler.market.faces.mounts import MOUNTS, export_lines
     from reconciler.market.faces.server import FaceServer
-    from reconciler.market.faces.vast import key_of
     from reconciler.model.errors import GpuShopperError
     from reconciler.model.text import printable
 
     path = _market_path(directory, market)
     with _open(directory, market) as world:
-        key = key_of(world)
-    try:
-        server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
-    except OSError as error:
-        what = f"port {port} of this machine cannot be used"
-        raise GpuShopperError(what, why=error.strerror or "", fix="name another: --port") from error
-    click.echo(f"export VAST_URL={server.url} VAST_API_KEY={key}")
-    click.echo(f"Serving {path} as Vast.ai; Ctrl-C ends it.", err=True)
+        try:
+            server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
+        except OSError as error:
+            what, fix = f"port {port} of this machine cannot be used", "name another: --port"
+            raise GpuShopperError(what, why=error.strerror or "", fix=fix) from error
+        click.echo("\n".join(export_lines(server.url, world)))
+    titles = ", ".join(mount.title for mount in MOUNTS)
+    click.echo(f"Serving {path} as {titles}; Ctrl-C ends it.", err=True)
     with server, faults_while(lambda: _open(directory, market), faults):
         try:
             server.serve_forever()

@@ -5,6 +5,7 @@ from __future__ import annotations
 SIMULATED = "simulated"
 PROVIDER_TYPES = (
     SIMULATED,
+    "lambda",
     "vastai",
 )
 """What may stand under ``type`` of a provider, beside what installed packages bring."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MARKET = "state/simulated-market.sqlite"
 _FOLDERS = {
+    "lambda": "lambda_cloud",
     "vastai": "vastai",
 }
 """Where each type's adapter lies; its module ``opening`` holds ``PROVIDER_TYPE``."""

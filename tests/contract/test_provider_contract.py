@@ -15,12 +15,14 @@ import pytest
 from reconciler.clock import Clock
 from reconciler.conformance.account import Account, Case, Check, Misbehaviour, run_check
 from reconciler.conformance.suite import CHECKS
+from reconciler.market.default_world import default_offers
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_text
 from reconciler.market.faults import OPERATIONS, Fault, Operation
+from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
 from reconciler.providers.simulated.provider import SimulatedProvider
-from tests.faces import VastWire, vast_provider
+from tests.faces import LambdaWire, VastWire, lambda_provider, vast_provider
 
 SECOND = timedelta(seconds=1)
 _MARKET_FAULTS: dict[Misbehaviour, tuple[Operation, Fault, int | None]] = {
@@ -48,9 +50,13 @@ def misbehaving(world: World) -> dict[Misbehaviour, Callable[[], None]]:
     return {**{what: begin(what) for what in _MARKET_FAULTS}, "key-refused": refuse_the_key}
 
 
-def market(clock: Clock, seed: int, settings: MarketSettings) -> World:
+def market(
+    clock: Clock, seed: int, settings: MarketSettings, offers: list[MarketOffer] | None = None
+) -> World:
     now = clock.now()
-    return World.create(None, seed=seed, started_at=now, wall_origin=now, settings=settings)
+    return World.create(
+        None, seed=seed, started_at=now, wall_origin=now, settings=settings, offers=offers
+    )
 
 
 def simulated(clock: Clock) -> Account:
@@ -88,11 +94,31 @@ def misbehaving_vast(wire: VastWire) -> dict[Misbehaviour, Callable[[], None]]:
     return {**misbehaving(wire.world), "list-is-cut": cut}
 
 
+def single(seed: int) -> list[MarketOffer]:
+    """A provider that does not say how many there are has one of everything."""
+    return [offer._replace(stock=1) for offer in default_offers(seed)]
+
+
+def lambda_account(clock: Clock) -> Account:
+    # a machine that is not launched yet cannot be ended there
+    world = market(clock, 3, replace(CALM, placed_stage=0 * SECOND), single(3))
+    return Account(lambda_provider(LambdaWire(world, clock)), clock, misbehaving(world))
+
+
+def lambda_slow(clock: Clock) -> Account:
+    settings = replace(CALM, placed_stage=0 * SECOND, list_lag=90 * SECOND)
+    world = market(clock, 4, settings, single(4))
+    wire = LambdaWire(world, clock, latency=5 * SECOND)
+    return Account(lambda_provider(wire, name="slow"), clock, misbehaving(world))
+
+
 CASES = [
     Case("simulated", simulated),
     Case("simulated, slow", simulated_slow),
     Case("vastai", vastai),
     Case("vastai, slow", vastai_slow),
+    Case("lambda", lambda_account),
+    Case("lambda, slow", lambda_slow),
 ]
 
 

@@ -72,7 +72,7 @@ def audit_events(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
     """The oldest event of the account: its key was made."""
-    event = {
+    event: dict[str, Any] = {
         "service_name": "cloud",
         "resource_name": "api_key",
         "action": "created",
@@ -141,7 +141,8 @@ def _registered(world: World) -> list[dict[str, str]]:
 def launch(world: World, request: FaceRequest, _: str, now: datetime, fault: Fault) -> FaceAnswer:
     body = object_of(request)
     kind = _wanted_type(world, body)
-    region, name = body["region_name"], body.get("name")
+    region: str = body["region_name"]
+    name: str | None = body.get("name")
     note = _checked_note(world, body)
     if not fault.has_effect:  # C1.7: a well-formed answer about a machine that does not exist
         return _data({"instance_ids": [_NOWHERE]})
@@ -164,9 +165,9 @@ def _wanted_type(world: World, body: Mapping[str, Any]) -> InstanceType:
     """What the body must hold at least; the refusals of what they took back."""
     if body.get("quantity", 1) != 1:
         raise errors.invalid("Requested too many instances.")
-    for name in ("region_name", "instance_type_name"):
-        if not isinstance(body.get(name), str):
-            raise errors.invalid(f"{name}: Field required")
+    for field in ("region_name", "instance_type_name"):
+        if not isinstance(body.get(field), str):
+            raise errors.invalid(f"{field}: Field required")
     kind = Catalogue(world.all_offers()).types.get(body["instance_type_name"])
     if kind is None:
         raise errors.invalid("instance_type_name: no such type")

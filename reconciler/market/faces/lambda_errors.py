@@ -1,4 +1,4 @@
-"""Lambda's error answers: ``{"error": {"code", "message", "suggestion"}}``, the code being stable."""
+"""Lambda's error answers: a code that is stable, a message and a suggestion that are not."""
 
 from __future__ import annotations
 
