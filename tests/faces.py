@@ -17,9 +17,6 @@ from reconciler.market.world import World
 from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
 from reconciler.providers.lambda_cloud.api import LambdaApi
 from reconciler.providers.lambda_cloud.provider import LambdaProvider
-from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
-from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
-from reconciler.providers.runpod.provider import RunpodProvider
 from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
@@ -106,7 +103,8 @@ def vast_provider(
     on, where it is not the market's.
     """
     own = vast.key_of(wire.world) if key is None else key
-    return VastProvider(name, VastApi(_door(wire, URL, own, chance, clock)), clock or wire.clock)
+    here = clock or wire.clock
+    return VastProvider(name, VastApi(_door(wire, URL, own, chance, here)), here)
 
 
 def lambda_provider(
@@ -117,10 +115,10 @@ def lambda_provider(
     chance: float = 0.5,
     clock: Clock | None = None,
 ) -> LambdaProvider:
-    """As ``vast_provider``, of Lambda."""
+    """The adapter over ``wire``, as ``vast_provider``."""
     own = lambda_cloud.key_of(wire.world) if key is None else key
-    door = _door(wire, LAMBDA_URL, own, chance, clock)
-    return LambdaProvider(name, LambdaApi(door), clock or wire.clock)
+    here = clock or wire.clock
+    return LambdaProvider(name, LambdaApi(_door(wire, LAMBDA_URL, own, chance, here)), here)
 
 
 def runpod_provider(
@@ -131,13 +129,13 @@ def runpod_provider(
     chance: float = 0.5,
     clock: Clock | None = None,
 ) -> RunpodProvider:
-    """As ``vast_provider``, of RunPod."""
+    """The adapter over ``wire``, as ``vast_provider``."""
     own = runpod.key_of(wire.world) if key is None else key
+    here = clock or wire.clock
     urls = (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
-    rest, graph = (_door(wire, url, own, chance, clock) for url in urls)
-    return RunpodProvider(name, RunpodApi(rest, graph), clock or wire.clock)
+    rest, graph = (_door(wire, url, own, chance, here) for url in urls)
+    return RunpodProvider(name, RunpodApi(rest, graph), here)
 
 
-def _door(wire: FaceWire, url: str, key: str, chance: float, clock: Clock | None) -> JsonApi:
-    own = clock or wire.clock
-    return JsonApi(parse_api_base(url), key, own, lambda: chance, transport=wire)
+def _door(wire: FaceWire, url: str, key: str, chance: float, clock: Clock) -> JsonApi:
+    return JsonApi(parse_api_base(url), key, clock, lambda: chance, transport=wire)

@@ -1,4 +1,4 @@
-"""``simulate fault``, and the same for as long as the market is served: rehearse what goes wrong."""
+"""``simulate fault``, and the same while the market is served: rehearse what goes wrong."""
 
 from __future__ import annotations
 

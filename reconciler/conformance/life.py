@@ -173,9 +173,11 @@ async def an_unknown_machine_is_denied_whatever_its_id_looks_like(account: Accou
 
 
 async def an_offer_is_rented_as_often_as_its_stock_says(account: Account) -> None:
-    """By calls at once, too: none may be refused for coming too close to another."""
+    """By calls at once, too: none may be refused for coming too close to another.
+
+    The stand-in of a provider that does not say how many there are has one of everything.
+    """
     offers = await account.offers()
-    # a provider that does not say how many there are has one of everything
     offer = next((offer for offer in offers if offer.stock == 1), offers[0])
     answers: list[str] = []
 

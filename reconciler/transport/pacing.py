@@ -7,21 +7,15 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from reconciler.model.value import dataclass
+from reconciler.transport.pace import Pace
 
 if TYPE_CHECKING:
     from reconciler.clock import Clock
     from reconciler.transport.shared_turns import SharedTurns
 
+__all__ = ["Pace", "Pacer"]
+
 _SHARED = "all calls together"
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """At most ``calls`` begin in any ``seconds``. One call in 3 seconds is ``Pace(1, 3)``."""
-
-    calls: int
-    seconds: float
 
 
 class Pacer:

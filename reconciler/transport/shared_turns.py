@@ -22,7 +22,7 @@ from reconciler.clock import process_seconds
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reconciler.transport.pacing import Pace
+    from reconciler.transport.pace import Pace
 
 LOCK_PATIENCE_SECONDS = 0.25
 STUCK_SECONDS = 30.0

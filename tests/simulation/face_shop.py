@@ -37,6 +37,8 @@ class FaceShop(Shop):
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
+        self.true_clock = LoopClock(START)
+        """What the provider goes by."""
         self.wall = LoopClock(START)
         """This machine's wall clock, which a test may let jump."""
         self.boot_id = "boot-1"

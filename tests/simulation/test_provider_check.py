@@ -79,9 +79,8 @@ def test_I14_another_accounts_key_is_named_with_both_accounts(tmp_path: Path) ->
         await shop.apply()
         account = shop.state().providers["vastai"].account
         shop.spoil(without_credit)
-        shop.adapter = vast_provider(
-            shop.wire, clock=shop.machine
-        )  # another process, which has seen no account yet
+        # another process, which has seen no account yet
+        shop.adapter = vast_provider(shop.wire, clock=shop.machine)
         _, checks, code = await look(shop)
         assert checks["account"].what == f"7, but the state belongs to account {account}"
         assert code is ExitCode.CREDENTIALS
@@ -91,7 +90,11 @@ def test_I14_another_accounts_key_is_named_with_both_accounts(tmp_path: Path) ->
 
 def test_a_refused_key_is_77_and_no_more_is_said_of_it(tmp_path: Path) -> None:
     async def tell(shop: VastShop) -> None:
-        shop.adapter = vast_provider(shop.wire, key="f" * 64, clock=shop.machine)
+        shop.adapter = vast_provider(
+            shop.wire,
+            key="f" * 64,
+            clock=shop.machine,
+        )
         found, checks, code = await look(shop)
         assert set(checks) == {"key", "clock"}
         assert found.account is None

@@ -31,7 +31,12 @@ from reconciler.providers.base import (
     why_unable,
 )
 from reconciler.providers.lambda_cloud.account_keys import AccountKeys, ChosenKeys, KeysUnusable
-from reconciler.providers.lambda_cloud.api import LAUNCH_SECONDS, CallFailed, refusal_of
+from reconciler.providers.lambda_cloud.api import (
+    LAUNCH_SECONDS,
+    PACES,
+    CallFailed,
+    refusal_of,
+)
 from reconciler.providers.lambda_cloud.instances import as_instance, has_ended
 from reconciler.providers.lambda_cloud.offers import offers_of
 from reconciler.providers.lambda_cloud.orders import order_of, why_refused
@@ -66,6 +71,9 @@ CAPABILITIES = ProviderCapabilities(
     runs_setup=True,
     opens_ports=False,
     ssh_answers=True,
+    mark_places=("name", "tag"),
+    price_unit="US cents per hour of a node",
+    paces=PACES,
 )
 _GONE = "global/object-does-not-exist"
 _NO_CAPACITY = "instance-operations/launch/insufficient-capacity"
