@@ -17,6 +17,9 @@ from reconciler.market.world import World
 from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
 from reconciler.providers.lambda_cloud.api import LambdaApi
 from reconciler.providers.lambda_cloud.provider import LambdaProvider
+from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
+from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
+from reconciler.providers.runpod.provider import RunpodProvider
 from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
