@@ -194,7 +194,7 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     decisions = decide_doomed(recorded, observed, context.clock.now())
     now = context.clock.now()
     changes = [
-        *(transitions.forgotten(forget, now) for forget in decisions.forgets),
+        transitions.forgotten(decisions.forgets, now, context.destroy_times),
         *(transitions.doubted(doubt) for doubt in decisions.doubts),
         *(transitions.sighted(mark) for mark in decisions.sighted),
     ]

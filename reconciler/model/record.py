@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from reconciler.model.address import Slot
+from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
 
@@ -131,6 +132,8 @@ class PendingCreate(_Stored):
     specification: Specification
     ceiling_usd_per_hour: Decimal
     usd_per_hour: Decimal
+    disk_usd_per_hour: Decimal = Decimal(0)
+    """The part of it that the disk costs."""
     begun_at: AwareDatetime
     deadline_at: AwareDatetime
     absence: AbsenceEvidence | None = None
@@ -284,6 +287,8 @@ class RecordedState(_Stored):
     """When that loop meant to pass again at the latest."""
     trail: TrailAnchor | None = None
     """None where nothing was ever written to an audit trail."""
+    ledger: Ledger = EMPTY_LEDGER
+    """What the machines have cost (SPEC.md section 6)."""
 
     @property
     def beside_the_loop(self) -> RecordedState:
@@ -296,6 +301,7 @@ class RecordedState(_Stored):
             loop_last_seen=None,
             loop_due_at=None,
             trail=None,
+            ledger=EMPTY_LEDGER,
         )
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:

@@ -15,8 +15,10 @@ from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
+from reconciler.planning import ledger as books
 from reconciler.planning import state_edits, transitions
 from reconciler.planning.leases import next_deadline
+from reconciler.planning.ledger_buckets import rolled_up
 from reconciler.planning.rollback import settled
 
 if TYPE_CHECKING:
@@ -152,6 +154,8 @@ class Run:
             transitions.pinned(pins),
             state_edits.host_pinned(self.workspace.host, take_over=self.workspace.take_over),
             state_edits.let_go_ended(plan.now),
+            books.sightings(seen.observed, plan.now),
+            rolled_up(plan.now),
             *also,
         ]
         if seen.recorded is not None:
@@ -162,7 +166,7 @@ class Run:
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
-                await executor.note(plan)
+                await executor.note(plan, seen.recorded.saved_at if seen.recorded else None)
             except StateError:
                 raise
             except GpuShopperError as error:

@@ -142,7 +142,7 @@ async def resolve_absent(
         fresh = read_state(workspace, to_change=True)
         if _about(fresh, forget.mark) != _about(recorded, forget.mark):
             raise _moved_on(workspace)
-        await _commit(workspace, fresh, transitions.forgotten(forget, workspace.clock.now()))
+        await _commit(workspace, fresh, transitions.forgotten([forget], workspace.clock.now(), {}))
     return resolution
 
 

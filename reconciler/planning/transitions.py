@@ -18,6 +18,7 @@ from reconciler.model.record import (
     SoftNotice,
     duplicate_key,
 )
+from reconciler.planning import ledger as books
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
 if TYPE_CHECKING:
@@ -106,6 +107,11 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         leases = {**leases, record.fleet: lease.with_(started_at=now)}
     known = state.instances.get(record.mark, record)
+    intent = state.intents.get(record.mark)
+    ledger = state.ledger
+    if intent is not None:
+        since = min(intent.begun_at, record.created_at)
+        ledger = books.begun(ledger, record, since, intent.disk_usd_per_hour)
     fuse = state.soft_destroys
     if known is record and record.succeeds and record.succeeds.reason.may_be_a_slip:
         # The destroy of its predecessor is as good as done: it is counted here, and only here.
@@ -117,6 +123,7 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         intents=_without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
         let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
+        ledger=ledger,
     )
 
 
@@ -130,9 +137,30 @@ def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) ->
     return change
 
 
-def billed_at(mark: str, usd_per_hour: Decimal) -> Change:
-    """The rate that the provider really bills."""
-    return _on_record(mark, lambda record: record.with_(usd_per_hour=usd_per_hour))
+def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = None) -> Change:
+    """The rate that the provider really bills, from ``known_until`` on; None: since its create."""
+
+    def change(state: RecordedState) -> RecordedState:
+        record = state.instances.get(mark)
+        if record is None:
+            return state
+        ledger = books.rate_changed(state.ledger, record, usd_per_hour, known_until)
+        billed = record.with_(usd_per_hour=usd_per_hour)
+        return state.with_(instances={**state.instances, mark: billed}, ledger=ledger)
+
+    return change
+
+
+def billing_began(mark: str, since: datetime) -> Change:
+    """When its provider says that it was created, which is when it began to cost."""
+
+    def change(state: RecordedState) -> RecordedState:
+        record = state.instances.get(mark)
+        if record is None:
+            return state
+        return state.with_(ledger=books.began_at(state.ledger, record, since))
+
+    return change
 
 
 def became_ready(mark: str, now: datetime) -> Change:
@@ -244,17 +272,44 @@ def copies_seen(strangers: Iterable[Stranger]) -> Change:
     return change if copies else lambda state: state
 
 
-def forgotten(forget: Forget, now: datetime) -> Change:
-    """Dropped on proof; what may never have been visible is watched for a day."""
+def forgotten(
+    forgets: Iterable[Forget], now: datetime, destroy_times: Mapping[str, timedelta]
+) -> Change:
+    """Dropped on proof; what may never have been visible is watched for a day.
+
+    The ledger closes the accounts of the machines; ``destroy_times``: how long a destroy takes, by
+    provider.
+    """
+    wanted = tuple(forgets)
+    marks = {one.mark: None for one in wanted if one.what == "record"}
 
     def change(state: RecordedState) -> RecordedState:
+        gone = [state.instances[mark] for mark in marks if mark in state.instances]
+        if gone:
+            left = dict(state.instances)
+            intents = dict(state.intents)
+            for record in gone:
+                del left[record.mark]
+                intents.update(_watch_over(record, now))
+            closings = [
+                books.closing_of(
+                    one, state.leases.get(one.fleet), destroy_times.get(one.provider), now
+                )
+                for one in gone
+            ]
+            ledger = books.closed(state.ledger, closings)
+            state = state.with_(instances=left, intents=intents, ledger=ledger)
+        if state.notices and any(mark in state.notices for mark in marks):
+            kept = {mark: one for mark, one in state.notices.items() if mark not in marks}
+            state = state.with_(notices=kept)
+        return in_turn(_intent_forgotten(one, now) for one in wanted if one.what != "record")(state)
+
+    return change
+
+
+def _intent_forgotten(forget: Forget, now: datetime) -> Change:
+    def change(state: RecordedState) -> RecordedState:
         mark = forget.mark
-        if forget.what == "record":
-            return state.with_(
-                instances=_without(state.instances, mark),
-                notices=_without(state.notices, mark),
-                intents={**state.intents, **_watch_over(state.instances.get(mark), now)},
-            )
         intent = state.intents.get(mark)
         if forget.what == "watch" or intent is None:
             return state.with_(intents=_without(state.intents, mark))
@@ -264,9 +319,9 @@ def forgotten(forget: Forget, now: datetime) -> Change:
     return change
 
 
-def _watch_over(record: InstanceRecord | None, now: datetime) -> dict[str, PendingCreate]:
+def _watch_over(record: InstanceRecord, now: datetime) -> dict[str, PendingCreate]:
     """A machine that was never ready may appear later than any listing should take (C1.17)."""
-    if record is None or record.ready_at is not None:
+    if record.ready_at is not None:
         return {}
     if record.specification is None or record.ceiling_usd_per_hour is None:
         return {}

@@ -42,8 +42,8 @@ CHANGES = {
     "doomed": go.doomed(destroy(reason=DestroyReason.UNDECLARED), NOW),
     "doubted": go.doubted(Doubt(record().slot, MARK, "simulated", "", Decimal(0), SEEN)),
     "sighted": go.sighted(MARK),
-    "forgotten": go.forgotten(forget("record"), NOW),
-    "proven absent": go.forgotten(forget("intent"), NOW),
+    "forgotten": go.forgotten([forget("record")], NOW, {}),
+    "proven absent": go.forgotten([forget("intent")], NOW, {}),
     "lease_ended": go.lease_ended("train", LeaseEnding.RELEASED, NOW),
     "loop_passed": go.loop_passed(NOW, NOW + HOUR),
 }
@@ -139,21 +139,21 @@ def test_an_attempt_counts_and_begins_the_proof_anew() -> None:
 
 
 def test_C1_17_a_machine_that_was_never_ready_is_watched_for_a_day_after_its_proof() -> None:
-    watched = go.forgotten(forget("record"), NOW)(recorded_state(UNREADY))
+    watched = go.forgotten([forget("record")], NOW, {})(recorded_state(UNREADY))
     assert watched.instances == {}
     assert watched.intents[MARK].watched_until == NOW + timedelta(hours=24)
     assert not watched.intents[MARK].blocks_slot
-    ready = go.forgotten(forget("record"), NOW)(recorded_state(record()))
+    ready = go.forgotten([forget("record")], NOW, {})(recorded_state(record()))
     assert (ready.instances, ready.intents) == ({}, {})
     found = record(ready_at=None, specification=None, ceiling_usd_per_hour=None)
-    assert go.forgotten(forget("record"), NOW)(recorded_state(found)).intents == {}
+    assert go.forgotten([forget("record")], NOW, {})(recorded_state(found)).intents == {}
 
 
 def test_a_create_proven_absent_is_watched_and_then_dropped() -> None:
-    watched = go.forgotten(forget("intent"), NOW)(recorded_state(intent(absence=SEEN)))
+    watched = go.forgotten([forget("intent")], NOW, {})(recorded_state(intent(absence=SEEN)))
     assert watched.intents[MARK].watched_until == NOW + timedelta(hours=24)
     assert watched.intents[MARK].absence is None
-    assert go.forgotten(forget("watch"), NOW)(watched).intents == {}
+    assert go.forgotten([forget("watch")], NOW, {})(watched).intents == {}
 
 
 def test_a_lease_keeps_a_start_that_came_in_between() -> None:
