@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
+from reconciler.model.costs import BilledMachine, Charge, CostKey, CostReport, CostRow
 from reconciler.model.ledger import (
     NOTHING,
     Account,
@@ -16,68 +17,16 @@ from reconciler.model.ledger import (
     account_of,
     closed_machine_of,
 )
-from reconciler.model.value import dataclass
 from reconciler.planning.ledger import account_for, cost_between, running_segments
 from reconciler.planning.ledger_buckets import buckets_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from decimal import Decimal
 
-    from reconciler.model.ledger import ClosedMachine, Ledger
+    from reconciler.model.ledger import Ledger
     from reconciler.model.record import InstanceRecord, RecordedState
 
-CostKey = Literal["team", "owner", "fleet", "provider", "gpu", "day"]
-COST_KEYS: tuple[CostKey, ...] = ("team", "owner", "fleet", "provider", "gpu", "day")
 _DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class BilledMachine:
-    """A machine that may still be billed. ``instance_id`` is "" while its create is in doubt."""
-
-    provider: str
-    instance_id: str
-    slot: str
-    mark: str
-    account: Account
-    usd_per_hour: Decimal
-    segments: tuple[Segment, ...]
-    ready: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What one account spent in one stretch of time; a machine's own where it still runs."""
-
-    account: Account
-    since: datetime
-    until: datetime
-    amounts: Amounts
-    machine: BilledMachine | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CostRow:
-    """One group. ``keys`` are in the order that was asked for; "" where nobody said."""
-
-    keys: tuple[str, ...]
-    amounts: Amounts
-
-
-@dataclass(frozen=True, slots=True)
-class CostReport:
-    """``rows`` add up to ``total`` exactly, the largest first (days in their order). ``failed``
-    are the machines that never became ready, those that ended within the time alone.
-    """
-
-    since: datetime
-    until: datetime
-    by: tuple[CostKey, ...]
-    rows: tuple[CostRow, ...]
-    total: Amounts
-    failed: tuple[ClosedMachine, ...]
-    usd_per_hour: Decimal
 
 
 def billed_machines_of(state: RecordedState) -> Iterator[BilledMachine]:
