@@ -16,7 +16,7 @@ from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
 from reconciler.model.value import dataclass
-from reconciler.planning import transitions
+from reconciler.planning import billing, departures, transitions
 from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ class PlanExecutor:
                 [
                     *(transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
-                    transitions.forgotten(plan.forgets, now, context.destroy_times),
+                    departures.forgotten(plan.forgets, now, context.destroy_times),
                     transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
                     *(transitions.became_ready(mark, now) for mark in plan.became_ready),
                     *(
-                        transitions.billed_at(
+                        billing.billed_at(
                             one.record.mark, one.usd_per_hour, _known_until(one, looked_before, now)
                         )
                         for one in plan.rate_changes

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from reconciler.model.address import Slot
+from reconciler.model.budget import DEFAULT_WEIGHT, BudgetRecord
 from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
@@ -174,6 +175,7 @@ class LeaseRecord(_Stored):
     team: str | None = None
     owner: str | None = None
     labels: dict[str, str] = {}
+    weight: int = DEFAULT_WEIGHT
     started_at: AwareDatetime | None = None
     extended_to: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
@@ -289,6 +291,8 @@ class RecordedState(_Stored):
     """None where nothing was ever written to an audit trail."""
     ledger: Ledger = EMPTY_LEDGER
     """What the machines have cost (SPEC.md section 6)."""
+    budgets: dict[str, BudgetRecord] = {}
+    """As last applied, by name."""
 
     @property
     def beside_the_loop(self) -> RecordedState:

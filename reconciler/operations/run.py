@@ -11,6 +11,7 @@ from reconciler.execution.executor import PlanExecutor
 from reconciler.execution.interruption import Interruption
 from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.exit_code import ExitCode, most_urgent
+from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.execution.context import ExecutionContext
     from reconciler.inventory.observe import Listed
     from reconciler.model.notice import Notice
+    from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
     from reconciler.operations.look import Look
@@ -125,6 +127,7 @@ class Run:
         self.notifier: Notifier = workspace.notifier()
         self._context: ExecutionContext | None = None
         self._executor: PlanExecutor | None = None
+        self._observed: ObservedState = NOTHING_OBSERVED
         self.shown: Plan | None = None
 
     def show(self, plan: Plan) -> None:
@@ -149,6 +152,7 @@ class Run:
         )
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
+        self._observed = seen.observed
         pins = pins_of(self.workspace, seen.accounts)
         first = [
             transitions.pinned(pins),
@@ -208,7 +212,13 @@ class Run:
     def _next_deadline(self, plan: Plan) -> datetime | None:
         if self._executor is None:
             return None
-        return next_deadline(self._executor.state, plan.now, self.workspace.safety.tick)
+        state, tick = self._executor.state, self.workspace.safety.tick
+        moments = [next_deadline(state, plan.now, tick)]
+        if state.budgets:
+            from reconciler.planning.budget_walls import budget_deadlines
+
+            moments += budget_deadlines(state, self._observed, plan.now, tick)
+        return min((one for one in moments if one is not None and one > plan.now), default=None)
 
     def result(self, plan: Plan) -> RunResult:
         """Everything that happened, for the caller."""

@@ -15,8 +15,7 @@ from reconciler.model.quantity import NEVER
 from reconciler.model.record import InstanceRecord, LeaseRecord, LetGo, RolledBack
 from reconciler.model.state_change import LeftOut, Rebuilding, Restoration
 from reconciler.planning import ledger as books
-from reconciler.planning.leases import lease_after_apply
-from reconciler.planning.state_edits import end_of
+from reconciler.planning.leases import end_of, lease_after_apply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -19,6 +19,7 @@ from reconciler.model.record import (
     duplicate_key,
 )
 from reconciler.planning import ledger as books
+from reconciler.planning.billing import after_kill
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
 if TYPE_CHECKING:
@@ -31,16 +32,12 @@ if TYPE_CHECKING:
         Announce,
         Destroy,
         Doubt,
-        Forget,
         LeaseChange,
         Stranger,
     )
     from reconciler.model.record import ProviderPin, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
-
-WATCH_TIME = timedelta(hours=24)
-"""How long a create that left nothing is still looked for (SPEC.md section 12, 6)."""
 
 
 def in_turn(changes: Iterable[Change]) -> Change:
@@ -137,32 +134,6 @@ def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) ->
     return change
 
 
-def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = None) -> Change:
-    """The rate that the provider really bills, from ``known_until`` on; None: since its create."""
-
-    def change(state: RecordedState) -> RecordedState:
-        record = state.instances.get(mark)
-        if record is None:
-            return state
-        ledger = books.rate_changed(state.ledger, record, usd_per_hour, known_until)
-        billed = record.with_(usd_per_hour=usd_per_hour)
-        return state.with_(instances={**state.instances, mark: billed}, ledger=ledger)
-
-    return change
-
-
-def billing_began(mark: str, since: datetime) -> Change:
-    """When its provider says that it was created, which is when it began to cost."""
-
-    def change(state: RecordedState) -> RecordedState:
-        record = state.instances.get(mark)
-        if record is None:
-            return state
-        return state.with_(ledger=books.began_at(state.ledger, record, since))
-
-    return change
-
-
 def became_ready(mark: str, now: datetime) -> Change:
     """Ready for the first time; later calls change nothing."""
     return _on_record(
@@ -186,6 +157,7 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
             soft_destroys=fuse,
+            budgets=after_kill(state, destroy, now),
         )
 
     return change
@@ -270,74 +242,6 @@ def copies_seen(strangers: Iterable[Stranger]) -> Change:
         return state.with_(duplicates={**state.duplicates, **new}) if new else state
 
     return change if copies else lambda state: state
-
-
-def forgotten(
-    forgets: Iterable[Forget], now: datetime, destroy_times: Mapping[str, timedelta]
-) -> Change:
-    """Dropped on proof; what may never have been visible is watched for a day.
-
-    The ledger closes the accounts of the machines; ``destroy_times``: how long a destroy takes, by
-    provider.
-    """
-    wanted = tuple(forgets)
-    marks = {one.mark: None for one in wanted if one.what == "record"}
-
-    def change(state: RecordedState) -> RecordedState:
-        gone = [state.instances[mark] for mark in marks if mark in state.instances]
-        if gone:
-            left = dict(state.instances)
-            intents = dict(state.intents)
-            for record in gone:
-                del left[record.mark]
-                intents.update(_watch_over(record, now))
-            closings = [
-                books.closing_of(
-                    one, state.leases.get(one.fleet), destroy_times.get(one.provider), now
-                )
-                for one in gone
-            ]
-            ledger = books.closed(state.ledger, closings)
-            state = state.with_(instances=left, intents=intents, ledger=ledger)
-        if state.notices and any(mark in state.notices for mark in marks):
-            kept = {mark: one for mark, one in state.notices.items() if mark not in marks}
-            state = state.with_(notices=kept)
-        return in_turn(_intent_forgotten(one, now) for one in wanted if one.what != "record")(state)
-
-    return change
-
-
-def _intent_forgotten(forget: Forget, now: datetime) -> Change:
-    def change(state: RecordedState) -> RecordedState:
-        mark = forget.mark
-        intent = state.intents.get(mark)
-        if forget.what == "watch" or intent is None:
-            return state.with_(intents=_without(state.intents, mark))
-        watched = intent.with_(watched_until=now + WATCH_TIME, absence=None)
-        return state.with_(intents={**state.intents, mark: watched})
-
-    return change
-
-
-def _watch_over(record: InstanceRecord, now: datetime) -> dict[str, PendingCreate]:
-    """A machine that was never ready may appear later than any listing should take (C1.17)."""
-    if record.ready_at is not None:
-        return {}
-    if record.specification is None or record.ceiling_usd_per_hour is None:
-        return {}
-    watched = PendingCreate.model_construct(
-        fleet=record.fleet,
-        index=record.index,
-        provider=record.provider,
-        mark=record.mark,
-        specification=record.specification,
-        ceiling_usd_per_hour=record.ceiling_usd_per_hour,
-        usd_per_hour=record.usd_per_hour,
-        begun_at=record.created_at,
-        deadline_at=record.created_at,
-        watched_until=now + WATCH_TIME,
-    )
-    return {record.mark: watched}
 
 
 def announced(announce: Announce, now: datetime) -> Change:

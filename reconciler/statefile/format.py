@@ -7,7 +7,7 @@ covers every byte after it, so that one flipped bit anywhere is noticed before a
 
 Older versions are read and become version 3 with the next write; what stood there stays as a
 backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back,
-version 2 no ledger.
+version 2 no ledger and no budgets.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _from_version_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """What machines have cost is counted from their records on."""
-    return {**fields, "ledger": {}}
+    return {**fields, "ledger": {}, "budgets": {}}
 
 
 _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {

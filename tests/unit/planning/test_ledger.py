@@ -20,7 +20,7 @@ from reconciler.model.ledger import (
 from reconciler.model.plan import Forget
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
-from reconciler.planning import transitions
+from reconciler.planning import billing, departures, transitions
 from reconciler.planning.ledger import (
     closed,
     closing_of,
@@ -93,7 +93,7 @@ def test_a_create_that_took_a_while_is_billed_from_the_intent_on_with_its_disk()
     made = transitions.created(begun, "m-1", None, START + timedelta(seconds=9))(state)
     (only,) = running_segments(made.instances[begun.mark], made.ledger)
     assert (only.since, only.disk_usd_per_hour) == (START, Decimal("0.05"))
-    told = transitions.billing_began(begun.mark, START + timedelta(seconds=4))(made)
+    told = billing.billing_began(begun.mark, START + timedelta(seconds=4))(made)
     (only,) = running_segments(told.instances[begun.mark], told.ledger)
     assert (only.since, only.disk_usd_per_hour) == (START + timedelta(seconds=4), Decimal("0.05"))
 
@@ -101,7 +101,7 @@ def test_a_create_that_took_a_while_is_billed_from_the_intent_on_with_its_disk()
 def test_c5_15_a_rate_change_opens_a_new_segment_and_what_was_billed_stays() -> None:
     mark = record().mark
     state = recorded_state(record())
-    dearer = transitions.billed_at(mark, Decimal("0.80"), START + HOUR)(state)
+    dearer = billing.billed_at(mark, Decimal("0.80"), START + HOUR)(state)
     segments = running_segments(dearer.instances[mark], dearer.ledger)
     assert [one.usd_per_hour for one in segments] == [Decimal("0.40"), Decimal("0.80")]
     assert total_of(segments, START, START + 2 * HOUR).usd == Decimal("1.20")
@@ -109,7 +109,7 @@ def test_c5_15_a_rate_change_opens_a_new_segment_and_what_was_billed_stays() -> 
 
 def test_the_first_reading_of_a_rate_holds_from_the_start() -> None:
     mark = record().mark
-    state = transitions.billed_at(mark, Decimal("0.44"))(recorded_state(record()))
+    state = billing.billed_at(mark, Decimal("0.44"))(recorded_state(record()))
     (only,) = running_segments(state.instances[mark], state.ledger)
     assert (only.since, only.usd_per_hour) == (START, Decimal("0.44"))
 
@@ -231,8 +231,8 @@ def test_hours_become_days_after_five_weeks_and_days_months_after_a_year() -> No
 def test_a_machine_that_closes_twice_is_counted_once() -> None:
     state = recorded_state(_gone())
     gone = Forget(record().slot, record().mark, PROVIDER, "record", "proven gone")
-    once = transitions.forgotten([gone, gone], START + 2 * HOUR, {})(state)
-    assert transitions.forgotten([gone], START + 2 * HOUR, {})(once) == once
+    once = departures.forgotten([gone, gone], START + 2 * HOUR, {})(state)
+    assert departures.forgotten([gone], START + 2 * HOUR, {})(once) == once
     assert len(once.ledger.closed) == 1
 
 
