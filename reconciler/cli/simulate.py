@@ -159,8 +159,11 @@ def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
 
 @simulate_group.command("ledger")
 @market_option
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="As a provider sends it: for gpu-shopper ledger check."
+)
 @click.pass_obj
-def ledger_command(directory: Path, market: Path | None) -> int:
+def ledger_command(directory: Path, market: Path | None, as_csv: bool) -> int:
     """Print the market's bill. The truth, machine by machine, which the tool cannot see."""
     from reconciler.market.ledger import bill, living
     from reconciler.model.cost import ZERO, format_usd
@@ -170,6 +173,15 @@ def ledger_command(directory: Path, market: Path | None) -> int:
         now = world.clock().now()
         lines = bill(world, now)
         alive = living(world, now)
+    if as_csv:
+        from reconciler.reporting.csv_text import csv_lines
+
+        click.echo("ResourceId,ChargePeriodStart,ChargeDescription,BilledCost")
+        for row in csv_lines(
+            [one.instance_id, one.started_at.isoformat(), one.kind, one.billed_usd] for one in lines
+        ):
+            click.echo(row)
+        return 0
     for line in lines:
         end = f"{line.until:%H:%M:%S}" if line.until else "running "
         label = printable(line.label or "(no label)", 60)

@@ -84,6 +84,11 @@ class ExecutionContext:
             )
         return self.budgets[key]
 
+    @property
+    def destroy_times(self) -> dict[str, timedelta]:
+        """How long a destroy takes once it is accepted, by provider."""
+        return {name: one.capabilities.destroy_time for name, one in self.providers.items()}
+
     async def read(self, provider: Provider, instance_id: str) -> DirectRead:
         """Ask for one machine, when it is the turn of that call. A failure says nothing."""
         budget = self.budget(provider, "read")

@@ -7,8 +7,8 @@ covers every byte after it, so that one flipped bit anywhere is noticed before a
 
 Older versions are read and become version 3 with the next write; what stood there stays as a
 backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back;
-version 2 did not remember what time it was on the boot clock, no references to keys, and nothing
-of hosts.
+version 2 did not remember what time it was on the boot clock, no references to keys, nothing of
+hosts, no ledger and no budgets.
 """
 
 from __future__ import annotations
@@ -111,9 +111,9 @@ def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _from_version_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """The first pass of the loop, or the first apply that changes something, reads the clocks.
-    Nothing was learnt of hosts yet.
+    Nothing was learnt of hosts yet. What machines have cost is counted from their records on.
     """
-    return {**fields, "clock": None, "hosts": {}}
+    return {**fields, "clock": None, "hosts": {}, "ledger": {}, "budgets": {}}
 
 
 _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
