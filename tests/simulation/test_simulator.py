@@ -20,7 +20,8 @@ from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.schedule import Schedule, Step, draw, shrunk
 
 SCHEDULES = 600
-BATCHES = 25
+BATCHES = 20
+ON_REAL_FILES = 20
 ROOT = Path(__file__).parents[2]
 _ONE_LOG = "from tests.simulation.simulator.campaign import *; print(judged(draw({})).digest)"
 
@@ -32,6 +33,16 @@ def test_whatever_happens_every_promise_is_kept(batch: int) -> None:
     assert found.runs == SCHEDULES // BATCHES
     if found.failed:
         pytest.fail(report(found.failed[0]))
+
+
+def test_the_same_on_real_files_with_the_kernels_own_locks(tmp_path: Path) -> None:
+    for seed in range(ON_REAL_FILES):
+        root = tmp_path / str(seed)
+        root.mkdir(mode=0o700)
+        verdict = judged(draw(seed), root)
+        assert verdict.broken is None, (seed, verdict.broken)
+        if not any(step.number.startswith(("C10", "C11", "I7")) for step in draw(seed).steps):
+            assert verdict.digest == judged(draw(seed)).digest, seed
 
 
 def test_the_schedules_of_a_test_run_hold_every_fault_many_times() -> None:

@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from reconciler.clock import Clock
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock import LockPlace
@@ -16,6 +18,7 @@ from reconciler.statefile.lock_info import decode_info, encode_info
 from reconciler.statefile.private_files import local_failure, prepare_directory
 from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
 from tests.simulation.simulator.process import Process, ProcessFiles
+from tests.simulation.simulator.real_disk import RealDisk
 
 DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
@@ -68,6 +71,34 @@ class KernelLocks:
         found = decode_info(data)
         if found is not None:
             self._memory.put(info, encode_info(replace(found, process_started="1")))
+
+
+class RealLocks(KernelLocks):
+    """The kernel's own locks, over files of this machine."""
+
+    def __init__(self, disk: RealDisk) -> None:
+        super().__init__(disk)
+        self._disk = disk
+        self._holder: tuple[Process, FileLock] | None = None
+
+    def take(self, path: Path, process: Process, files: ProcessFiles) -> Any:
+        if self._holder is not None and self._holder[0].life.over:
+            self._holder[1].release()  # as the kernel does for the dead
+        lock = FileLock(self._disk.real(path), mode=0o600, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return None
+        self._bury_the_last(path)
+        self.last = process
+        self._holder = process, lock
+        self.told(process)
+        return lock
+
+    def holder(self, path: Path) -> Process | None:
+        if self._holder is None or not self._holder[1].is_locked or self._holder[0].life.over:
+            return None
+        return self._holder[0]
 
 
 class _PlayedPlace(LockPlace):

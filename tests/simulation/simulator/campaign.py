@@ -34,19 +34,21 @@ class Verdict:
     met: Counter[tuple[str, str]]
     checked: Counter[str]
     commands: int
+    slowest_kill: float
+    """In seconds from the begin of the first pass that could see, to the call."""
 
     @property
     def digest(self) -> str:
         return hashlib.sha256("\n".join(self.log).encode()).hexdigest()
 
 
-def judged(schedule: Schedule) -> Verdict:
-    """Carry out one schedule."""
+def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
+    """Carry out one schedule, with real files below ``root`` if that is given."""
     made: list[Simulation] = []
     broken: Broken | None = None
 
     async def run() -> None:
-        made.append(Simulation(schedule))
+        made.append(Simulation(schedule, root))
         await made[0].run()
 
     try:
@@ -62,6 +64,7 @@ def judged(schedule: Schedule) -> Verdict:
         simulation.met,
         simulation.judge.checked,
         simulation.commands,
+        simulation.judge.slowest_kill,
     )
 
 
@@ -92,6 +95,7 @@ class Campaign:
 
     runs: int = 0
     commands: int = 0
+    slowest_kill: float = 0.0
     failed: list[Verdict] = field(default_factory=list)
     met: Counter[tuple[str, str]] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
@@ -99,6 +103,7 @@ class Campaign:
     def add(self, verdict: Verdict) -> None:
         self.runs += 1
         self.commands += verdict.commands
+        self.slowest_kill = max(self.slowest_kill, verdict.slowest_kill)
         self.met += verdict.met
         self.checked += verdict.checked
         if verdict.broken is not None:
@@ -112,6 +117,7 @@ class Campaign:
         """Add what another series came to."""
         self.runs += other.runs
         self.commands += other.commands
+        self.slowest_kill = max(self.slowest_kill, other.slowest_kill)
         self.failed += other.failed
         self.met += other.met
         self.checked += other.checked

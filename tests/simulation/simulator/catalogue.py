@@ -59,6 +59,7 @@ CALL_FAULTS: Mapping[str, tuple[tuple[Operation, ...], Fault]] = MappingProxyTyp
 )
 LONG = {"C8.9": 120, "C4.3": 90, "C6.1": 30}
 """In minutes, of those that last longer than others."""
+EVERYWHERE = "all"
 STANDING = ("C1.16", "C2.1", "C2.2", "C9.1", "C9.2", "C10.10")
 """What every run holds: names twice, listings that lag, neighbours, and commands that overlap."""
 
@@ -78,7 +79,7 @@ def _call_fault(number: str) -> Action:
 
     def draw(chance: random.Random) -> dict[str, Any]:
         return {
-            "place": chance.choice(("alpha", "beta", "gamma")),
+            "place": chance.choice(("alpha", "beta", "gamma", EVERYWHERE, EVERYWHERE)),
             "percent": chance.choice((50, 100, 100)),
             "minutes": chance.randint(1, longest),
             "times": chance.choice((1, 2, 5, None)),

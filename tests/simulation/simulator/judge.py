@@ -9,11 +9,13 @@ import re
 import stat
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from reconciler.market.faults import Call
 from reconciler.market.machine import Machine
+from reconciler.market.units import moment
 from reconciler.model.mark import Mark, parse_mark, workspace_part
+from reconciler.model.plan import Destroy, Mode, Plan
 from reconciler.model.record import RecordedState
 from reconciler.statefile.format import decode
 from tests.simulation.simulator.backend import STATE, KernelLocks
@@ -25,6 +27,11 @@ _MARK = re.compile(rb"gs1-[0-9a-z]{10}-[a-z0-9-]+?-\d{1,5}-[0-9a-z]{7}-([0-9a-z]
 _SERIAL = re.compile(rb'"serial":(\d+)')
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LINEAGE = re.compile(rb'"lineage":"([0-9a-f]+)"')
+
+
+KILL_SECONDS = 15.0
+QUEUE_SECONDS = 3.0
+"""From the begin of a pass to the call, and for each machine that may stand before it (I9)."""
 
 
 class Broken(AssertionError):
@@ -64,6 +71,8 @@ class Judge:
         self.serial = 0
         self.lineage = b""
         self._decoded: tuple[bytes, RecordedState] | None = None
+        self.slips: list[datetime] = []
+        self.slowest_kill = 0.0
         self.mutating: list[tuple[datetime, str, str, str]] = []
 
     def require(self, invariant: str, holds: object, text: str | Callable[[], str]) -> None:
@@ -80,12 +89,12 @@ class Judge:
         subject = call.label or call.instance_id or ""
         self.mutating.append((call.at, place, call.operation, subject))
         if call.operation == "create_instance":
-            self._create_sent(process, subject)
+            self._create_sent(process, subject, call.at)
         else:
             stranger = (place, subject) in self.strangers
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
 
-    def _create_sent(self, process: Process, label: str) -> None:
+    def _create_sent(self, process: Process, label: str, now: datetime) -> None:
         durable = self.memory.on_platter(STATE) or b""
         self.require("I2", label.encode() in durable, f"sent before it was durable: {label}")
         self.sent[label] += 1
@@ -95,6 +104,21 @@ class Judge:
         ours = holder is process or holder is None
         read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
+        self._no_second_in_the_slot(label, now)
+
+    def _no_second_in_the_slot(self, label: str, now: datetime) -> None:
+        """No create while a machine that is to stay has its slot, but for a declared successor."""
+        state, mark = self.state(), parse_mark(label)
+        assert state is not None
+        assert mark is not None
+        intent = state.intents.get(label)
+        follows = intent.succeeds.mark if intent and intent.succeeds else ""
+        for _, other in self._parsed(now):
+            record = state.instances.get(str(other))
+            if record is None or record.doom is not None or record.mark == follows:
+                continue
+            same = (other.fleet, other.index) == (mark.fleet, mark.index)
+            self.require("I3", not same, f"{label} was bought beside {other}, which stays")
 
     def taken(self, process: Process) -> None:
         self.known_when_taken[id(process)] = self.known
@@ -151,8 +175,24 @@ class Judge:
             self._decoded = data, decode(data, "the state")
         return self._decoded[1]
 
-    def ended_before(self, moment: datetime, unhealthy: set[str], now: datetime) -> None:
-        """A pass that saw everything has sent a destroy for all that had ended when it began."""
+    def passed(self, plan: Plan, begun: datetime) -> None:
+        """What a pass, or a person's apply, destroyed for reasons that may be a slip."""
+        slips = [one for one in plan.destroys if may_be_a_slip(one)]
+        since = begun - timedelta(hours=1)
+        before = sum(one > since for one in self.slips)
+        self.slips += [begun] * len(slips)
+        if plan.request.mode is not Mode.LOOP or not slips or plan.request.max_destroy is not None:
+            return
+        state = self.state()
+        stay = sum(one.doom is None for one in state.instances.values()) if state else 0
+        allowed = max(1, (stay + len(slips)) * 30 // 100)
+        said = f"{len(slips)} and {before} in the hour before, of {stay + len(slips)}"
+        self.require("I16", before + len(slips) <= allowed, said)
+
+    def ended_before(self, begun: datetime, unhealthy: set[str], now: datetime) -> None:
+        """A pass that could see has sent a destroy for all that had ended when it began, and did
+        not take long.
+        """
         state = self.state()
         if state is None:
             return
@@ -160,11 +200,16 @@ class Judge:
         for record in state.instances.values():
             lease = state.leases.get(record.fleet)
             end = lease.ends_at if lease else None
-            if end is None or end > moment or record.provider in unhealthy:
+            if end is None or end > begun or record.provider in unhealthy:
                 continue
             found = machines.get((record.provider, record.instance_id))
             asked = found is None or found.destroy_asked is not None
             self.require("I9", asked, f"{record.slot} ended at {end} and nobody asked for its end")
+            if found is not None and found.destroy_asked is not None:
+                seconds = (moment(found.destroy_asked) - begun).total_seconds()
+                self.slowest_kill = max(self.slowest_kill, seconds)
+                limit = KILL_SECONDS + QUEUE_SECONDS * len(state.instances)
+                self.require("I9", seconds <= limit, f"{record.slot} was asked after {seconds} s")
 
     # --- in the end -------------------------------------------------------------------------
 
@@ -217,6 +262,12 @@ class Judge:
     def _parsed(self, now: datetime) -> list[tuple[Machine, Mark]]:
         parsed = [(one, parse_mark(label)) for one, label in self._ours(now)]
         return [(one, mark) for one, mark in parsed if mark is not None]
+
+
+def may_be_a_slip(destroy: Destroy) -> bool:
+    """Counted by the fuse: not what was sent before, nor what a ready successor replaces."""
+    first = not (destroy.again or destroy.succeeded)
+    return first and (destroy.soft or destroy.reason.may_be_a_slip)
 
 
 def serial_of(data: bytes) -> int:

@@ -57,7 +57,8 @@ class Schedule:
 def draw(seed: int) -> Schedule:
     """The schedule of ``seed``: verbs by three runners, and at least two faults."""
     chance = random.Random(seed)
-    steps = [*_loop_passes(chance), *_verbs(chance), *_faults(chance)]
+    verbs = [*_loop_passes(chance), *_verbs(chance)]
+    steps = [*_faults(chance, [step.tick for step in verbs]), *verbs]
     first = Step(0, "apply", (*_apply(chance), ("who", "laptop")))
     ordered = sorted(steps, key=lambda step: step.tick)
     return Schedule(seed, chance.choice(_TICK_SECONDS), (first, *ordered))
@@ -98,12 +99,13 @@ def _plain(chance: random.Random, kind: str) -> tuple[tuple[str, Any], ...]:
     return (("heal", chance.random() < 0.5),) if kind == "reconcile" else ()
 
 
-def _faults(chance: random.Random) -> list[Step]:
+def _faults(chance: random.Random, busy: list[int]) -> list[Step]:
+    """Most of them begin as a command begins: then there is something to disturb."""
     weights = [action.weight for action in ACTIONS]
     drawn = chance.choices(ACTIONS, weights, k=chance.randint(*_FAULTS))
     return [
         Step(
-            chance.randrange(1, TICKS - 2),
+            chance.choice(busy) if chance.random() < 0.6 else chance.randrange(1, TICKS - 2),
             action.kind,
             tuple(sorted(action.draw(chance).items())),
             action.number,

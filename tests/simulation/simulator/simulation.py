@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -31,7 +32,13 @@ from reconciler.operations.reconcile import reconcile_once
 from reconciler.operations.run import RunOptions, RunResult
 from reconciler.providers.registry import OpenedProviders
 from tests.markets import START
-from tests.simulation.simulator.backend import DIRECTORY, STATE, KernelLocks, SimulatedFile
+from tests.simulation.simulator.backend import (
+    DIRECTORY,
+    STATE,
+    KernelLocks,
+    RealLocks,
+    SimulatedFile,
+)
 from tests.simulation.simulator.documents import DOCUMENTS, FINAL, FINAL_SLOTS, desired
 from tests.simulation.simulator.judge import Broken, Judge
 from tests.simulation.simulator.memory_disk import MemoryDisk
@@ -44,8 +51,10 @@ from tests.simulation.simulator.process import (
     SimulatedWorkspace,
     numbered,
 )
+from tests.simulation.simulator.real_disk import RealDisk
 from tests.simulation.simulator.schedule import TICKS, Schedule, Step
 from tests.simulation.simulator.trouble import Troubles
+from tests.simulation.told import check_verifies, trail_of
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -56,14 +65,18 @@ _TAIL_ROUNDS = 6  # K of I18
 class Simulation:
     """Use ``run`` once, inside a ``SeededLoop``."""
 
-    def __init__(self, schedule: Schedule) -> None:
+    def __init__(self, schedule: Schedule, root: Path | None = None) -> None:
+        """``root``: a directory of this machine, for real files instead of those in memory."""
         self.schedule = schedule
         self.chance = random.Random(f"run {schedule.seed}")
         self.clock = LoopClock(START)
         self.market = Market(schedule.seed)
-        self.memory = MemoryDisk()
+        self.memory = MemoryDisk() if root is None else RealDisk(root)
         self.disk = Disk(self.memory)
-        self.locks = KernelLocks(self.memory)
+        if isinstance(self.memory, RealDisk):
+            self.locks: KernelLocks = RealLocks(self.memory)
+        else:
+            self.locks = KernelLocks(self.memory)
         self.lineage = hashlib.sha256(f"{schedule.seed}".encode()).hexdigest()[:32]
         self.judge = Judge(self.market, self.memory, self.locks, self.lineage)
         self.locks.told = self.judge.taken
@@ -77,7 +90,9 @@ class Simulation:
         self.broken: Broken | None = None
         self._nonces = count(1)
         self.memory.make_directory(DIRECTORY)
-        self.memory.sync(self.memory.open(DIRECTORY, 0))
+        descriptor = self.memory.open(DIRECTORY, 0)
+        self.memory.sync(descriptor)
+        self.memory.close(descriptor)
 
     @property
     def now(self) -> datetime:
@@ -96,6 +111,7 @@ class Simulation:
                     await self._begin(steps.pop(0))
                 await self._pass_time(timedelta(seconds=self.schedule.tick_seconds))
             await self._settle()
+            self._all_is_told()
         finally:
             self.market.close()
 
@@ -183,16 +199,21 @@ class Simulation:
         return sum(self._found_in(one) for one in inside) > 0
 
     def _passed(self, process: Process, result: RunResult | None) -> None:
-        """A pass has ended; None: with an error of this host, which keeps nothing alive."""
-        healthy = not process.life.over and process.interruption.code is None
-        if process.verb != "reconcile" or not healthy:
+        """A verb has ended; None: with an error of this host, which keeps nothing alive."""
+        if process.life.over:
             return
-        if not process.met & self.troubles.call_faults and process.skew == timedelta(0):
-            begun = process.begun
-            try:
-                self.judge.ended_before(begun, self.troubles.unhealthy_since(begun), self.now)
-            except Broken as broken:
-                self.broken = self.broken or broken
+        try:
+            if result is not None and not result.declined:
+                self.judge.passed(result.plan, process.begun)
+            if process.verb == "reconcile" and self._was_undisturbed(process):
+                unhealthy = self.troubles.unhealthy_since(process.begun)
+                self.judge.ended_before(process.begun, unhealthy, self.now)
+        except Broken as broken:
+            self.broken = self.broken or broken
+
+    def _was_undisturbed(self, process: Process) -> bool:
+        stopped = {"C10.2", "C10.3", "C11.15", "C12.3"} | self.troubles.call_faults
+        return not process.met & stopped and process.skew == timedelta(0)
 
     def _workspace(self, process: Process) -> SimulatedWorkspace:
         files = ProcessFiles(self.disk, process.life)
@@ -325,6 +346,20 @@ class Simulation:
         same = self.memory.content(STATE) == before
         self.judge.require("I17", len(self.judge.mutating) == sent, f"apply sent calls ({word})")
         self.judge.require("I17", same, f"apply wrote the state ({word})")
+
+    def _all_is_told(self) -> None:
+        """I20, where the disk took every line."""
+        if self.disk.failed or any(step.kind == "power_cut" for step in self.schedule.steps):
+            return
+        check_verifies(STATE, self.memory)
+        told = {
+            one.mark if one.action == "create" else one.instance_id
+            for one in trail_of(STATE, self.memory)
+            if one.outcome == "intent"
+        }
+        for _, place, operation, subject in self.judge.mutating:
+            said = f"{operation} of {subject} at {place} is not in the trail"
+            self.judge.require("I20", subject in told, said)
 
     async def _command(self, verb: str, **arguments: Any) -> str:
         process = self.start(verb, who="ci", **arguments)

@@ -30,6 +30,7 @@ def figures(found: Campaign, seconds: float) -> str:
     return (
         f"{found.runs} schedules, {found.commands} commands, {found.broken} broken\n"
         f"checks: {checks}\n"
+        f"slowest kill: {found.slowest_kill:.1f} s after the pass began\n"
         f"{found.runs / seconds:.1f} schedules a second"
     )
 

@@ -15,7 +15,7 @@ from reconciler.model.mark import Mark, workspace_part
 from reconciler.model.value import dataclass
 from tests.markets import START
 from tests.simulation.simulator.backend import STATE
-from tests.simulation.simulator.catalogue import CALL_FAULTS, STANDING
+from tests.simulation.simulator.catalogue import CALL_FAULTS, EVERYWHERE, STANDING
 from tests.simulation.simulator.documents import DOCUMENTS
 from tests.simulation.simulator.schedule import Step
 
@@ -75,13 +75,14 @@ class Troubles:
         operations, fault = CALL_FAULTS[number]
         until = self.now + timedelta(minutes=minutes)
         self.active.append(_Active(number, place, fault, operations, percent, until, times))
-        self._sick.append((place, until + _STALE))
+        places = list(self.simulation.market.worlds) if place == EVERYWHERE else [place]
+        self._sick += [(one, until + _STALE) for one in places]
 
     def of_call(self, process: Process, place: str, call: Call) -> Fault | None:
         for one in self.active:
-            if one.place != place or call.operation not in one.operations or one.times == 0:
+            if one.place not in (place, EVERYWHERE) or call.operation not in one.operations:
                 continue
-            if one.until <= self.now or self.chance.randrange(100) >= one.percent:
+            if one.times == 0 or one.until <= self.now or self.chance.randrange(100) >= one.percent:
                 continue
             if one.times is not None:
                 one.times -= 1
