@@ -250,6 +250,8 @@ class Troubles:
 
     def _wrong_account(self, ticks: int) -> None:
         self.wrong_account = True
+        over = self.now + timedelta(seconds=ticks * self.simulation.schedule.tick_seconds)
+        self._sick += [(place, over) for place in self.simulation.market.worlds]
         self._later(ticks, "the right account", lambda: setattr(self, "wrong_account", False))
 
     # --- ends -------------------------------------------------------------------------------
