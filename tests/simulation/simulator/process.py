@@ -115,6 +115,11 @@ class Disk:
         self.fails_in: int | None = None
         self.failed: list[str] = []
 
+    @property
+    def takes_nothing(self) -> bool:
+        """It can be read as ever, and keeps nothing: a pass has no excuse."""
+        return self.full or self.read_only or self.broken_sync
+
     def heal(self) -> None:
         self.full = self.read_only = self.broken_sync = False
         self.fails_in = None

@@ -172,7 +172,7 @@ class Simulation:
         try:
             result = await work()
         except GpuShopperError as error:
-            if error.exit_code is ExitCode.UNEXPECTED:
+            if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
                 self._passed(process, None)
             told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
             return f"{error.exit_code:d} {told}"
