@@ -203,7 +203,7 @@ class Simulation:
         if process.life.over:
             return
         try:
-            if result is not None and not result.declined:
+            if result is not None and result.unsaved is None:  # else nobody could count them
                 self.judge.passed(result.plan, process.begun)
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
