@@ -190,7 +190,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/statefile/files.py",
         "flags | os.O_NOFOLLOW | os.O_CLOEXEC",
         "flags | os.O_CLOEXEC",
-        "tests/unit/statefile/test_audit_trail.py",
+        "tests/unit/statefile/test_local_file.py"
+        "::test_M18_a_link_that_appears_between_looking_and_opening_is_not_followed",
     ),
     Mutant(
         19,

@@ -16,6 +16,7 @@ from unittest.mock import patch
 from reconciler.model.value import dataclass
 from reconciler.statefile import audit_trail, lock, process_identity
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
+from tests.simulation.simulator.documents import SLIPS
 from tests.simulation.simulator.judge import Broken
 from tests.simulation.simulator.schedule import Schedule, draw, shrunk
 from tests.simulation.simulator.seeded_loop import run_seeded
@@ -125,7 +126,8 @@ class Campaign:
     def never_drawn(self) -> list[str]:
         """Faults of the catalogue that no command met."""
         met = {number for number, _ in self.met}
-        return sorted({*(action.number for action in ACTIONS), *STANDING} - met)
+        slips = set[str]().union(*SLIPS.values())
+        return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:

@@ -35,6 +35,13 @@ DOCUMENTS = (
     _FLEETS[:-1] + " {}\n",
     "",  # truncated by a checkout: nothing can be read
 )
+SLIPS = {
+    DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
+    DOCUMENTS[9]: {"C4.12", "C14.4"},
+    DOCUMENTS[10]: {"C14.3"},  # from many to none
+    DOCUMENTS[11]: {"C14.1"},
+}
+"""What operators do wrong without a fault anywhere, by their documents."""
 FINAL = _FLEETS + _fleet("dev", "ttl: 6h", "nodes: 2") + _fleet("lab", "ttl: 6h")
 FINAL_SLOTS = {("dev", 0), ("dev", 1), ("lab", 0)}
 READABLE = tuple(number for number, text in enumerate(DOCUMENTS) if text)

@@ -39,7 +39,13 @@ from tests.simulation.simulator.backend import (
     RealLocks,
     SimulatedFile,
 )
-from tests.simulation.simulator.documents import DOCUMENTS, FINAL, FINAL_SLOTS, desired
+from tests.simulation.simulator.documents import (
+    DOCUMENTS,
+    FINAL,
+    FINAL_SLOTS,
+    SLIPS,
+    desired,
+)
 from tests.simulation.simulator.judge import Broken, Judge
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import PLACES, Market
@@ -145,7 +151,7 @@ class Simulation:
         if "documents" in arguments:
             self.documents = DOCUMENTS[arguments.pop("documents")]
         process = Process(who, verb, self.troubles.skews.get(who, timedelta(0)))
-        process.met = set(self.troubles.untold)
+        process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
         self.troubles.prepare(process)
         verb_of: Callable[..., Awaitable[RunResult | None]] = getattr(self, f"_{verb}")
         work = partial(verb_of, self._workspace(process), process, **arguments)
