@@ -22,7 +22,12 @@ from reconciler.model.reason import CreateReason, DestroyReason
 
 
 def _seconds(value: object) -> object:
-    return timedelta(seconds=value) if isinstance(value, (int, float)) else value
+    if not isinstance(value, (int, float)):
+        return value
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError("a duration beyond all time") from None
 
 
 Seconds = Annotated[
