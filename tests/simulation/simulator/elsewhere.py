@@ -159,7 +159,7 @@ THE_SAME_AS = {
 
 NOT_COVERED = {
     "the machine is not what was ordered, or cannot be reached": (
-        "C1.10", "C1.11", "C1.12", "C1.13", "C2.9", "C3.5", "C3.6", "C3.10",
+        "C1.10", "C1.11", "C1.12", "C1.13", "C2.9", "C3.6", "C3.10",
     ),
     "no provider here works that way yet": ("C4.6", "C4.7", "C4.11", "C5.7", "C5.14", "C7.14"),
     "not modelled: bills of provisioning, minimum periods, balances, changing rates": (
