@@ -70,7 +70,10 @@ async def observe_instances(
             pinned[name] = _of_pinned_account(inventory, recorded)
     reads = await _read_unlisted(providers, pinned, recorded) if recorded else {}
     windows = {name: one.capabilities.visibility_window for name, one in providers.items()}
-    return ObservedState(inventories=pinned, reads=reads, visibility=windows)
+    intervals = {name: one.capabilities.destroy_interval for name, one in providers.items()}
+    return ObservedState(
+        inventories=pinned, reads=reads, visibility=windows, destroy_intervals=intervals
+    )
 
 
 def _of_pinned_account(inventory: ProviderInventory, recorded: RecordedState) -> ProviderInventory:

@@ -65,6 +65,10 @@ class Situation:
     """True when that one was seen ready now and no rule wants it gone."""
     predecessor: InstanceRecord | None = None
     """The machine whose place this one takes, still alive."""
+    over_budget: str = ""
+    """Why a budget in force ends it; empty where none does."""
+    over_new_budget: str = ""
+    """Why one of the documents would, which is not applied yet."""
 
     @property
     def shares_slot(self) -> bool:
@@ -109,6 +113,15 @@ def _lease_ended(at: Situation) -> Verdict | None:
         word = "released" if lease.ended_by is LeaseEnding.RELEASED else "destroyed"
         return Verdict(DestroyReason.REQUESTED, f"the fleet was {word}")
     return Verdict(DestroyReason.EXPIRED, f"lease ended {ends_at:%Y-%m-%d %H:%M:%S}Z")
+
+
+def _over_budget(at: Situation) -> Verdict | None:
+    return Verdict(DestroyReason.OVER_BUDGET, at.over_budget) if at.over_budget else None
+
+
+def _over_new_budget(at: Situation) -> Verdict | None:
+    """A limit that stands in the documents alone, not applied yet."""
+    return Verdict(DestroyReason.OVER_BUDGET, at.over_new_budget) if at.over_new_budget else None
 
 
 def _requested(at: Situation) -> Verdict | None:
@@ -206,6 +219,12 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         outranks_protection=True,
         of_fleets=True,
     ),
+    EnforcementRule(
+        "OVER_BUDGET",
+        "A limit of money is a promise too, and it is kept before it is passed.",
+        _over_budget,
+        outranks_protection=True,
+    ),
     EnforcementRule("REQUESTED", "A person asked for it by name.", _requested, of_fleets=True),
     EnforcementRule(
         "OVERPRICED",
@@ -249,6 +268,12 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         _shortened,
         soft_in_loop=True,
         of_fleets=True,
+    ),
+    EnforcementRule(
+        "OVER_NEW_BUDGET",
+        "The documents set a lower limit; until applied this is soft.",
+        _over_new_budget,
+        soft_in_loop=True,
     ),
     EnforcementRule(
         "REPLACED",

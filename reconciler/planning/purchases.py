@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import price_ceiling
+from reconciler.model.host_memory import quarantined_hosts
 from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
 from reconciler.planning.fleet_diff import free_slots
+from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 from reconciler.planning.rollback import stops_healing
@@ -113,16 +115,21 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     """One entry for each declared and targeted fleet which may buy, in order of the names."""
     if scene.desired is None or scene.request.mode is Mode.DESTROY:
         return []
-    heals = scene.request.heal and not stops_healing(scene, decisions.doubts)
+    clock = scene.observed.clock
+    in_time = clock is None or not clock.off
+    heals = scene.request.heal and in_time and not stops_healing(scene, decisions.doubts)
     if scene.request.mode is Mode.LOOP and not heals:
         return []
     if scene.request.only_record:
         return []
     occupancies = occupancy_by_fleet(decisions, scene)
+    shunned = quarantined_hosts(scene.recorded.hosts, scene.now)
     needs = []
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
-            needs.append(_need(fleet, occupancies.get(name) or Occupancy(), scene))
+            needs.append(
+                _need(shunning(fleet, shunned), occupancies.get(name) or Occupancy(), scene)
+            )
     return needs
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from reconciler.model.fleet import DEFAULT_TICK
 from reconciler.model.mark import parse_mark
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.value import dataclass
@@ -12,8 +13,8 @@ from reconciler.planning.enforcement import Circumstances
 from reconciler.planning.leases import planned_end
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime, timedelta
 
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         RateChange,
     )
     from reconciler.model.record import InstanceRecord, LeaseRecord, RecordedState
+    from reconciler.planning.budgets import BudgetView
     from reconciler.planning.enforcement import Verdict
     from reconciler.planning.mass_loss import MassLoss
 
@@ -47,8 +49,19 @@ class Scene:
     now: datetime
     request: PlanRequest
     losses: Mapping[str, MassLoss] = field(default_factory=dict)
+    budgets: Sequence[BudgetView] = ()
+    """As they are once the plan is carried out."""
+    over_budget: Mapping[str, str] = field(default_factory=dict)
+    """Marks of machines that a budget ends, and why."""
+    over_new_budget: Mapping[str, str] = field(default_factory=dict)
+    """The same by budgets that stand in the documents alone, not applied yet."""
     _circumstances: dict[str, Circumstances] = field(default_factory=dict)
     """Under started leases, by fleet: most fleets have many machines."""
+
+    @property
+    def tick(self) -> timedelta:
+        """How often a loop is expected to pass."""
+        return self.desired.safety.tick if self.desired else DEFAULT_TICK
 
     def fleet(self, name: str) -> Fleet | None:
         return self.desired.fleets.get(name) if self.desired else None

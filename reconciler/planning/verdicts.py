@@ -37,6 +37,8 @@ def situation_of(
         successor=heir.record if heir else None,
         successor_ready=heir is not None and _may_take_over(heir, scene, pairs),
         predecessor=pairs.predecessors.get(record.mark),
+        over_budget=scene.over_budget.get(record.mark, ""),
+        over_new_budget=scene.over_new_budget.get(record.mark, ""),
     )
 
 

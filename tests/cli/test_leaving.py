@@ -41,7 +41,8 @@ def test_the_process_ends_with_the_code_of_the_command(
 
 
 def test_a_thread_that_still_works_is_waited_for(tmp_path: Path) -> None:
-    slow = "threading.Thread(target=lambda: (time.sleep(0.3), print('thread done'))).start()"
+    slow = "threading.Thread(target=lambda: (ended.wait(), print('thread done'))).start()"
+    slow = f"ended = threading.Event(); {slow}; threading._register_atexit(ended.set)"
     done = run(slow, "version", cwd=tmp_path)
     assert done.returncode == 0
     assert done.stdout.endswith("thread done\n")

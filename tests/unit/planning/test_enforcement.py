@@ -125,6 +125,7 @@ def test_a_lease_that_a_person_ended_was_requested(held: Any, reason: DestroyRea
 def test_the_order_of_the_table_is_published() -> None:
     assert [rule.name for rule in ENFORCEMENT_RULES] == [
         "LEASE_ENDED",
+        "OVER_BUDGET",
         "REQUESTED",
         "OVERPRICED",
         "FAILED_READY",
@@ -133,9 +134,11 @@ def test_the_order_of_the_table_is_published() -> None:
         "UNDECLARED",
         "SCALED_DOWN",
         "SHORTENED",
+        "OVER_NEW_BUDGET",
         "REPLACED",
         "DRIFTED",
     ]
-    assert [rule.name for rule in ENFORCEMENT_RULES if rule.outranks_protection] == ["LEASE_ENDED"]
+    promises = [rule.name for rule in ENFORCEMENT_RULES if rule.outranks_protection]
+    assert promises == ["LEASE_ENDED", "OVER_BUDGET"]
     soft = [rule.name for rule in ENFORCEMENT_RULES if rule.soft_in_loop]
-    assert soft == ["UNDECLARED", "SCALED_DOWN", "SHORTENED"]
+    assert soft == ["UNDECLARED", "SCALED_DOWN", "SHORTENED", "OVER_NEW_BUDGET"]

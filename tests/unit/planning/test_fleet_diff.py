@@ -139,13 +139,12 @@ def test_a_machine_that_differs_is_never_taken_for_one_that_fits(changes: Any) -
             regions=frozenset({specification().region}), exclude_countries=frozenset({"RU"})
         ),
     )
-    limited = replace(
-        wanted.resources,
-        cpu=parse_range("2.."),
-        memory=parse_range("2GB..", sizes=True),
-        cuda=parse_range("2.."),
-    )
-    wanted = replace(wanted, resources=limited)
+    limits: dict[str, Any] = {
+        "cpu": parse_range("2.."),
+        "memory": parse_range("2GB..", sizes=True),
+        "cuda": parse_range("2.."),
+    }
+    wanted = replace(wanted, resources=replace(wanted.resources, **limits))
     fitting: set[object] = set()
     assert machine_differences(wanted, record(), fitting) == ()
     other = record(specification=specification(**changes))

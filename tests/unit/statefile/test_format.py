@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.errors import StateError
 from reconciler.statefile.format import VERSION, RecordTexts, decode, encode
-from tests.unit.statefile.states import instance, state
+from tests.unit.statefile.states import instance, lease, state
 
 
 def _lines(error: StateError) -> str:
@@ -138,6 +138,16 @@ def test_texts_of_records_written_before_change_no_byte() -> None:
 
 
 def test_a_record_of_another_kind_is_not_stored() -> None:
-    lease = next(iter(state().leases.values()))
     with pytest.raises(StateError):
-        encode(state().with_(instances={"m-0": lease}))
+        encode(state().with_(instances={"m-0": lease()}))
+
+
+def test_I23_a_duration_beyond_all_time_is_damage_and_no_traceback() -> None:
+    """Found by the fuzzer: target "state", seed 0, input 583."""
+    fields = json.loads(encode(state(leases={"train": lease()})))
+    fields["leases"]["train"]["grace"] = 2**63
+    del fields["checksum"]
+    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    digest = hashlib.sha256(body).hexdigest().encode()
+    with pytest.raises(StateError, match="damaged"):
+        decode(b'{"checksum":"sha256:' + digest + b'",' + body[1:], "x")
