@@ -60,6 +60,7 @@ class ProviderBlock(Block):
             "simulated",
             "lambda",
             "runpod",
+            "tensordock",
             "vastai",
         ]
     ] = Field(None, description="Which provider it is; default: its name.")

@@ -17,6 +17,7 @@ FLEETS_MAX = 20_000
 REAL_PROVIDER_TYPES = (
     "lambda",
     "runpod",
+    "tensordock",
     "vastai",
 )
 PROVIDER_TYPES = ("simulated", *REAL_PROVIDER_TYPES)

@@ -20,6 +20,7 @@ PROVIDER_TYPES = (
     "simulated",
     "lambda",
     "runpod",
+    "tensordock",
     "vastai",
 )
 DEFAULT_MARKET = "state/simulated-market.sqlite"
@@ -67,6 +68,10 @@ def open_providers(
             from reconciler.providers.runpod.opening import open_runpod
 
             opened[name] = open_runpod(name, os.environ if environ is None else environ, clock)
+        elif entry.type == "tensordock":
+            from reconciler.providers.tensordock.opening import open_tensordock
+
+            opened[name] = open_tensordock(name, os.environ if environ is None else environ, clock)
         elif entry.type == "vastai":
             from reconciler.providers.vastai.opening import open_vastai
 
