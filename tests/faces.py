@@ -10,9 +10,12 @@ from typing import Protocol
 import httpx
 
 from reconciler.clock import Clock
-from reconciler.market.faces import runpod, vast
+from reconciler.market.faces import lambda_cloud, runpod, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.world import World
+from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
+from reconciler.providers.lambda_cloud.api import LambdaApi
+from reconciler.providers.lambda_cloud.provider import LambdaProvider
 from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
 from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
 from reconciler.providers.runpod.provider import RunpodProvider
@@ -70,6 +73,13 @@ class VastWire(FaceWire):
 
 
 @dataclass
+class LambdaWire(FaceWire):
+    """The wire to Lambda."""
+
+    face: Face = field(default_factory=lambda_cloud.LambdaFace)
+
+
+@dataclass
 class RunpodWire(FaceWire):
     """The wire to RunPod, to both of its APIs."""
 
@@ -82,6 +92,14 @@ def vast_provider(
     """The adapter over ``wire``, with the market's own key."""
     own = vast.key_of(wire.world) if key is None else key
     return VastProvider(name, VastApi(_door(wire, URL, own, chance)), wire.clock)
+
+
+def lambda_provider(
+    wire: LambdaWire, *, name: str = "lambda", key: str | None = None, chance: float = 0.5
+) -> LambdaProvider:
+    """The adapter over ``wire``, with the market's own key."""
+    own = lambda_cloud.key_of(wire.world) if key is None else key
+    return LambdaProvider(name, LambdaApi(_door(wire, LAMBDA_URL, own, chance)), wire.clock)
 
 
 def runpod_provider(

@@ -58,6 +58,7 @@ class ProviderBlock(Block):
     type: Written[
         Literal[
             "simulated",
+            "lambda",
             "runpod",
             "vastai",
         ]

@@ -15,6 +15,7 @@ from reconciler.model.problem import Problem
 FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
 REAL_PROVIDER_TYPES = (
+    "lambda",
     "runpod",
     "vastai",
 )

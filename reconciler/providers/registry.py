@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PROVIDER_TYPES = (
     "simulated",
+    "lambda",
     "runpod",
     "vastai",
 )
@@ -58,6 +59,10 @@ def open_providers(
             world = open_market(market_path(entry, directory))
             clock = world.clock()
             opened[name] = SimulatedProvider(name, world, clock, closes_world=True)
+        elif entry.type == "lambda":
+            from reconciler.providers.lambda_cloud.opening import open_lambda
+
+            opened[name] = open_lambda(name, os.environ if environ is None else environ, clock)
         elif entry.type == "runpod":
             from reconciler.providers.runpod.opening import open_runpod
 

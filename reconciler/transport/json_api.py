@@ -46,13 +46,17 @@ class CallFailed(GpuShopperError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One kind of call. ``path`` has ``{}`` for each id; ``patience`` of one try for a create."""
+    """One kind of call. ``path`` has ``{}`` for each id; ``patience`` of one try for a create.
+
+    ``shared``: the pace that all endpoints of the API keep together, where it has one.
+    """
 
     method: str
     path: str
     pace: Pace
     patience: Patience = field(default_factory=Patience)
     deadline_seconds: float = 30.0
+    shared: Pace | None = None
 
     @property
     def name(self) -> str:
@@ -123,7 +127,7 @@ class JsonApi:
             url += "?" + urlencode(query)
         tried = 0
         while True:
-            await self._pacer.turn(endpoint.name, endpoint.pace)
+            await self._pacer.turn(endpoint.name, endpoint.pace, endpoint.shared)
             tried += 1
             failure: CallFailed | None = None
             answer: ApiAnswer | None = None

@@ -12,6 +12,8 @@ from reconciler.model.value import dataclass
 if TYPE_CHECKING:
     from reconciler.clock import Clock
 
+_SHARED = "all calls together"
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -29,11 +31,29 @@ class Pacer:
         self._queues: dict[str, anyio.Lock] = {}
         self._begun: dict[str, deque[float]] = {}
 
-    async def turn(self, name: str, pace: Pace) -> None:
-        """Wait until ``name`` may be called. Who gives up waiting takes nobody's turn."""
-        async with self._queues.setdefault(name, anyio.Lock()):
-            begun = self._begun.setdefault(name, deque(maxlen=pace.calls))
-            if len(begun) == pace.calls:
-                free_at = begun[0] + pace.seconds
-                await self._clock.sleep(free_at - self._clock.elapsed_seconds())
-            begun.append(self._clock.elapsed_seconds())
+    async def turn(self, name: str, pace: Pace, shared: Pace | None = None) -> None:
+        """Wait until ``name`` may be called. Who gives up waiting takes nobody's turn.
+
+        ``shared``: what all calls that name it keep together, beside their own pace. Nobody waits
+        for his own pace while he holds up the others.
+        """
+        async with self._queue(name):
+            await self._wait(name, pace)
+            if shared is not None:
+                async with self._queue(_SHARED):
+                    await self._wait(_SHARED, shared)
+                    self._begin(_SHARED, shared)
+            self._begin(name, pace)
+
+    def _queue(self, name: str) -> anyio.Lock:
+        return self._queues.setdefault(name, anyio.Lock())
+
+    async def _wait(self, name: str, pace: Pace) -> None:
+        begun = self._begun.get(name)
+        if begun is not None and len(begun) == pace.calls:
+            free_at = begun[0] + pace.seconds
+            await self._clock.sleep(free_at - self._clock.elapsed_seconds())
+
+    def _begin(self, name: str, pace: Pace) -> None:
+        begun = self._begun.setdefault(name, deque(maxlen=pace.calls))
+        begun.append(self._clock.elapsed_seconds())

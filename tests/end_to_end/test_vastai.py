@@ -17,6 +17,7 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.clock import wall_now
+from reconciler.market.faces.lambda_rows import instance_id
 from reconciler.market.faces.runpod_names import pod_id
 from reconciler.market.faults import Fault
 from reconciler.market.ledger import living
@@ -52,6 +53,14 @@ class Kind:
 
 
 VAST = Kind("vastai", "VAST_API_KEY", "VAST_URL", "Invalid user key")
+LAMBDA = Kind(
+    "lambda",
+    "LAMBDA_API_KEY",
+    "LAMBDA_API_URL",
+    "global/invalid-api-key",
+    lambda machine: instance_id(machine.id),
+    ttl="20s",
+)
 RUNPOD = Kind(
     "runpod",
     "RUNPOD_API_KEY",
@@ -62,6 +71,7 @@ RUNPOD = Kind(
 )
 KINDS = [
     pytest.param(VAST, id="vastai"),
+    pytest.param(LAMBDA, id="lambda"),
     pytest.param(RUNPOD, id="runpod"),
 ]
 
@@ -75,11 +85,13 @@ class Rehearsal:
         self.server = server
         server.until(lambda: server.out.endswith("\n"))
         self.kind = kind
-        self.settings = {}
+        self.settings: dict[str, str] = {}
         for line in server.out.splitlines():
             export, *settings = line.split()
             assert export == "export"
-            self.settings.update(entry.split("=", 1) for entry in settings)
+            self.settings.update(
+                {entry.partition("=")[0]: entry.partition("=")[2] for entry in settings}
+            )
         self.said: list[str] = []
         self.declare(kind.documents)
 
@@ -215,10 +227,15 @@ def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path, 
         assert mine.sent("destroy_instance") == 0
 
 
-@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(
-    ("value", "said"),
-    [("", "set {key}"), ("two words", "{key} holds no API key"), ("f" * 64, "{refusal}")],
+    ("kind", "value", "said"),
+    [
+        (VAST, "", "set {key}"),
+        (VAST, "two words", "{key} holds no API key"),
+        (VAST, "f" * 64, "{refusal}"),
+        (LAMBDA, "f" * 64, "{refusal}"),
+        (RUNPOD, "f" * 64, "{refusal}"),
+    ],
 )
 def test_bad_input_37_without_a_good_key_it_is_77_and_nothing_is_touched(
     tmp_path: Path, kind: Kind, value: str, said: str

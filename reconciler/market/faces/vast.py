@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from reconciler.market.errors import MarketError
 from reconciler.market.faces import vast_calls as calls
 from reconciler.market.faces import vast_errors as errors
-from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
+from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, unreadable
 from reconciler.market.faces.vast_limits import Limits
 from reconciler.market.faults import HEALTHY, Fault, Operation
 from reconciler.model.value import dataclass
@@ -110,7 +110,7 @@ class VastFace:
             return Limits().too_often(3.0, fault.delay)
         if fault.error == "unreadable":
             self._broken += 1
-            return errors.unreadable(self._broken, done)
+            return unreadable(self._broken, done)
         made = json.loads(done.body).get("new_contract") if done and fault.carries_id else None
         return errors.scripted(fault.error or "unavailable", made)
 

@@ -141,13 +141,13 @@ def test_providers_that_are_not_there_are_named_with_the_nearest_one(tmp_path: P
     )
     assert told(tmp_path) == [
         "fleets.yaml:3:13: pegasus is not a type of provider that this version has"
-        " (use simulated or runpod or vastai, or write type: simulated or runpod or vastai below"
-        " this name)",
+        " (use simulated or lambda or runpod or vastai, or write type: simulated or lambda or"
+        " runpod or vastai below this name)",
         "fleets.yaml:4:56: unknown provider sims (did you mean sim?)",
     ]
 
 
-@pytest.mark.parametrize("real", ["runpod", "vastai"])
+@pytest.mark.parametrize("real", ["lambda", "runpod", "vastai"])
 def test_play_money_and_real_money_are_never_in_one_workspace(tmp_path: Path, real: str) -> None:
     write(tmp_path, fleets_yaml=FLEET.replace("simulated: {}", f"simulated: {{}}, {real}: {{}}"))
     (problem,) = told(tmp_path)
