@@ -18,7 +18,7 @@ import pytest
 
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.faces.runpod_names import pod_id
-from reconciler.market.faults import Fault
+from reconciler.market.faults import ErrorWord, Fault
 from reconciler.model.errors import InstanceNotFound, ProviderError
 from reconciler.providers.base import CreateRequest, OfferQuery
 from tests.end_to_end.test_vastai import RUNPOD, Rehearsal, rehearsal
@@ -29,6 +29,7 @@ from tests.witness.vendor_documents import SPECS, deviations
 CLIENT = os.environ.get("GPU_SHOPPER_RUNPOD", "")
 KNOWN_ERRORS: set[tuple[str, ...]] = set()
 """Where the document is wrong: nowhere, as far as our traffic goes."""
+TOO_OFTEN: ErrorWord = "rate-limited"
 MINUTE = timedelta(minutes=1)
 Exchanges = list[tuple[FaceRequest, FaceAnswer]]
 needs_document = pytest.mark.skipif(not SPECS, reason="GPU_SHOPPER_VENDOR_SPECS names no folder")
@@ -87,12 +88,12 @@ def test_errors_are_answered_as_the_vendors_document_says(tmp_path: Path) -> Non
     async def tell(shop: RunpodShop) -> None:
         offer = (await shop.adapter.list_offers(OfferQuery())).offers[0]
         order = CreateRequest("m", offer, 2**30, None, {}, shop.now + timedelta(hours=1))
-        words: tuple[Any, ...] = ("auth-refused", "no-capacity", "refused", "not-found")
-        for word in (*words, "rate-limited"):
+        words: tuple[ErrorWord, ...] = ("auth-refused", "no-capacity", "refused", "not-found")
+        for word in (*words, TOO_OFTEN):
             shop.world.script_fault(Fault(error=word), "create_instance", times=1)
             with pytest.raises(ProviderError):
                 await shop.adapter.create_instance(order)
-        for word in ("auth-refused", "rate-limited"):
+        for word in (words[0], TOO_OFTEN):
             shop.world.script_fault(Fault(error=word), "list_instances", times=5)
             with pytest.raises(ProviderError):
                 await shop.adapter.list_instances()
