@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+from reconciler.providers.base import CallPace
 from reconciler.transport.json_api import ApiAnswer, CallFailed, Endpoint, JsonApi
 from reconciler.transport.pacing import Pace
 from reconciler.transport.retrying import NEVER_AGAIN, Patience
@@ -42,7 +43,23 @@ CREATE = Endpoint(
 ACCOUNT = Endpoint("POST", "", Pace(1, 1.0))
 """GraphQL has one address; this is the question who one is."""
 
-WHO = "query { myself { id } }"
+PACES = (
+    CallPace("all but creates", ALL_BUT_CREATES.calls, ALL_BUT_CREATES.seconds),
+    *(
+        CallPace(what, endpoint.pace.calls, endpoint.pace.seconds)
+        for what, endpoint in {
+            "search": CATALOG,
+            "account": ACCOUNT,
+            "list": LIST,
+            "read": READ,
+            "create": CREATE,
+            "destroy": DESTROY,
+        }.items()
+    ),
+)
+"""For the truth table."""
+
+WHO = "query { myself { id clientBalance } }"
 _TITLES = {
     400: "bad request",
     401: "unauthorized",
@@ -143,6 +160,10 @@ class RunpodApi:
         self._rest = rest
         self._graph = graph
 
+    @property
+    def origin(self) -> str:
+        return self._rest.origin
+
     async def close(self) -> None:
         await self._rest.close()
         await self._graph.close()
@@ -167,5 +188,5 @@ class RunpodApi:
         return await self._rest.call(DESTROY, pod_id)
 
     async def who(self) -> GraphAnswer:
-        """Whose key it is: REST does not tell."""
+        """Whose key it is and what is left to spend: REST does not tell."""
         return graph_answer(await self._graph.call(ACCOUNT, body={"query": WHO}))

@@ -11,6 +11,7 @@ from reconciler.model.errors import AuthenticationFailed, UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.providers.base import OfferQuery, Provider
 from reconciler.providers.keyless import KeylessProvider
+from reconciler.providers.provider_type import Opening
 from reconciler.providers.runpod.opening import open_runpod
 from reconciler.providers.runpod.provider import RunpodProvider
 from tests.virtual_time import run_virtual
@@ -20,7 +21,7 @@ HERE = "http://127.0.0.1:8700/runpod"
 
 
 def opened(**environ: str) -> Provider:
-    return open_runpod("runpod", environ, SystemClock())
+    return open_runpod(Opening("runpod", environ, SystemClock()))
 
 
 def home_with(tmp_path: Path, text: str) -> str:
