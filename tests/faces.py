@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from typing import Protocol
 
 import httpx
@@ -41,6 +42,7 @@ class FaceWire(httpx.AsyncBaseTransport):
     """Carries requests to the face in the clock's time. ``sent``: what went over it, in order.
 
     ``change`` may replace an answer on its way back. ``latency`` is the whole way, there and back.
+    Answers have a `Date`, unless ``dates`` is False, ``clock_off`` from the market's time.
     """
 
     world: World
@@ -50,6 +52,8 @@ class FaceWire(httpx.AsyncBaseTransport):
     sent: list[FaceRequest] = field(default_factory=list)
     headers: list[httpx.Headers] = field(default_factory=list)
     face: Face = field(default_factory=vast.VastFace)
+    dates: bool = True
+    clock_off: timedelta = timedelta(0)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = FaceRequest.of(
@@ -63,7 +67,11 @@ class FaceWire(httpx.AsyncBaseTransport):
             answer = self.change(asked, answer)
         await self.clock.sleep((answer.after + self.latency / 2).total_seconds())
         body = httpx.ByteStream(answer.body)
-        return httpx.Response(answer.status, headers=dict(answer.headers), stream=body)
+        headers = dict(answer.headers)
+        if self.dates:
+            said = self.clock.now() + self.clock_off
+            headers.setdefault("Date", format_datetime(said, usegmt=True))
+        return httpx.Response(answer.status, headers=headers, stream=body)
 
     def count(self, method: str, path_part: str) -> int:
         """How many requests of one kind went out."""
@@ -98,28 +106,50 @@ class TensorDockWire(FaceWire):
 
 
 def vast_provider(
-    wire: VastWire, *, name: str = "vastai", key: str | None = None, chance: float = 0.5
+    wire: VastWire,
+    *,
+    name: str = "vastai",
+    key: str | None = None,
+    chance: float = 0.5,
+    clock: Clock | None = None,
 ) -> VastProvider:
-    """The adapter over ``wire``, with the market's own key."""
+    """The adapter over ``wire``, with the market's own key. ``clock``: that of the machine it runs
+    on, where it is not the market's.
+    """
     own = vast.key_of(wire.world) if key is None else key
-    return VastProvider(name, VastApi(_door(wire, URL, own, chance)), wire.clock)
+    here = clock or wire.clock
+    return VastProvider(name, VastApi(_door(wire, URL, own, chance, here)), here)
 
 
 def lambda_provider(
-    wire: LambdaWire, *, name: str = "lambda", key: str | None = None, chance: float = 0.5
+    wire: LambdaWire,
+    *,
+    name: str = "lambda",
+    key: str | None = None,
+    chance: float = 0.5,
+    clock: Clock | None = None,
 ) -> LambdaProvider:
-    """The adapter over ``wire``, with the market's own key."""
+    """The adapter over ``wire``, as ``vast_provider``."""
     own = lambda_cloud.key_of(wire.world) if key is None else key
-    return LambdaProvider(name, LambdaApi(_door(wire, LAMBDA_URL, own, chance)), wire.clock)
+    here = clock or wire.clock
+    return LambdaProvider(name, LambdaApi(_door(wire, LAMBDA_URL, own, chance, here)), here)
 
 
 def runpod_provider(
-    wire: RunpodWire, *, name: str = "runpod", key: str | None = None, chance: float = 0.5
+    wire: RunpodWire,
+    *,
+    name: str = "runpod",
+    key: str | None = None,
+    chance: float = 0.5,
+    clock: Clock | None = None,
 ) -> RunpodProvider:
-    """The adapter over ``wire``, with the market's own key."""
+    """The adapter over ``wire``, as ``vast_provider``."""
     own = runpod.key_of(wire.world) if key is None else key
-    rest, graph = (_door(wire, url, own, chance) for url in (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH))
-    return RunpodProvider(name, RunpodApi(rest, graph), wire.clock)
+    here = clock or wire.clock
+    rest, graph = (
+        _door(wire, url, own, chance, here) for url in (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
+    )
+    return RunpodProvider(name, RunpodApi(rest, graph), here)
 
 
 def tensordock_provider(
@@ -127,9 +157,9 @@ def tensordock_provider(
 ) -> TensorDockProvider:
     """The adapter over ``wire``, with the market's own token."""
     own = tensordock.key_of(wire.world) if key is None else key
-    api = TensorDockApi(_door(wire, TENSORDOCK_URL, own, chance))
+    api = TensorDockApi(_door(wire, TENSORDOCK_URL, own, chance, wire.clock))
     return TensorDockProvider(name, api, wire.clock, account_of(own))
 
 
-def _door(wire: FaceWire, url: str, key: str, chance: float) -> JsonApi:
-    return JsonApi(parse_api_base(url), key, wire.clock, lambda: chance, transport=wire)
+def _door(wire: FaceWire, url: str, key: str, chance: float, clock: Clock) -> JsonApi:
+    return JsonApi(parse_api_base(url), key, clock, lambda: chance, transport=wire)

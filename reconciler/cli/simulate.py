@@ -10,10 +10,12 @@ import click
 
 from reconciler.cli.lazy_group import TerraformGroup
 from reconciler.cli.parameters import DurationType
+from reconciler.cli.simulated_faults import FaultType, fault_option, fault_verb, faults_while
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from reconciler.market.fault_words import WantedFault
     from reconciler.market.offers_csv import LoadedOffers
     from reconciler.market.world import World
 
@@ -149,9 +151,12 @@ def ledger_command(directory: Path, market: Path | None) -> int:
     metavar="N",
     help="Port on this machine, 0 for any free one (default: 8700).",
 )
+@fault_option
 @market_option
 @click.pass_obj
-def serve_command(directory: Path, port: int, market: Path | None) -> int:
+def serve_command(
+    directory: Path, port: int, faults: tuple[WantedFault, ...], market: Path | None
+) -> int:
     """Serve the market as real providers do, on this machine. Rehearse without an account."""
     from reconciler.market.faces.mounts import MOUNTS, export_lines
     from reconciler.market.faces.server import FaceServer
@@ -168,12 +173,36 @@ def serve_command(directory: Path, port: int, market: Path | None) -> int:
         click.echo("\n".join(export_lines(server.url, world)))
     titles = ", ".join(mount.title for mount in MOUNTS)
     click.echo(f"Serving {path} as {titles}; Ctrl-C ends it.", err=True)
-    with server:
+    with server, faults_while(lambda: _open(directory, market), faults):
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+@simulate_group.command("fault")
+@click.argument("faults", nargs=-1, type=FaultType(), metavar="[FAULT]...")
+@click.option("--times", type=click.IntRange(min=1), metavar="N", help="Only the next N calls.")
+@click.option(
+    "--for", "within", type=DurationType(), metavar="DURATION", help="Only so long, in its time."
+)
+@click.option("--clear", is_flag=True, help="Let every call go as it should again.")
+@market_option
+@click.pass_obj
+def fault_command(
+    directory: Path,
+    faults: tuple[WantedFault, ...],
+    times: int | None,
+    within: timedelta | None,
+    clear: bool,
+    market: Path | None,
+) -> int:
+    """Let calls to the market go wrong, whoever makes them; without FAULT, list what does.
+
+    FAULT is ENDPOINT=WORD, for one provider PROVIDER:ENDPOINT=WORD; the guide lists the words.
+    """
+    return fault_verb(lambda: _open(directory, market), faults, times, within, clear)
 
 
 def _open(directory: Path, market: Path | None) -> World:

@@ -185,12 +185,14 @@ class ProviderSettings:
     """One entry of ``providers:``; ``market`` is the simulated market's file.
 
     ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    ``key`` is a reference, resolved when the provider is opened; the key itself is never here.
     """
 
     name: str
     type: str
     market: str | None = None
     max_hourly_usd: Decimal | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -205,11 +205,15 @@ def duplicate_key(provider: str, instance_id: str) -> str:
 
 
 class ProviderPin(_Stored):
-    """A provider as last applied: its type, its settings and the account it belongs to."""
+    """A provider as last applied: its type, its settings and the account it belongs to.
+
+    ``key`` is the documents' reference to its key (section 12, 4), never the key.
+    """
 
     type: str
     account: str | None = None
     market: str | None = None
+    key: str | None = None
 
 
 class TrailAnchor(_Stored):
@@ -241,6 +245,21 @@ class LetGo(_Stored):
     record: InstanceRecord
     since: AwareDatetime
     ends_at: AwareDatetime
+
+
+class ClockMark(_Stored):
+    """What time it was on the boot clock when the clocks were last beyond doubt (I31).
+
+    ``since_boot`` means something within the boot ``boot_id`` alone (empty: nowhere).
+    ``confirmed``: not by this machine's wall clock alone. ``doubt``: what was wrong with the wall
+    clock at the last pass, "" for nothing.
+    """
+
+    boot_id: str
+    since_boot: Seconds
+    at: AwareDatetime
+    confirmed: bool = False
+    doubt: str = ""
 
 
 class RolledBack(_Stored):
@@ -282,6 +301,8 @@ class RecordedState(_Stored):
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
     """When that loop meant to pass again at the latest."""
+    clock: ClockMark | None = None
+    """None until a pass with clocks that can be wrong has been made."""
     trail: TrailAnchor | None = None
     """None where nothing was ever written to an audit trail."""
 
@@ -295,6 +316,7 @@ class RecordedState(_Stored):
             saved_by="",
             loop_last_seen=None,
             loop_due_at=None,
+            clock=None,
             trail=None,
         )
 

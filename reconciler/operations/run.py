@@ -16,6 +16,7 @@ from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
 from reconciler.planning import state_edits, transitions
+from reconciler.planning.clock_rule import clock_marked
 from reconciler.planning.leases import next_deadline
 from reconciler.planning.rollback import settled
 
@@ -159,6 +160,9 @@ class Run:
         if by_loop:
             expected = self.options.interval or self.workspace.safety.tick
             first.append(transitions.loop_passed(plan.now, plan.now + expected))
+        if by_loop or plan.has_changes or self.workspace.trust_clock:
+            seconds = self.workspace.clock.elapsed_seconds()
+            first.append(clock_marked(seen.observed.clock, self.workspace.boot_id, seconds))
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
+from reconciler.planning.clock_rule import has_ended_by_wall
 from reconciler.planning.enforcement import first_verdict
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
@@ -130,6 +131,8 @@ def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Dec
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
+    if has_ended_by_wall(scene, situation.ends_at):
+        detail = detail or "its lease is over by this machine's clock alone: billed"
     if situation.successor is not None:
         detail = detail or f"stays until {situation.successor.instance_id} is ready"
     elif situation.predecessor is not None:

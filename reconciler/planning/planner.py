@@ -15,6 +15,7 @@ from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
+from reconciler.planning.clock_rule import clock_findings
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
@@ -110,7 +111,9 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     tick = _safety(scene.desired).tick
     billed = billed_machines(decisions, creates, scene, tick)
     until = billed.last_end
+    changes = bool(assessment.buying or any(one.what for one in assessment.lease_changes))
     findings = (
+        *clock_findings(scene, decisions, changes=changes),
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),

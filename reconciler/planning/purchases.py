@@ -106,7 +106,9 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     """One entry for each declared and targeted fleet which may buy, in order of the names."""
     if scene.desired is None or scene.request.mode is Mode.DESTROY:
         return []
-    heals = scene.request.heal and not stops_healing(scene, decisions.doubts)
+    clock = scene.observed.clock
+    in_time = clock is None or not clock.off
+    heals = scene.request.heal and in_time and not stops_healing(scene, decisions.doubts)
     if scene.request.mode is Mode.LOOP and not heals:
         return []
     if scene.request.only_record:

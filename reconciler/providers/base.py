@@ -21,6 +21,15 @@ CallKind = Literal["create", "destroy", "read"]
 
 
 @dataclass(frozen=True, slots=True)
+class CallPace:
+    """How often an adapter calls one endpoint: at most ``calls`` of them in ``seconds``."""
+
+    endpoint: str
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderCapabilities:
     """The adapter's truth table; planner and executor obey it.
 
@@ -31,9 +40,12 @@ class ProviderCapabilities:
     long a healthy call may take; so many calls are kept on their way that the pace holds.
     ``parallel_calls`` of one kind may be on their way at any pace.
     ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
-    be told to destroy a machine at its lease end without us. ``runs_images``,
+    be told to destroy a machine at its lease end without us. ``node_ends_itself``: a machine holds
+    a key with which it can destroy itself, and no other machine. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
+    ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -53,6 +65,11 @@ class ProviderCapabilities:
     runs_setup: bool = False
     opens_ports: bool = False
     ssh_answers: bool = True
+    node_ends_itself: bool = False
+    mark_places: tuple[str, ...] = ("label",)
+    price_unit: str = "USD per hour of a node"
+    has_balance: bool = False
+    paces: tuple[CallPace, ...] = ()
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""
@@ -127,6 +144,10 @@ class Provider(ABC):
 
     name: str
     capabilities: ProviderCapabilities
+    key_source: str = ""
+    """Where its key was found, fit to show; "" where it needs none."""
+    origin: str = ""
+    """Scheme, host and port of its API; "" where it has none."""
 
     @abstractmethod
     async def list_offers(self, query: OfferQuery) -> OfferListing:
@@ -154,6 +175,13 @@ class Provider(ABC):
 
         Raises ``InstanceNotFound`` when the provider denies that it exists.
         """
+
+    async def balance(self) -> Decimal | None:
+        """Dollars that the account can still spend, below 0 where it owes.
+
+        None where the provider does not tell (``has_balance`` of the truth table).
+        """
+        return None
 
     async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
         """Release what the adapter holds. It cannot be used afterwards."""

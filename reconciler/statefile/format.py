@@ -3,10 +3,11 @@
 One line of JSON with sorted keys, ASCII only, ending in a newline. ``checksum`` sorts first and
 covers every byte after it, so that one flipped bit anywhere is noticed before anything is read::
 
-    {"checksum":"sha256:<64 digits>","instances":{...},...,"version":2,"workspace":"..."}
+    {"checksum":"sha256:<64 digits>","instances":{...},...,"version":3,"workspace":"..."}
 
-Older versions are read and become version 2 with the next write; what stood there stays as a
-backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back.
+Older versions are read and become version 3 with the next write; what stood there stays as a
+backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back;
+version 2 no references to keys, and not what time it was on the boot clock.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from reconciler.model.text import printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-VERSION = 2
+VERSION = 3
 """The format written. A newer one is refused, never guessed at."""
 
 _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
@@ -100,7 +101,15 @@ def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**fields, "host": None, "saved_by": "", "let_go": {}, "rolled_back": None}
 
 
-_UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {1: _from_version_1}
+def _from_version_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The first pass of the loop, or the first apply that changes something, reads the clocks."""
+    return {**fields, "clock": None}
+
+
+_UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
+    1: _from_version_1,
+    2: _from_version_2,
+}
 """By the version that each step starts from."""
 
 

@@ -7,27 +7,26 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from reconciler.model.value import dataclass
+from reconciler.transport.pace import Pace
 
 if TYPE_CHECKING:
     from reconciler.clock import Clock
+    from reconciler.transport.shared_turns import SharedTurns
+
+__all__ = ["Pace", "Pacer"]
 
 _SHARED = "all calls together"
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """At most ``calls`` begin in any ``seconds``. One call in 3 seconds is ``Pace(1, 3)``."""
-
-    calls: int
-    seconds: float
-
-
 class Pacer:
-    """Gives every call its turn. Tasks that share one share its paces, in order of asking."""
+    """Gives every call its turn. Tasks that share one share its paces, in order of asking.
 
-    def __init__(self, clock: Clock) -> None:
+    With ``between`` the processes that share those turns do, too; ``clock`` is then this machine's.
+    """
+
+    def __init__(self, clock: Clock, between: SharedTurns | None = None) -> None:
         self._clock = clock
+        self._between = between
         self._queues: dict[str, anyio.Lock] = {}
         self._begun: dict[str, deque[float]] = {}
 
@@ -53,6 +52,19 @@ class Pacer:
         if begun is not None and len(begun) == pace.calls:
             free_at = begun[0] + pace.seconds
             await self._clock.sleep(free_at - self._clock.elapsed_seconds())
+        if self._between is not None:
+            await self._wait_for_others(self._between, name, pace)
+
+    async def _wait_for_others(self, between: SharedTurns, name: str, pace: Pace) -> None:
+        now = self._clock.elapsed_seconds()
+        moment = between.take(name, pace, now)
+        if moment is None:
+            return
+        try:
+            await self._clock.sleep(moment - now)
+        except BaseException:
+            between.give_back(name, moment, self._clock.elapsed_seconds())
+            raise
 
     def _begin(self, name: str, pace: Pace) -> None:
         begun = self._begun.setdefault(name, deque(maxlen=pace.calls))

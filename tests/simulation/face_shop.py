@@ -6,14 +6,17 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from reconciler.clock import LoopClock, SystemClock
 from reconciler.market.machine import Machine
 from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
+from reconciler.operations.workspace import Workspace
 from reconciler.providers.base import Provider
 from reconciler.providers.registry import OpenedProviders
+from reconciler.statefile.local_file import LocalFile
 from tests.faces import Change, FaceWire
-from tests.markets import small_world
+from tests.markets import START, small_world
 from tests.simulation.shop import QUICKSTART, Shop, several_offers
 from tests.virtual_time import run_virtual
 
@@ -32,12 +35,35 @@ class FaceShop(Shop):
     wire: FaceWire
     adapter: Provider
 
+    def __init__(self, directory: Path, world: World) -> None:
+        super().__init__(directory, world)
+        self.true_clock = LoopClock(START)
+        """What the provider goes by."""
+        self.wall = LoopClock(START)
+        """This machine's wall clock, which a test may let jump."""
+        self.boot_id = "boot-1"
+        self.trust_clock = False
+        self.boot_seconds_lost = 0.0
+        self.machine = SystemClock(
+            self.wall.now, lambda: self.wall.elapsed_seconds() - self.boot_seconds_lost
+        )
+
     def rents_from(self, name: str, adapter: Provider) -> None:
         self.documents = quickstart(name)
         self.adapter = adapter
 
     def opened(self) -> OpenedProviders:
-        return OpenedProviders({self.adapter.name: self.adapter}, self.clock)
+        return OpenedProviders({self.adapter.name: self.adapter}, self.machine)
+
+    def workspace(self, documents: str | None = None) -> Workspace:
+        """As a process that begins now opens it."""
+        self.machine.settle(self.wall.now())
+        self.machine._heard.clear()
+        made = super().workspace(documents)
+        path = self.directory / "state" / "demo.json"
+        made.backend = LocalFile(path, "demo", self.machine.now, audited=True)
+        made.boot_id, made.trust_clock = self.boot_id, self.trust_clock
+        return made
 
     def id_of(self, machine: Machine) -> str:
         """What the provider calls a machine of the market."""

@@ -23,8 +23,8 @@ class LambdaShop(FaceShop):
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
-        self.wire = LambdaWire(world, self.clock)
-        self.rents_from("lambda", lambda_provider(self.wire))
+        self.wire = LambdaWire(world, self.true_clock)
+        self.rents_from("lambda", lambda_provider(self.wire, clock=self.machine))
 
     def id_of(self, machine: Machine) -> str:
         return instance_id(machine.id)

@@ -19,10 +19,12 @@ VAST_QUICKSTART = quickstart("vastai")
 class VastShop(FaceShop):
     """One workspace whose only provider is `vastai`, over a wire that a test may spoil."""
 
+    wire: VastWire
+
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
-        self.wire = VastWire(world, self.clock)
-        self.rents_from("vastai", vast_provider(self.wire))
+        self.wire = VastWire(world, self.true_clock)
+        self.rents_from("vastai", vast_provider(self.wire, clock=self.machine))
 
 
 def vast_story(

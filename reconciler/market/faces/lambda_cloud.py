@@ -42,6 +42,10 @@ class _Call:
     id: str = ""
 
 
+FACE = "lambda"
+"""What faults for this face alone are named by."""
+
+
 class LambdaFace:
     """Remembers when it was called; everything else is in the world that is passed in."""
 
@@ -56,6 +60,7 @@ class LambdaFace:
 
     def handle_at(self, world: World, request: FaceRequest, now: datetime) -> FaceAnswer:
         """As ``handle``, for those who keep the time themselves."""
+        world.served_as = FACE
         key = _key_in(request.headers.get("authorization", ""))
         if key != key_of(world):
             return errors.UNAUTHORIZED.answer()

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from reconciler.market.world import World
 
 
+FACE = "runpod"
+"""What faults for this face alone are named by."""
+
+
 def key_of(world: World) -> str:
     """The API key of the market's account, always the same for one market."""
     digits = hashlib.sha256(f"runpod key of {world.account}".encode()).hexdigest()
@@ -57,6 +61,7 @@ class RunpodFace:
 
     def handle_at(self, world: World, request: FaceRequest, now: datetime) -> FaceAnswer:
         """As ``handle``, for those who keep the time themselves."""
+        world.served_as = FACE
         if request.segments == ("graphql",) and request.method == "POST":
             return self._graphql(world, request, now)
         call = _route(request)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from reconciler.market.world import World
 
 
+FACE = "vastai"
+"""What faults for this face alone are named by."""
+
+
 def key_of(world: World) -> str:
     """The API key of the market's account: 64 hex digits, always the same for one market."""
     return hashlib.sha256(f"vast key of {world.account}".encode()).hexdigest()
@@ -53,6 +57,7 @@ class VastFace:
 
     def handle_at(self, world: World, request: FaceRequest, now: datetime) -> FaceAnswer:
         """As ``handle``, for those who keep the time themselves."""
+        world.served_as = FACE
         call = _route(request)
         if call is None:
             return errors.answer(404, "not_found", "there is no such endpoint")

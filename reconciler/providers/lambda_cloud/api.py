@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+from reconciler.providers.base import CallPace
 from reconciler.transport.json_api import ApiAnswer, CallFailed, Endpoint, JsonApi
 from reconciler.transport.pacing import Pace
 from reconciler.transport.retrying import NEVER_AGAIN, Patience
@@ -45,6 +46,11 @@ LAUNCH = Endpoint(
     shared=_ALL_CALLS,
 )
 TERMINATE = Endpoint("POST", "/instance-operations/terminate", _AT_WILL, _READS, shared=_ALL_CALLS)
+PACES = (
+    CallPace("all together", _ALL_CALLS.calls, _ALL_CALLS.seconds),
+    CallPace("create", 1, LAUNCH_SECONDS),
+)
+"""For the truth table."""
 
 _CODE = re.compile(r"[a-z][a-z0-9/_-]{0,99}")
 _MESSAGE_LENGTH = 160
@@ -106,6 +112,10 @@ class LambdaApi:
 
     def __init__(self, door: JsonApi) -> None:
         self._door = door
+
+    @property
+    def origin(self) -> str:
+        return self._door.origin
 
     async def close(self) -> None:
         await self._door.close()

@@ -31,7 +31,12 @@ from reconciler.providers.base import (
     why_unable,
 )
 from reconciler.providers.lambda_cloud.account_keys import AccountKeys, ChosenKeys, KeysUnusable
-from reconciler.providers.lambda_cloud.api import LAUNCH_SECONDS, CallFailed, refusal_of
+from reconciler.providers.lambda_cloud.api import (
+    LAUNCH_SECONDS,
+    PACES,
+    CallFailed,
+    refusal_of,
+)
 from reconciler.providers.lambda_cloud.instances import as_instance, has_ended
 from reconciler.providers.lambda_cloud.offers import offers_of
 from reconciler.providers.lambda_cloud.orders import order_of, why_refused
@@ -66,6 +71,9 @@ CAPABILITIES = ProviderCapabilities(
     runs_setup=True,
     opens_ports=False,
     ssh_answers=True,
+    mark_places=("name", "tag"),
+    price_unit="US cents per hour of a node",
+    paces=PACES,
 )
 _GONE = "global/object-does-not-exist"
 _NO_CAPACITY = "instance-operations/launch/insufficient-capacity"
@@ -87,8 +95,10 @@ _MORE = ("page_token", "next_page_token", "next_token", "next")
 class LambdaProvider(Provider):
     """Speaks Lambda's API. There is no spot, no stop and no balance."""
 
-    def __init__(self, name: str, api: LambdaApi, clock: Clock) -> None:
+    def __init__(self, name: str, api: LambdaApi, clock: Clock, *, key_source: str = "") -> None:
         self.name = name
+        self.key_source = key_source
+        self.origin = api.origin
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock

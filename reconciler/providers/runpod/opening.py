@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import CredentialsMissing, UsageRefused
-from reconciler.providers.credentials import find_key
 from reconciler.providers.keyless import KeylessProvider
+from reconciler.providers.provider_type import ProviderType
 from reconciler.providers.runpod.api import DEFAULT_URL, GRAPHQL_PATH, RunpodApi
 from reconciler.providers.runpod.provider import CAPABILITIES, RunpodProvider
 from reconciler.transport.api_base import ApiBase, parse_api_base
@@ -17,19 +17,20 @@ from reconciler.transport.json_api import JsonApi
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from reconciler.clock import Clock
     from reconciler.providers.base import Provider
+    from reconciler.providers.provider_type import Opening
 
 KEY_VARIABLES = ("RUNPOD_API_KEY",)
 URL_VARIABLE = "RUNPOD_API_URL"
 GRAPHQL_URL_VARIABLE = "RUNPOD_GRAPHQL_URL"
 
 
-def open_runpod(name: str, environ: Mapping[str, str], clock: Clock) -> Provider:
+def open_runpod(opening: Opening) -> Provider:
     """Sends nothing yet. Raises ``UsageRefused`` (64) for an address that cannot be used.
 
     The key goes to both addresses: one that is given for REST moves GraphQL along with it.
     """
+    name, environ, clock = opening.name, opening.environ, opening.clock
     rest, graph = environ.get(URL_VARIABLE), environ.get(GRAPHQL_URL_VARIABLE)
     if graph and not rest:
         raise UsageRefused(f"{GRAPHQL_URL_VARIABLE} is set and {URL_VARIABLE} is not: set both")
@@ -39,11 +40,15 @@ def open_runpod(name: str, environ: Mapping[str, str], clock: Clock) -> Provider
         _base(GRAPHQL_URL_VARIABLE, graph or f"{rest.rstrip('/')}{GRAPHQL_PATH}"),
     )
     try:
-        key = find_key(KEY_VARIABLES, _own_files(environ), environ, key_in=_key_in_toml)
+        key = opening.find_key(KEY_VARIABLES, _own_files(environ), key_in=_key_in_toml)
     except CredentialsMissing as error:
         return KeylessProvider(name, CAPABILITIES, error.what)
-    doors = (JsonApi(base, key, clock, random.random) for base in bases)
-    return RunpodProvider(name, RunpodApi(*doors), clock)
+    turns = opening.shared_turns(bases[0].origin, key)
+    doors = (JsonApi(base, key.value, clock, random.random, turns=turns) for base in bases)
+    return RunpodProvider(name, RunpodApi(*doors), clock, key_source=key.source)
+
+
+PROVIDER_TYPE = ProviderType(CAPABILITIES, open_runpod)
 
 
 def _base(variable: str, text: str) -> ApiBase:

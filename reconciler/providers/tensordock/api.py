@@ -11,6 +11,7 @@ from typing import Any
 
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+from reconciler.providers.base import CallPace
 from reconciler.transport.json_api import ApiAnswer, CallFailed, Endpoint, JsonApi
 from reconciler.transport.pacing import Pace
 from reconciler.transport.retrying import NEVER_AGAIN, Patience
@@ -50,6 +51,9 @@ CREATE = Endpoint(
     deadline_seconds=CREATE_DEADLINE_SECONDS,
     shared=_ALL_CALLS,
 )
+
+PACES = (CallPace("all together", _ALL_CALLS.calls, _ALL_CALLS.seconds),)
+"""For the truth table."""
 
 _MESSAGE_LENGTH = 160
 _AUTH = re.compile(r"invalid api credentials|access denied|unauthori[sz]ed", re.IGNORECASE)
@@ -147,6 +151,10 @@ class TensorDockApi:
 
     def __init__(self, door: JsonApi) -> None:
         self._door = door
+
+    @property
+    def origin(self) -> str:
+        return self._door.origin
 
     async def close(self) -> None:
         await self._door.close()

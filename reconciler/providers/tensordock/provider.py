@@ -31,7 +31,7 @@ from reconciler.providers.base import (
     ProviderCapabilities,
     why_unable,
 )
-from reconciler.providers.tensordock.api import CallFailed, refusal_of
+from reconciler.providers.tensordock.api import PACES, CallFailed, refusal_of
 from reconciler.providers.tensordock.instances import as_instance, has_ended
 from reconciler.providers.tensordock.offers import offers_of, ordered_of
 from reconciler.providers.tensordock.orders import order_of, why_refused
@@ -70,6 +70,9 @@ CAPABILITIES = ProviderCapabilities(
     runs_setup=True,
     opens_ports=True,
     ssh_answers=True,
+    mark_places=("name",),
+    price_unit="USD per hour of each part",
+    paces=PACES,
 )
 DETAILS_MAX = 40
 """Rows of one listing that are read one by one because they name no price: a second each."""
@@ -78,8 +81,18 @@ DETAILS_MAX = 40
 class TensorDockProvider(Provider):
     """Speaks version 2. ``account``: nothing there names the organization; see ``opening``."""
 
-    def __init__(self, name: str, api: TensorDockApi, clock: Clock, account: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        api: TensorDockApi,
+        clock: Clock,
+        account: str,
+        *,
+        key_source: str = "",
+    ) -> None:
         self.name = name
+        self.key_source = key_source
+        self.origin = api.origin
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock

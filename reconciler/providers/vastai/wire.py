@@ -111,4 +111,7 @@ class InstancePage(Wire):
 
 
 class UserRow(Wire):
+    """``credit`` is what can be spent; below 0 for an account that owes."""
+
     id: Id
+    credit: Number = None

@@ -147,6 +147,13 @@ def test_providers_that_are_not_there_are_named_with_the_nearest_one(tmp_path: P
     ]
 
 
+def test_a_type_that_is_written_and_not_installed_is_named(tmp_path: Path) -> None:
+    write(tmp_path, fleets_yaml=FLEET.replace("simulated: {}", "cheap: {type: pegasus}"))
+    (problem,) = told(tmp_path)
+    assert "pegasus is not a type of provider that is installed here" in problem
+    assert "or install the package that brings it" in problem
+
+
 @pytest.mark.parametrize("real", ["lambda", "runpod", "tensordock", "vastai"])
 def test_play_money_and_real_money_are_never_in_one_workspace(tmp_path: Path, real: str) -> None:
     write(tmp_path, fleets_yaml=FLEET.replace("simulated: {}", f"simulated: {{}}, {real}: {{}}"))
