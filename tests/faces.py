@@ -106,7 +106,7 @@ class TensorDockWire(FaceWire):
 
 
 def vast_provider(
-    wire: VastWire,
+    wire: FaceWire,
     *,
     name: str = "vastai",
     key: str | None = None,

@@ -20,6 +20,8 @@ from reconciler.model.value import dataclass
 if TYPE_CHECKING:
     from reconciler.market.world import World
 
+FACE = "tensordock"
+"""What faults for this face alone call it."""
 Handle = Callable[[datetime, Fault], FaceAnswer]
 
 
@@ -52,6 +54,7 @@ class TensorDockFace:
 
     def handle_at(self, world: World, request: FaceRequest, now: datetime) -> FaceAnswer:
         """As ``handle``, for those who keep the time themselves."""
+        world.served_as = FACE
         call = self._route(world, request)
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if (call is None or call.needs_key) and (scheme != "Bearer" or key != key_of(world)):
