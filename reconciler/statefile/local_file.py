@@ -16,7 +16,7 @@ from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
-from reconciler.statefile.format import decode, encode
+from reconciler.statefile.format import RecordTexts, decode, encode
 from reconciler.statefile.history import History
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
@@ -83,6 +83,7 @@ class LocalFile(StateBackend):
         self._place = LockPlace(path, now, self._files, self.warnings)
         self._locks: list[LocalLock] = []
         self._known: _Stored | None = None
+        self._texts = RecordTexts()
         self._audited = audited
         self._trail: AuditTrail | None = None
         self._actor: Actor | None = None
@@ -110,7 +111,7 @@ class LocalFile(StateBackend):
                 with self._saving():
                     self._look_back(stored)
             saved = self._told(stored, saved)
-            encoded = encode(saved)
+            encoded = encode(saved, self._texts)
             with self._saving():
                 if stored is not None and data is not None:
                     self._keep_version(data, stored, saved)
@@ -177,7 +178,7 @@ class LocalFile(StateBackend):
                 raise _changed_meanwhile(self.location)
             saved = state.with_(saved_at=self._now(), saved_by=self._operation)
             saved = self._told(found.state, saved)
-            encoded = encode(saved)
+            encoded = encode(saved, self._texts)
             with self._saving():
                 if data is not None and found.state is not None:
                     self._history.keep(data, found.state)
