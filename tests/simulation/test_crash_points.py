@@ -80,9 +80,9 @@ STORIES = (
     Story("expiry with an unknown create", one_unknown_and_all_ended, loop, loop, left=0),
 )
 POINTS = {
-    "first apply": (285, 38),
-    "replacement": (639, 74),
-    "surge replacement": (953, 153),
+    "first apply": (336, 48),
+    "replacement": (684, 66),
+    "surge replacement": (858, 109),
     "heal after loss": (429, 70),
     "destroy with proof": (597, 80),
     "expiry with an unknown create": (330, 58),
