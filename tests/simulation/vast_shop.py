@@ -28,7 +28,7 @@ class VastShop(Shop):
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
         self.documents = VAST_QUICKSTART
-        self.wire = VastWire(world, LoopClock(START))
+        self.wire = VastWire(world, self.clock)
         self.wall = LoopClock(START)
         """This machine's wall clock, which a test may let jump."""
         self.boot_id = "boot-1"
