@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
-    from reconciler.model.instance import Instance
+    from reconciler.model.hand_over import ReadyRules
+    from reconciler.model.instance import Instance, SshEndpoint
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
     from reconciler.model.progress import Stage
     from reconciler.planning.capacity import HostKey
     from reconciler.providers.base import CallKind, Provider
+    from reconciler.transport.ssh_login import Login
 
 
 @dataclass(slots=True)
@@ -46,6 +48,17 @@ class ExecutionContext:
     resolve_env: Callable[[Mapping[str, str]], Mapping[str, str]]
     progress: Callable[[SlotProgress], None]
     notify: Callable[[Notice], Awaitable[None]]
+    public_keys: Callable[[str], tuple[str, ...]]
+    """Who may log in to machines of a fleet. A key of ours is durable on return; may raise."""
+    log_in: Callable[[str, SshEndpoint, str, str], Awaitable[Login]]
+    """Run a command on a machine of a fleet, whose host key is known under an alias.
+
+    Raises ValueError for an address that is none.
+    """
+    ready_rules: Callable[[str], ReadyRules]
+    """What a new machine of a fleet must show."""
+    has_own_key: Callable[[str], bool]
+    """Whether a key of ours was put on the machines of a fleet."""
     fence: Callable[[], None] = lambda: None
     """Raises ``StateLocked`` when this run's turn was taken from it: asked before each call that
     changes something.
@@ -70,6 +83,11 @@ class ExecutionContext:
                 slow_answer=table.slow_answer,
             )
         return self.budgets[key]
+
+    @property
+    def destroy_times(self) -> dict[str, timedelta]:
+        """How long a destroy takes once it is accepted, by provider."""
+        return {name: one.capabilities.destroy_time for name, one in self.providers.items()}
 
     async def read(self, provider: Provider, instance_id: str) -> DirectRead:
         """Ask for one machine, when it is the turn of that call. A failure says nothing."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
+    from reconciler.transport.shared_turns import SharedTurns
 
 BODY_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS = 5.0
@@ -47,13 +48,17 @@ class CallFailed(GpuShopperError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One kind of call. ``path`` has ``{}`` for each id; ``patience`` of one try for a create."""
+    """One kind of call. ``path`` has ``{}`` for each id; ``patience`` of one try for a create.
+
+    ``shared``: the pace that all endpoints of the API keep together, where it has one.
+    """
 
     method: str
     path: str
     pace: Pace
     patience: Patience = field(default_factory=Patience)
     deadline_seconds: float = 30.0
+    shared: Pace | None = None
 
     @property
     def name(self) -> str:
@@ -83,7 +88,8 @@ def _worth_another_try(answer: ApiAnswer) -> bool:
 class JsonApi:
     """One account at one provider's API. Close it at the end.
 
-    ``chance`` draws from 0 to 1. ``transport`` replaces the network in tests.
+    ``chance`` draws from 0 to 1. ``turns`` are shared with other processes; ``clock`` is then this
+    machine's. ``transport`` replaces the network in tests.
     """
 
     def __init__(
@@ -93,6 +99,7 @@ class JsonApi:
         clock: Clock,
         chance: Callable[[], float],
         *,
+        turns: SharedTurns | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base = base
@@ -100,8 +107,13 @@ class JsonApi:
         self._clock = clock
         self._chance = chance
         self._transport = transport
-        self._pacer = Pacer(clock)
+        self._pacer = Pacer(clock, turns)
         self._client: httpx.AsyncClient | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the API."""
+        return self._base.origin
 
     async def call(
         self,
@@ -123,8 +135,9 @@ class JsonApi:
         if query:
             url += "?" + urlencode(query)
         tried = 0
+        self._opened()  # loading the library takes longer than some paces: not within a turn
         while True:
-            await self._pacer.turn(endpoint.name, endpoint.pace)
+            await self._pacer.turn(endpoint.name, endpoint.pace, endpoint.shared)
             tried += 1
             failure: CallFailed | None = None
             answer: ApiAnswer | None = None
