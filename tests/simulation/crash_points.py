@@ -37,6 +37,7 @@ from reconciler.model.value import dataclass
 from reconciler.operations.workspace import Workspace
 from reconciler.statefile.files import Files
 from reconciler.statefile.local_file import LocalFile
+from reconciler.statefile.workspace_key import _new_pair
 from tests.markets import small_world
 from tests.simulation.disks import OneFailure, PowerCut, UnsyncedFiles
 from tests.simulation.shop import Shop, several_offers
@@ -55,6 +56,7 @@ QUICK = MarketSettings(
 _CLEAN_RUNS = 2
 _QUIET = 2 * MINUTE
 _FAST = Path("/dev/shm")
+_KEY_PAIR = _new_pair()
 _CHANGES = {  # before which a loss of power leaves something of its own
     "file make_directory",
     "file open for writing",
@@ -275,9 +277,10 @@ async def _watched_life(story: Story, begun: _Prepared, directory: Path) -> _Wat
 
 @contextmanager
 def _same_chances() -> Iterator[None]:
-    """Lineage, nonces and names of temporary files are the same in each life."""
+    """Lineage, nonces, SSH key and names of temporary files are the same in each life."""
     chance = random.Random(7)
     with (
+        patch("reconciler.statefile.workspace_key._new_pair", lambda: _KEY_PAIR),
         patch("secrets.token_hex", lambda count: chance.randbytes(count).hex()),
         patch("secrets.choice", chance.choice),
     ):
