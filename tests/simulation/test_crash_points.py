@@ -82,10 +82,10 @@ STORIES = (
     ),
 )
 POINTS = {
-    "first apply": (397, 61),
-    "replacement": (684, 66),
-    "surge replacement": (858, 109),
-    "heal after loss": (429, 70),
+    "first apply": (418, 69),
+    "replacement": (695, 66),
+    "surge replacement": (869, 109),
+    "heal after loss": (438, 70),
     "destroy with proof": (662, 94),
     "expiry with an unknown create": (386, 66),
 }
