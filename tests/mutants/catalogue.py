@@ -309,6 +309,7 @@ MUTANTS: tuple[Mutant, ...] = (
         '            path_of(found), found["input"], missing=found["type"] == "missing"\n'
         "        )\n",
         '    else:\n        message, fix = found["msg"], ""\n',
-        "tests/unit/documents/test_bad_inputs.py",
+        "tests/unit/documents/test_bad_inputs.py"
+        "::test_bad_input_is_refused_at_its_place_with_words_of_our_own",
     ),
 )

@@ -21,15 +21,9 @@ import anyio
 
 from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
-from reconciler.model.address import parse_address
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.plan import Mode, PlanRequest
-from reconciler.operations.apply import apply_fleets
-from reconciler.operations.lease_verbs import extend_lease, release_fleet
-from reconciler.operations.plan import plan_fleets
-from reconciler.operations.reconcile import reconcile_once
-from reconciler.operations.run import RunOptions, RunResult
+from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
 from tests.markets import START
 from tests.simulation.simulator.backend import (
@@ -60,6 +54,7 @@ from tests.simulation.simulator.process import (
 from tests.simulation.simulator.real_disk import RealDisk
 from tests.simulation.simulator.schedule import TICKS, Schedule, Step
 from tests.simulation.simulator.trouble import Troubles
+from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
 
 HOUR = timedelta(hours=1)
@@ -153,8 +148,7 @@ class Simulation:
         process = Process(who, verb, self.troubles.skews.get(who, timedelta(0)))
         process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
         self.troubles.prepare(process)
-        verb_of: Callable[..., Awaitable[RunResult | None]] = getattr(self, f"_{verb}")
-        work = partial(verb_of, self._workspace(process), process, **arguments)
+        work = partial(VERBS[verb], self._workspace(process), process, **arguments)
         process.task = asyncio.ensure_future(self._lived(process, work))
         self.processes.append(process)
         self.commands += 1
@@ -268,54 +262,6 @@ class Simulation:
     def _replaced(self, target: object) -> None:
         if target == STATE:
             self.judge.written(self.now)
-
-    def _options(self, process: Process, *, detach: bool = False, wait: bool = True) -> RunOptions:
-        return RunOptions(
-            progress=lambda _: None,
-            show=lambda _: None,
-            interruption=process.interruption,
-            detach=detach,
-            wait=wait,
-        )
-
-    # --- verbs ------------------------------------------------------------------------------
-
-    async def _apply(
-        self,
-        workspace: SimulatedWorkspace,
-        process: Process,
-        *,
-        max_destroy: int | None = None,
-        detach: bool = False,
-        renew: bool = False,
-    ) -> RunResult:
-        fleets = frozenset(workspace.desired.fleets) if workspace.desired and renew else frozenset()
-        request = PlanRequest(Mode.APPLY, max_destroy=max_destroy, renew=fleets)
-        return await apply_fleets(workspace, request, self._options(process, detach=detach))
-
-    async def _reconcile(
-        self, workspace: SimulatedWorkspace, process: Process, *, heal: bool = False
-    ) -> RunResult:
-        request = PlanRequest(Mode.LOOP, heal=heal)
-        return await reconcile_once(workspace, request, self._options(process, wait=False))
-
-    async def _destroy(
-        self, workspace: SimulatedWorkspace, process: Process, *, target: str = ""
-    ) -> RunResult:
-        targets = (parse_address(target),) if target else ()
-        request = PlanRequest(Mode.DESTROY, targets=targets, fused=False)
-        return await apply_fleets(workspace, request, self._options(process))
-
-    async def _plan(self, workspace: SimulatedWorkspace, process: Process) -> None:
-        await plan_fleets(workspace, PlanRequest(Mode.APPLY))
-
-    async def _extend(
-        self, workspace: SimulatedWorkspace, process: Process, *, minutes: int
-    ) -> None:
-        await extend_lease(workspace, "dev", timedelta(minutes=minutes), lock_timeout_seconds=0)
-
-    async def _release(self, workspace: SimulatedWorkspace, process: Process) -> RunResult:
-        return await release_fleet(workspace, "dev", self._options(process))
 
     # --- the end ----------------------------------------------------------------------------
 
