@@ -273,12 +273,12 @@ class Simulation:
         await self._pass_time(HOUR)
         self.documents = FINAL
         for _ in range(_TAIL_ROUNDS):
+            sent = len(self.judge.mutating)
             await self._command("apply", max_destroy=50, renew=True)
             await self._pass_time(2 * MINUTE)
-            if self.judge.has_converged(self.now, FINAL_SLOTS):
+            if len(self.judge.mutating) == sent and self.judge.has_converged(self.now, FINAL_SLOTS):
                 break
             await self._command("reconcile")
-            await self._pass_time(2 * MINUTE)
         self.judge.converged(self.now, FINAL_SLOTS)
         await self._nothing_more_to_do()
         await self._pass_time(timedelta(hours=30))
@@ -290,10 +290,7 @@ class Simulation:
         self.judge.all_gone(self.now)
 
     async def _nothing_more_to_do(self) -> None:
-        """The first one may still write down that a machine, found by its mark, is ready."""
-        sent = len(self.judge.mutating)
-        await self._command("apply")
-        before = self.memory.content(STATE)
+        before, sent = self.memory.content(STATE), len(self.judge.mutating)
         word = await self._command("apply")
         same = self.memory.content(STATE) == before
         self.judge.require("I17", len(self.judge.mutating) == sent, f"apply sent calls ({word})")
