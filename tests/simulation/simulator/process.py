@@ -114,6 +114,7 @@ class Disk:
         self.broken_sync = False
         self.fails_in: int | None = None
         self.failed: list[str] = []
+        self.failed_once = 0
 
     @property
     def takes_nothing(self) -> bool:
@@ -137,6 +138,7 @@ class Disk:
             self.fails_in -= 1
             if self.fails_in <= 0:
                 self.fails_in = None
+                self.failed_once += 1
                 self._fail(name, errno.EIO)
 
     def change(self, name: str) -> None:
@@ -284,6 +286,7 @@ class Process:
         self.interruption = Interruption()
         self.begun = self.clock.now()
         self.task: asyncio.Task[None] | None = None
+        self.failures_before = 0
         self.met: set[str] = set()
         """Numbers of the faults that it met."""
 

@@ -146,6 +146,7 @@ class Simulation:
         if "documents" in arguments:
             self.documents = DOCUMENTS[arguments.pop("documents")]
         process = Process(who, verb, self.troubles.skews.get(who, timedelta(0)))
+        process.failures_before = self.disk.failed_once
         process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
         self.troubles.prepare(process)
         work = partial(VERBS[verb], self._workspace(process), process, **arguments)
@@ -213,7 +214,8 @@ class Simulation:
 
     def _was_undisturbed(self, process: Process) -> bool:
         stopped = {"C10.2", "C10.3", "C11.15", "C12.3"} | self.troubles.call_faults
-        return not process.met & stopped and process.skew == timedelta(0)
+        steady = process.failures_before == self.disk.failed_once and not process.skew
+        return steady and not process.met & stopped
 
     def _workspace(self, process: Process) -> SimulatedWorkspace:
         files = ProcessFiles(self.disk, process.life)
