@@ -122,8 +122,8 @@ MUTANTS: tuple[Mutant, ...] = (
         10,
         "an unresolved create is not looked for by its mark",
         "reconciler/planning/classification.py",
-        "    by_mark = _by_identity(seen, taken | copies)\n",
-        "    by_mark = _by_identity({}, taken | copies)\n",
+        "    by_mark = _by_identity(unclaimed, copies)\n",
+        "    by_mark = _by_identity({}, copies)\n",
         "tests/simulation/test_faults.py"
         "::test_I11_a_create_whose_outcome_is_unknown_is_found_by_its_mark",
     ),
@@ -214,9 +214,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         20,
         "money is counted at the offer's rate",
-        "reconciler/planning/transitions.py",
-        "record.with_(usd_per_hour=usd_per_hour))\n",
-        "record)\n",
+        "reconciler/planning/billing.py",
+        "        billed = record.with_(usd_per_hour=usd_per_hour)\n",
+        "        billed = record\n",
         "tests/simulation/test_faults.py"
         "::test_C5_2_a_machine_billed_above_the_ceiling_is_destroyed_at_once",
     ),

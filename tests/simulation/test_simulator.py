@@ -101,11 +101,10 @@ def test_an_engine_that_forgets_is_found_and_told_with_its_seed(
         return written(state)
 
     monkeypatch.setattr(local_file, "encode", forgetful)
-    found = judged(draw(1))
-    assert found.broken is not None
-    assert found.broken.invariant in ("I12", "I1", "I23")
+    broken = {str(judged(draw(seed)).broken).partition(":")[0] for seed in range(4)}
+    assert broken & {"I1", "I12"}
     monkeypatch.setattr(local_file, "encode", written)
-    assert judged(draw(1)).broken is None
+    assert not any(judged(draw(seed)).broken for seed in range(4))
 
 
 def test_this_one_run_keeps_every_promise() -> None:

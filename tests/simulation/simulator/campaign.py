@@ -79,7 +79,7 @@ def _quickly() -> Iterator[None]:
     gc.disable()
     with (
         patch.object(process_identity, "_process_fields", fields),
-        patch.object(process_identity, "_boot_id", cache(process_identity._boot_id)),
+        patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
         patch.object(lock, "user_name", lambda: "operator"),
         patch.object(audit_trail, "user_name", lambda: "operator"),
     ):

@@ -205,7 +205,7 @@ class Simulation:
             return
         try:
             if result is not None and result.unsaved is None:  # else nobody could count them
-                self.judge.passed(result.plan, process.begun)
+                self.judge.passed(result.plan, process.begun, self.now)
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
                 self.judge.ended_before(process.begun, unhealthy, self.now)
@@ -213,7 +213,7 @@ class Simulation:
             self.broken = self.broken or broken
 
     def _was_undisturbed(self, process: Process) -> bool:
-        stopped = {"C10.2", "C10.3", "C11.15", "C12.3"} | self.troubles.call_faults
+        stopped = {"C10.2", "C10.3", "C11.15"} | self.troubles.call_faults
         steady = process.failures_before == self.disk.failed_once and not process.skew
         return steady and not process.met & stopped
 
@@ -255,8 +255,8 @@ class Simulation:
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
 
-        plain = process.plain_clock
-        branch = Branch(place, self.market.worlds[place.name], plain, process.skew, hook)
+        clocks = process.true_clock, process.clock
+        branch = Branch(place, self.market.worlds[place.name], clocks, hook)
         if self.troubles.wrong_account:
             branch.account = "somebody else's"
         return branch
