@@ -16,16 +16,8 @@ from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
-<<<<<<< ours
 from reconciler.statefile.format import RecordTexts, decode, encode
-from reconciler.statefile.history import History
-||||||| base
-from reconciler.statefile.format import decode, encode
-from reconciler.statefile.history import History
-=======
-from reconciler.statefile.format import decode, encode
 from reconciler.statefile.history import History, refuse_older
->>>>>>> theirs
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
     check_directory,
