@@ -571,6 +571,11 @@ def test_spot_prices_that_cannot_be_read_leave_what_is_on_demand(who: Said) -> N
     assert reason.startswith("spot prices could not be read")
 
 
+def test_a_key_that_is_refused_is_said_also_where_only_spot_asked() -> None:
+    question = ONLY_SPOT
+    refused(AuthenticationFailed, lambda p: p.list_offers(question), who=(401, ""))
+
+
 # --- bids ---------------------------------------------------------------------------------------
 
 BID = offer("NVIDIA+L4/anywhere/SECURE/2/spot", "0.42", spot=True, provider="runpod")
