@@ -95,7 +95,7 @@ class RunpodWire(FaceWire):
 
 
 def vast_provider(
-    wire: VastWire,
+    wire: FaceWire,
     *,
     name: str = "vastai",
     key: str | None = None,
@@ -135,9 +135,8 @@ def runpod_provider(
     """The adapter over ``wire``, as ``vast_provider``."""
     own = runpod.key_of(wire.world) if key is None else key
     here = clock or wire.clock
-    rest, graph = (
-        _door(wire, url, own, chance, here) for url in (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
-    )
+    urls = (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
+    rest, graph = (_door(wire, url, own, chance, here) for url in urls)
     return RunpodProvider(name, RunpodApi(rest, graph), here)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.market.chance import draw, happens
 from reconciler.market.units import microseconds, moment
+from reconciler.model.gpu import gpu_model
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -127,6 +128,24 @@ class Machine(NamedTuple):
         return "created" if at >= self.prepared else "placed"
 
 
+class Inside(NamedTuple):
+    """The GPUs of a machine as its driver knows them."""
+
+    gpu: str
+    gpu_count: int
+    gpu_memory_bytes: int
+    cuda: str | None
+
+
+def inside_of(machine: Machine, offer: MarketOffer | None, lie: str | None) -> Inside:
+    """What was sold, or the model of ``lie`` in its place."""
+    gpu = lie or machine.gpu
+    memory = gpu_model(gpu).memory_bytes
+    if lie is None and offer is not None:
+        memory = offer.gpu_memory_bytes
+    return Inside(gpu, machine.gpu_count, memory, offer.cuda if offer else None)
+
+
 def _past(since: int | None, at: int) -> bool:
     return since is not None and at >= since
 
@@ -157,6 +176,7 @@ def fate_of(
     booting_at = prepared_at + settings.created_stage * stretch / 100
     running_at = booting_at + settings.booting_stage * stretch / 100
     fails = happens(seed, "failure", machine_id, percent=settings.boot_failure_percent)
+    host, _, port = (settings.ssh_at or "").rpartition(":")
     network = _NETWORKS[draw(seed, "network", machine_id, below=len(_NETWORKS))]
     return Fate(
         prepared_at=prepared_at,
@@ -164,9 +184,13 @@ def fate_of(
         running_at=running_at,
         failed_at=running_at if fails else None,
         preempted_at=_preemption(seed, settings, machine_id, now) if spot else None,
-        ssh_host=f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
-        ssh_port=_FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000),
+        ssh_host=host or f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
+        ssh_port=int(port) if port else _first_port(seed, machine_id),
     )
+
+
+def _first_port(seed: int, machine_id: str) -> int:
+    return _FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000)
 
 
 def _preemption(

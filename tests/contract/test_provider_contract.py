@@ -23,6 +23,7 @@ from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
 from reconciler.providers.simulated.provider import SimulatedProvider
 from tests.faces import (
+    FaceWire,
     LambdaWire,
     RunpodWire,
     VastWire,
@@ -121,12 +122,29 @@ def lambda_slow(clock: Clock) -> Account:
 
 def runpod(clock: Clock) -> Account:
     wire = RunpodWire(market(clock, 3, CALM), clock)
-    return Account(runpod_provider(wire), clock, misbehaving(wire.world))
+    return Account(runpod_provider(wire), clock, misbehaving_in_one_answer(wire, "pods"))
 
 
 def runpod_slow(clock: Clock) -> Account:
-    wire = RunpodWire(market(clock, 4, replace(CALM, list_lag=90 * SECOND)), clock, 5 * SECOND)
-    return Account(runpod_provider(wire, name="slow"), clock, misbehaving(wire.world))
+    world = market(clock, 4, replace(CALM, list_lag=90 * SECOND))
+    wire = RunpodWire(world, clock, latency=5 * SECOND)
+    misbehave = misbehaving_in_one_answer(wire, "pods")
+    return Account(runpod_provider(wire, name="slow"), clock, misbehave)
+
+
+def misbehaving_in_one_answer(
+    wire: FaceWire, listing: str
+) -> dict[Misbehaviour, Callable[[], None]]:
+    """An answer that ends in the middle, because their listing has no pages."""
+
+    def ends_early(request: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
+        whole = request.method != "GET" or request.segments[-1] != listing
+        return answer if whole else replace(answer, body=answer.body[:-2])
+
+    def cut() -> None:
+        wire.change = ends_early
+
+    return {**misbehaving(wire.world), "list-is-cut": cut}
 
 
 CASES = [
@@ -134,10 +152,10 @@ CASES = [
     Case("simulated, slow", simulated_slow),
     Case("vastai", vastai),
     Case("vastai, slow", vastai_slow),
-    Case("lambda", lambda_account),
-    Case("lambda, slow", lambda_slow),
     Case("runpod", runpod),
     Case("runpod, slow", runpod_slow),
+    Case("lambda", lambda_account),
+    Case("lambda, slow", lambda_slow),
 ]
 
 

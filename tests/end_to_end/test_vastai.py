@@ -48,13 +48,14 @@ class Kind:
     refusal: str
     id_of: Callable[[Machine], str] = lambda machine: machine.id
     ttl: str = "8s"
+    balance: str | None = None
 
     @property
     def documents(self) -> str:
         return quickstart(self.name) + ENV
 
 
-VAST = Kind("vastai", "VAST_API_KEY", "VAST_URL", "Invalid user key")
+VAST = Kind("vastai", "VAST_API_KEY", "VAST_URL", "Invalid user key", balance="100.000000")
 LAMBDA = Kind(
     "lambda",
     "LAMBDA_API_KEY",
@@ -70,6 +71,7 @@ RUNPOD = Kind(
     "the key is refused: 401",
     lambda machine: pod_id(machine.id),
     ttl="12s",
+    balance="100.000000",
 )
 KINDS = [
     pytest.param(VAST, id="vastai"),
@@ -159,7 +161,7 @@ def test_the_whole_trip_over_a_real_socket(tmp_path: Path, kind: Kind) -> None:
         assert shop.run("validate").code == 0
         checked = shop.run("providers", "check", "-json")
         assert checked.code == 0, checked.err
-        assert json.loads(checked.out)["providers"][0]["balance_usd"] == "100.000000"
+        assert json.loads(checked.out)["providers"][0]["balance_usd"] == kind.balance
         offers = shop.run("offers", "--gpu", "RTX4090", "--json")
         assert offers.code == 0
         assert {one["provider"] for one in json.loads(offers.out)["offers"]} == {kind.name}

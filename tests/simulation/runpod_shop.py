@@ -23,8 +23,8 @@ class RunpodShop(FaceShop):
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
-        self.wire = RunpodWire(world, self.clock)
-        self.rents_from("runpod", runpod_provider(self.wire))
+        self.wire = RunpodWire(world, self.true_clock)
+        self.rents_from("runpod", runpod_provider(self.wire, clock=self.machine))
 
     def id_of(self, machine: Machine) -> str:
         return pod_id(machine.id)
