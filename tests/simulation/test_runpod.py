@@ -65,6 +65,8 @@ def test_what_is_bought_is_what_was_declared(tmp_path: Path) -> None:
         assert machine.image == "pytorch/pytorch:2.9.0"
         assert machine.disk_bytes == 50 * 2**30
         note = json.loads(shop.world.machine_notes()[machine.id])
+        # the workspace's own key, where RunPod's images look for one
+        assert note["env"].pop("PUBLIC_KEY").startswith("ssh-ed25519 ")
         assert note["env"] == {"COLOUR": "blue", "GPU_SHOPPER_NODE": machine.label}
         assert (note["ports"], note["startSsh"]) == (["22/tcp"], True)
         (record,) = shop.state().instances.values()
