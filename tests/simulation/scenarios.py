@@ -103,7 +103,7 @@ async def _live(shop: FaceShop, scenario: Scenario) -> str:
             break
         await shop.wait(MINUTE)
     bought = len(shop.world.all_machines()) - len(others)
-    others.add(_lookalike(shop))
+    others.update(_lookalikes(shop))
     assert [one.doom for one in _records(shop)] == [None], "not one machine in the end"
     _known(shop, others)
     ends_at = shop.state().leases["dev"].ends_at
@@ -139,11 +139,17 @@ def _minutes_late(shop: FaceShop, ends_at: datetime, others: set[str]) -> int:
     return max(0, (gone - ends_at) // MINUTE)
 
 
-def _lookalike(shop: FaceShop) -> str:
-    """A machine of a workspace of our name, with another lineage, whose end is long over."""
-    part = workspace_part("demo", "f" * 32)
-    mark = str(Mark(part, "dev", 0, START - timedelta(days=1), "otheroth"))
-    return shop.world.place_foreign(shop.now, mark, offer_id="o12").id
+def _lookalikes(shop: FaceShop) -> set[str]:
+    """Machines with marks whose end is long over: of a workspace of our name with another lineage,
+    and of another workspace.
+    """
+    parts = (workspace_part("demo", "f" * 32), workspace_part("theirs", "e" * 32))
+    marks = [str(Mark(part, "dev", 0, START - timedelta(days=1), "otheroth")) for part in parts]
+    place = shop.world.place_foreign
+    return {
+        place(shop.now, mark, offer_id=offer).id
+        for mark, offer in zip(marks, ("o12", "o10"), strict=True)
+    }
 
 
 def _begin(shop: FaceShop, scenario: Scenario) -> None:
