@@ -94,6 +94,15 @@ format: setup ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
+WITNESS ?= $(VENV)/witness
+
+.PHONY: witness
+witness: setup ## install the vendors' own clients apart, for tests against our faces
+	@$(BIN)/python -m venv --clear $(WITNESS)
+	@$(WITNESS)/bin/python -m pip --disable-pip-version-check install -qq --only-binary :all: \
+	    --require-hashes --requirement .ci/witness.lock
+	@echo "witness: run the tests with GPU_SHOPPER_VASTAI=$(WITNESS)/bin/vastai"
+
 .PHONY: schemas
 schemas: setup ## generate schemas/ anew
 	$(BIN)/gpu-shopper schema --write schemas
@@ -106,6 +115,7 @@ lock: setup ## write the locks anew after a change of the dependencies in pyproj
 	@$(PIP) install -qq --only-binary :all: 'uv>=0.13,<0.14'
 	$(UV_COMPILE) --group build --group dev --output-file .ci/requirements.lock
 	$(UV_COMPILE) --constraints .ci/requirements.lock --output-file deploy/requirements.lock
+	$(subst pyproject.toml,.ci/witness.in,$(UV_COMPILE)) --output-file .ci/witness.lock
 
 .PHONY: clean
 clean: ## remove .venv, caches and build outputs
