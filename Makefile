@@ -94,6 +94,12 @@ format: setup ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
+PROVIDER ?=
+
+.PHONY: cassettes
+cassettes: setup ## record the cassettes anew; with a key in the environment from the provider (costs cents)
+	@$(BIN)/python -m tests.cassettes.recording $(PROVIDER)
+
 WITNESS ?= $(VENV)/witness
 
 .PHONY: witness
