@@ -35,7 +35,8 @@ class StrangerReport:
 
 async def list_market(workspace: Workspace, query: OfferQuery) -> OfferBook:
     """What all configured providers offer now."""
-    return await collect_offers(workspace.providers, query, workspace.clock)
+    kept = workspace.kept_offers
+    return await collect_offers(workspace.providers, query, workspace.clock, kept)
 
 
 async def explain_fleet(workspace: Workspace, name: str) -> Explanation:

@@ -45,6 +45,7 @@ class ProviderCapabilities:
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
     ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
+    ``offers_keep``: what a search found serves so long, because searches are few; 0 for not at all.
     ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
     """
 
@@ -69,6 +70,7 @@ class ProviderCapabilities:
     mark_places: tuple[str, ...] = ("label",)
     price_unit: str = "USD per hour of a node"
     has_balance: bool = False
+    offers_keep: timedelta = timedelta(0)
     paces: tuple[CallPace, ...] = ()
 
     def interval_of(self, kind: CallKind) -> timedelta:
@@ -83,12 +85,13 @@ class OfferQuery:
     """What the planner may use; an adapter may answer with more, never with less.
 
     ``models`` are canonical GPU names, ``gpu_counts`` GPUs of one node; empty = all. ``kinds``:
-    False for on-demand, True for spot.
+    False for on-demand, True for spot. ``fresh``: what was kept from an earlier search will not do.
     """
 
     models: frozenset[str] = frozenset()
     kinds: frozenset[bool] = frozenset({False, True})
     gpu_counts: frozenset[int] = frozenset()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

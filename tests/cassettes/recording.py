@@ -1,8 +1,8 @@
 """Records the cassettes: `python -m tests.cassettes.recording vastai`, or `make cassettes`.
 
 Without a key the life is recorded from the provider's face of the simulated market, in virtual
-time. With the provider's key in the environment it is recorded from the provider itself: it rents the
-cheapest machine for some minutes, which costs some cents, never above
+time. With the provider's key in the environment it is recorded from the provider itself: it rents
+the cheapest machine for some minutes, which costs some cents, never above
 GPU_SHOPPER_CASSETTE_USD_PER_HOUR (0.30), and destroys it. A cassette says which of the two it is.
 """
 
