@@ -11,12 +11,15 @@ from typing import Protocol
 import httpx
 
 from reconciler.clock import Clock
-from reconciler.market.faces import lambda_cloud, vast
+from reconciler.market.faces import lambda_cloud, runpod, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.world import World
 from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
 from reconciler.providers.lambda_cloud.api import LambdaApi
 from reconciler.providers.lambda_cloud.provider import LambdaProvider
+from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
+from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
+from reconciler.providers.runpod.provider import RunpodProvider
 from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
@@ -84,8 +87,15 @@ class LambdaWire(FaceWire):
     face: Face = field(default_factory=lambda_cloud.LambdaFace)
 
 
+@dataclass
+class RunpodWire(FaceWire):
+    """The wire to RunPod, to both of its APIs."""
+
+    face: Face = field(default_factory=runpod.RunpodFace)
+
+
 def vast_provider(
-    wire: VastWire,
+    wire: FaceWire,
     *,
     name: str = "vastai",
     key: str | None = None,
@@ -112,6 +122,22 @@ def lambda_provider(
     own = lambda_cloud.key_of(wire.world) if key is None else key
     here = clock or wire.clock
     return LambdaProvider(name, LambdaApi(_door(wire, LAMBDA_URL, own, chance, here)), here)
+
+
+def runpod_provider(
+    wire: RunpodWire,
+    *,
+    name: str = "runpod",
+    key: str | None = None,
+    chance: float = 0.5,
+    clock: Clock | None = None,
+) -> RunpodProvider:
+    """The adapter over ``wire``, as ``vast_provider``."""
+    own = runpod.key_of(wire.world) if key is None else key
+    here = clock or wire.clock
+    urls = (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
+    rest, graph = (_door(wire, url, own, chance, here) for url in urls)
+    return RunpodProvider(name, RunpodApi(rest, graph), here)
 
 
 def _door(wire: FaceWire, url: str, key: str, chance: float, clock: Clock) -> JsonApi:

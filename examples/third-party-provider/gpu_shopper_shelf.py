@@ -25,7 +25,11 @@ from reconciler.providers.provider_type import Opening, ProviderType
 
 PLACES = [f"shelf-{number}" for number in range(8)]
 RATE = Decimal("0.25")
-TABLE = ProviderCapabilities(visibility_window=timedelta(seconds=1), has_spot=False)
+TABLE = ProviderCapabilities(
+    visibility_window=timedelta(seconds=1),
+    has_spot=False,
+    ssh_answers=False,  # whoever shelves a machine has logged in before
+)
 
 
 class Shelf(Provider):

@@ -189,14 +189,15 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_
                     options = _options(interruption, interval.total_seconds(), voice, quiet=True)
                     options = replace(options, interval=interval)
                     result = await reconcile_once(workspace, request, options)
+                    # By the pass's own clock: this process's may be wrong since it was started.
+                    deadline = result.next_deadline
+                    left = None if deadline is None else deadline - workspace.clock.now()
             except GpuShopperError as error:
                 say("\n".join(error.lines()))
                 last[0] = error.exit_code
                 return None
             last[0] = ExitCode(voice.result(result))
-            # By the pass's own clock: this process's may have been wrong since it was started.
-            deadline = result.next_deadline
-            return None if deadline is None else deadline - workspace.clock.now()
+            return left
 
         say(f"Reconciling {outer.name} every {interval.total_seconds():.0f} s. Stop: Ctrl-C.")
         await run_forever(one_pass, interval, outer.clock, interruption)

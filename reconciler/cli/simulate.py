@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,26 @@ def _finite(_: click.Context, param: click.Parameter, value: float) -> float:
     return value
 
 
+def _address(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    import ipaddress
+
+    if value is None:
+        return None
+    host, colon, port = value.rpartition(":")
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        host = ""
+    if (
+        not (host and colon)
+        or not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port) < 65_536
+    ):
+        raise click.BadParameter("write it like 127.0.0.1:2222", param=param)
+    return value
+
+
 @click.group(cls=TerraformGroup)
 def simulate_group() -> None:
     """Make and move the simulated market, and read its bill."""
@@ -62,13 +83,25 @@ def simulate_group() -> None:
     metavar="CSV",
     help="Build it from a CSV of offers instead of the built-in ones.",
 )
+@click.option(
+    "--ssh-at",
+    callback=_address,
+    metavar="IP:PORT",
+    help="Every machine has this address: an SSH server of yours, to rehearse logins.",
+)
 @click.pass_obj
 def new_command(
-    directory: Path, market: Path | None, seed: int, speed: float, offers: Path | None
+    directory: Path,
+    market: Path | None,
+    seed: int,
+    speed: float,
+    offers: Path | None,
+    ssh_at: str | None,
 ) -> int:
     """Make a market. Refused where one exists."""
     from reconciler.clock import wall_now
     from reconciler.market.offers_csv import load_offers
+    from reconciler.market.settings import LIVELY
     from reconciler.market.world import World
 
     path = _market_path(directory, market)
@@ -77,7 +110,13 @@ def new_command(
     now = wall_now()
     rows = loaded.offers if loaded else None
     with World.create(
-        path, seed=seed, started_at=now, wall_origin=now, speed=speed, offers=rows
+        path,
+        seed=seed,
+        started_at=now,
+        wall_origin=now,
+        speed=speed,
+        offers=rows,
+        settings=replace(LIVELY, ssh_at=ssh_at),
     ) as world:
         count = len(world.list_offers(now))
     click.echo(f"Made {path}: {count} offers to rent now, {speed:g} market second(s) a second.")
@@ -120,8 +159,11 @@ def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
 
 @simulate_group.command("ledger")
 @market_option
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="As a provider sends it: for gpu-shopper ledger check."
+)
 @click.pass_obj
-def ledger_command(directory: Path, market: Path | None) -> int:
+def ledger_command(directory: Path, market: Path | None, as_csv: bool) -> int:
     """Print the market's bill. The truth, machine by machine, which the tool cannot see."""
     from reconciler.market.ledger import bill, living
     from reconciler.model.cost import ZERO, format_usd
@@ -131,6 +173,15 @@ def ledger_command(directory: Path, market: Path | None) -> int:
         now = world.clock().now()
         lines = bill(world, now)
         alive = living(world, now)
+    if as_csv:
+        from reconciler.reporting.csv_text import csv_lines
+
+        click.echo("ResourceId,ChargePeriodStart,ChargeDescription,BilledCost")
+        for row in csv_lines(
+            [one.instance_id, one.started_at.isoformat(), one.kind, one.billed_usd] for one in lines
+        ):
+            click.echo(row)
+        return 0
     for line in lines:
         end = f"{line.until:%H:%M:%S}" if line.until else "running "
         label = printable(line.label or "(no label)", 60)

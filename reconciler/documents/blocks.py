@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
+from reconciler.documents.budget_blocks import BUDGETS_MAX, BudgetBlock
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.resource_blocks import NODES_MAX, Block
 from reconciler.documents.written_keys import EmptyOr, Written
@@ -110,6 +111,9 @@ class FleetDocument(Block):
     safety: Written[SafetyBlock] = Field(None, description="Rules against slips.")
     state: Written[StateBlock] = Field(None, description="Where the state is kept.")
     notifiers: EmptyOr[dict[Name, NotifierBlock]] = Field({}, description="Where notices are sent.")
+    budgets: EmptyOr[dict[Name, BudgetBlock]] = Field(
+        {}, max_length=BUDGETS_MAX, description="Limits of money that fleets share."
+    )
 
 
 def schema_of_documents() -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from reconciler.documents.blocks import ProviderBlock
+from reconciler.documents.budget_blocks import periods_differ
 from reconciler.documents.configuration import Configuration, Declared
 from reconciler.documents.installed_types import is_known_type
 from reconciler.documents.merge import FleetMerger
@@ -82,6 +84,34 @@ def profile_problems(configuration: Configuration) -> Iterator[Problem]:
         for index, name in enumerate(getattr(block.block, "extends", None) or ()):
             if name not in configuration.profiles:
                 yield profiles.unknown(name, block, "extends", index)
+
+
+def budget_problems(configuration: Configuration, merger: FleetMerger) -> Iterator[Problem]:
+    """Names that are no budget, budgets for nothing, and limits of which neither is stricter."""
+    named: set[str] = set()
+    budgets = _KnownNames("budget", configuration.budgets)
+    known = not configuration.may_hide("budgets")
+    for block in _blocks_of_fleets(configuration):
+        written = getattr(block.block, "budget", None)
+        for index, name in enumerate(written.names or () if written else ()):
+            named.add(name)
+            if known and name not in configuration.budgets:
+                yield budgets.unknown(name, block, "budget", index)
+    for name, declared in configuration.budgets.items():
+        unmatched = declared.block.match is None and not declared.may_hide("match")
+        if unmatched and name not in named and not configuration.may_hide("fleets"):
+            message = f"budgets.{name} is for no fleet: none names it, and it has no match"
+            yield declared.problem(message, "write match: {} for all, or name it in a fleet")
+    for fleet in configuration.fleets.values():
+        yield from _unlike_periods(fleet, merger)
+
+
+def _unlike_periods(fleet: Declared[Any], merger: FleetMerger) -> Iterator[Problem]:
+    origins = [one for one in merger.origins(fleet) if one.block.budget is not None]
+    for over, base in pairwise(origins):
+        if periods_differ(base.block.budget, over.block.budget):
+            message = f"its period is not that of the budget at {base.place}, which holds as well"
+            yield over.problem(message, "use the same period in both", "budget")
 
 
 def size_problems(

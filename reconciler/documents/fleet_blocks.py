@@ -10,6 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from reconciler.documents.budget_blocks import FleetBudget
+from reconciler.documents.hand_over_blocks import ReadyBlock, SshBlock
 from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
 from reconciler.documents.written_references import EnvValue
@@ -102,6 +104,10 @@ class FleetSettings(Block):
     env: Written[dict[EnvKey, EnvValue]] = Field(
         None, description="Environment of the machines: text, `${env:NAME}` or `${file:PATH}`."
     )
+    ssh: Written[SshBlock] = Field(None, description="Who may log in.")
+    ready: Written[ReadyBlock] = Field(
+        None, description="What a new machine must show before it is handed over."
+    )
     lifecycle: Written[LifecycleBlock] = Field(
         None, description="Protection and replacement of the machines."
     )
@@ -109,6 +115,18 @@ class FleetSettings(Block):
     owner: Written[Text] = Field(None, description="Whom to ask about this fleet.")
     labels: Written[dict[LabelKey, Text]] = Field(
         None, max_length=64, description="Your own words; costs are grouped by them."
+    )
+    budget: Written[FleetBudget] = Field(
+        None,
+        description="What it may cost: `{max_total_usd: 100}`, or the names of `budgets`. What "
+        "`defaults` and profiles say holds as well: budgets only get stricter.",
+    )
+    weight: Written[int] = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Which fleet keeps its machines when a shared budget is short: the larger "
+        "one; default 100.",
     )
 
 

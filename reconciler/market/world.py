@@ -19,10 +19,12 @@ from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
 from reconciler.market.founding import first_facts_of, or_default
 from reconciler.market.machine import (
     DEFAULT_DISK_BYTES,
+    Inside,
     Machine,
     Order,
     fate_of,
     gone_after,
+    inside_of,
     new_machine,
 )
 from reconciler.market.market_clock import MarketClock, Pace
@@ -243,6 +245,14 @@ class World:
         with self._storage.transaction() as connection:
             return machine_by_id(connection, machine_id, now)
 
+    def gpus_inside(self, machine_id: str, now: datetime) -> Inside:
+        """What a driver on the machine would say, whatever was sold. Raises ``NoSuchMachine``."""
+        with self._storage.transaction() as connection:
+            machine = machine_by_id(connection, machine_id, now)
+            lie = machine_notes.gpu_inside(connection, machine_id)
+            offer = offer_by_id(connection, machine.offer_id)
+        return inside_of(machine, offer, lie)
+
     def destroy(self, machine_id: str, now: datetime) -> None:
         """Ask for its end; it is gone some seconds later. Asking again changes nothing.
 
@@ -372,4 +382,6 @@ class World:
         add_machine(connection, machine)
         if order.note:
             machine_notes.write(connection, machine_id, order.note)
+        if fault.gpu_inside is not None:
+            machine_notes.write_inside(connection, machine_id, fault.gpu_inside)
         return machine

@@ -6,7 +6,9 @@ from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
+from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.gpu import memory_matches
+from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, ReadyRules, SshAccess
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
+
+    from reconciler.model.budget import Budget
 
 DEFAULT_TTL = timedelta(hours=12)
 DEFAULT_GRACE = timedelta(minutes=10)
@@ -107,6 +111,9 @@ class OfferRules:
     hosting: Hosting = "any"
     exclude_hosts: frozenset[str] = frozenset()
     allow_hosts: frozenset[str] = frozenset()
+    quarantined: frozenset[tuple[str, str]] = frozenset()
+    """Provider and host of those that are shunned for what they did: never written, but added from
+    the state when a plan is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +150,13 @@ class Fleet:
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    ssh: SshAccess = DEFAULT_SSH
+    ready: ReadyRules = DEFAULT_READY
+    weight: int = DEFAULT_WEIGHT
+    """Of fleets that share a budget the one with the larger weight keeps its machines."""
+    budgets: tuple[str, ...] = ()
+    """Budgets of the documents that it names."""
+    own_budget: Budget | None = None
 
     @property
     def address(self) -> str:
@@ -212,4 +226,6 @@ class DesiredState:
     providers: Mapping[str, ProviderSettings]
     safety: Safety = field(default_factory=Safety)
     notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """By name, those of single fleets included."""
     state_path: str | None = None

@@ -6,6 +6,7 @@ SIMULATED = "simulated"
 PROVIDER_TYPES = (
     SIMULATED,
     "lambda",
+    "runpod",
     "vastai",
 )
 """What may stand under ``type`` of a provider, beside what installed packages bring."""

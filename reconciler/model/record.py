@@ -14,12 +14,20 @@ from typing import Annotated, Any, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from reconciler.model.address import Slot
+from reconciler.model.budget import DEFAULT_WEIGHT, BudgetRecord
+from reconciler.model.host_memory import HostRecord
+from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
 
 
 def _seconds(value: object) -> object:
-    return timedelta(seconds=value) if isinstance(value, (int, float)) else value
+    if not isinstance(value, (int, float)):
+        return value
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError("a duration beyond all time") from None
 
 
 Seconds = Annotated[
@@ -131,6 +139,8 @@ class PendingCreate(_Stored):
     specification: Specification
     ceiling_usd_per_hour: Decimal
     usd_per_hour: Decimal
+    disk_usd_per_hour: Decimal = Decimal(0)
+    """The part of it that the disk costs."""
     begun_at: AwareDatetime
     deadline_at: AwareDatetime
     absence: AbsenceEvidence | None = None
@@ -171,6 +181,7 @@ class LeaseRecord(_Stored):
     team: str | None = None
     owner: str | None = None
     labels: dict[str, str] = {}
+    weight: int = DEFAULT_WEIGHT
     started_at: AwareDatetime | None = None
     extended_to: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
@@ -297,6 +308,8 @@ class RecordedState(_Stored):
     for good: a copy that a person made stays theirs when our own machine is gone.
     """
     let_go: dict[str, LetGo] = {}
+    hosts: dict[str, HostRecord] = {}
+    """What we learnt of hosts, by ``host_key``; at most ``HOSTS_MAX``."""
     rolled_back: RolledBack | None = None
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
@@ -305,6 +318,10 @@ class RecordedState(_Stored):
     """None until a pass with clocks that can be wrong has been made."""
     trail: TrailAnchor | None = None
     """None where nothing was ever written to an audit trail."""
+    ledger: Ledger = EMPTY_LEDGER
+    """What the machines have cost (SPEC.md section 6)."""
+    budgets: dict[str, BudgetRecord] = {}
+    """As last applied, by name."""
 
     @property
     def beside_the_loop(self) -> RecordedState:
@@ -318,6 +335,7 @@ class RecordedState(_Stored):
             loop_due_at=None,
             clock=None,
             trail=None,
+            ledger=EMPTY_LEDGER,
         )
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:

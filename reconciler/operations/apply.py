@@ -9,8 +9,9 @@ from reconciler.model.exit_code import most_urgent
 from reconciler.model.plan import Mode
 from reconciler.model.record import LeaseEnding
 from reconciler.operations.look import look, refuse_forgotten_providers
+from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run, RunResult
-from reconciler.planning import transitions
+from reconciler.planning import billing, transitions
 from reconciler.planning.fingerprint import under_approved_ceilings
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ async def apply_fleets(
         return result
     if not request.only_record:
         await run.wait()  # which asks again for the end of what is doomed
+        await refill_failed(run, request)
     return run.result(plan)
 
 
@@ -113,6 +115,9 @@ async def act(run: Run, seen: Look, plan: Plan) -> None:
     now = run.workspace.clock.now()
     # Before the first destroy: a run that dies half-way must not leave a lease for heal to refill.
     changes = [transitions.lease_ended(name, LeaseEnding.DESTROYED, now) for name in ended]
+    desired, request = run.workspace.desired, plan.request
+    if request.mode is Mode.APPLY and desired is not None and not request.only_record:
+        changes.append(billing.budgets_applied(desired))
     await run.carry_out(seen, plan, also=changes)
 
 

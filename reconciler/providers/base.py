@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import Offer, OfferListing
@@ -44,6 +45,8 @@ class ProviderCapabilities:
     a key with which it can destroy itself, and no other machine. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
+    documentation that its machines may have.
     ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
     ``offers_keep``: what a search found serves so long, because searches are few; 0 for not at all.
     ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
@@ -66,6 +69,7 @@ class ProviderCapabilities:
     runs_setup: bool = False
     opens_ports: bool = False
     ssh_answers: bool = True
+    rehearsal: bool = False
     node_ends_itself: bool = False
     mark_places: tuple[str, ...] = ("label",)
     price_unit: str = "USD per hour of a node"
@@ -178,6 +182,13 @@ class Provider(ABC):
 
         Raises ``InstanceNotFound`` when the provider denies that it exists.
         """
+
+    async def gpus_inside(self, instance_id: str) -> GpuReading | None:
+        """What the driver there would say, from a provider whose machines answer no SSH.
+
+        None: that cannot be told. Raises as a read does.
+        """
+        return None
 
     async def balance(self) -> Decimal | None:
         """Dollars that the account can still spend, below 0 where it owes.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -24,9 +25,17 @@ if TYPE_CHECKING:
 
     ResolveKey = Callable[[str], str]
 
+URL_VARIABLES = {
+    "vastai": ("VAST_URL",),
+    "runpod": ("RUNPOD_API_URL", "RUNPOD_GRAPHQL_URL"),
+    "lambda": ("LAMBDA_API_URL",),
+    "tensordock": ("TENSORDOCK_API_URL",),
+}
+"""Where each type's API is, for a rehearsal."""
 DEFAULT_MARKET = "state/simulated-market.sqlite"
 _FOLDERS = {
     "lambda": "lambda_cloud",
+    "runpod": "runpod",
     "vastai": "vastai",
 }
 """Where each type's adapter lies; its module ``opening`` holds ``PROVIDER_TYPE``."""
@@ -73,7 +82,15 @@ def open_providers(
         else:
             opening = Opening(name, surroundings, clock, _key_reference(entry, resolve))
             opened[name] = provider_type(entry.type).open(opening)
+            _mark_rehearsal(opened[name], entry.type, surroundings)
     return OpenedProviders(opened, clock)
+
+
+def _mark_rehearsal(provider: Provider, kind: str, environ: Mapping[str, str]) -> None:
+    """Plain http is taken for a server on this machine alone (``parse_api_base``)."""
+    urls = (environ.get(variable, "") for variable in URL_VARIABLES.get(kind, ()))
+    if any(url.startswith("http:") for url in urls):
+        provider.capabilities = replace(provider.capabilities, rehearsal=True)
 
 
 def _key_reference(

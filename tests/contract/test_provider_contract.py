@@ -22,7 +22,15 @@ from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
 from reconciler.providers.simulated.provider import SimulatedProvider
-from tests.faces import LambdaWire, VastWire, lambda_provider, vast_provider
+from tests.faces import (
+    FaceWire,
+    LambdaWire,
+    RunpodWire,
+    VastWire,
+    lambda_provider,
+    runpod_provider,
+    vast_provider,
+)
 
 SECOND = timedelta(seconds=1)
 _MARKET_FAULTS: dict[Misbehaviour, tuple[Operation, Fault, int | None]] = {
@@ -112,11 +120,40 @@ def lambda_slow(clock: Clock) -> Account:
     return Account(lambda_provider(wire, name="slow"), clock, misbehaving(world))
 
 
+def runpod(clock: Clock) -> Account:
+    wire = RunpodWire(market(clock, 3, CALM), clock)
+    return Account(runpod_provider(wire), clock, misbehaving_in_one_answer(wire, "pods"))
+
+
+def runpod_slow(clock: Clock) -> Account:
+    world = market(clock, 4, replace(CALM, list_lag=90 * SECOND))
+    wire = RunpodWire(world, clock, latency=5 * SECOND)
+    misbehave = misbehaving_in_one_answer(wire, "pods")
+    return Account(runpod_provider(wire, name="slow"), clock, misbehave)
+
+
+def misbehaving_in_one_answer(
+    wire: FaceWire, listing: str
+) -> dict[Misbehaviour, Callable[[], None]]:
+    """An answer that ends in the middle, because their listing has no pages."""
+
+    def ends_early(request: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
+        whole = request.method != "GET" or request.segments[-1] != listing
+        return answer if whole else replace(answer, body=answer.body[:-2])
+
+    def cut() -> None:
+        wire.change = ends_early
+
+    return {**misbehaving(wire.world), "list-is-cut": cut}
+
+
 CASES = [
     Case("simulated", simulated),
     Case("simulated, slow", simulated_slow),
     Case("vastai", vastai),
     Case("vastai, slow", vastai_slow),
+    Case("runpod", runpod),
+    Case("runpod, slow", runpod_slow),
     Case("lambda", lambda_account),
     Case("lambda, slow", lambda_slow),
 ]

@@ -189,6 +189,8 @@ _BLOCKS = {
     "resources": "ResourcesBlock",
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
+    "ssh": "SshBlock",
+    "ready": "ReadyBlock",
     "lifecycle": "LifecycleBlock",
     "providers": "ProviderBlock",
     "safety": "SafetyBlock",

@@ -90,7 +90,7 @@ def only(change: Change, method: str, path_part: str) -> Change:
 
     def changed(request: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
         fits = request.method == method and path_part in "/".join(request.segments)
-        return change(request, answer) if fits and answer.status == 200 else answer
+        return change(request, answer) if fits and answer.status < 300 else answer
 
     return changed
 

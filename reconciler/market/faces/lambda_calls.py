@@ -17,6 +17,7 @@ from reconciler.market.errors import NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faces import lambda_errors as errors
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
 from reconciler.market.faces.lambda_rows import (
+    MICROUSD_PER_CENT,
     Catalogue,
     InstanceType,
     instance_id,
@@ -24,13 +25,15 @@ from reconciler.market.faces.lambda_rows import (
     machine_id,
     may_be_terminated,
     region_row,
+    shown_cents,
     type_rows,
 )
 from reconciler.market.faults import Fault, distort
-from reconciler.market.machine import Order
+from reconciler.market.machine import ListPrice, Order
 
 if TYPE_CHECKING:
     from reconciler.market.machine import Machine
+    from reconciler.market.offer import Quote
     from reconciler.market.world import World
 
 NAME_LENGTH_MAX = 64
@@ -52,8 +55,11 @@ def account_lrn(world: World) -> str:
 def instance_types(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
-    quotes = {quote.offer.id: quote for quote in world.list_offers(now)}
-    return _data(type_rows(Catalogue(world.all_offers()), quotes, fault))
+    return _data(type_rows(Catalogue(world.all_offers()), _quotes(world, now), fault))
+
+
+def _quotes(world: World, now: datetime) -> dict[str, Quote]:
+    return {quote.offer.id: quote for quote in world.list_offers(now)}
 
 
 def regions(world: World, request: FaceRequest, _: str, now: datetime, fault: Fault) -> FaceAnswer:
@@ -146,11 +152,13 @@ def launch(world: World, request: FaceRequest, _: str, now: datetime, fault: Fau
     note = _checked_note(world, body)
     if not fault.has_effect:  # C1.7: a well-formed answer about a machine that does not exist
         return _data({"instance_ids": [_NOWHERE]})
+    price = ListPrice(shown_cents(kind, _quotes(world, now)) * MICROUSD_PER_CENT, 0)
     for side in kind.sides:
         if side.region != region:
             continue
         try:
-            machine = world.rent(Order(side.id, name, 0), now, fault)
+            order = Order(side.id, name, 0, list_price=price)
+            machine = world.rent(order, now, fault)
         except OfferTaken:
             continue
         except OrderRefused as error:

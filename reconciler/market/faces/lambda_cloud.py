@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from reconciler.market.world import World
 
 
+FACE = "lambda"
+"""What faults for this face alone are named by."""
+
+
 def key_of(world: World) -> str:
     """The API key of the market's account, always the same for one market."""
     digest = hashlib.sha256(f"lambda key of {world.account}".encode()).hexdigest()

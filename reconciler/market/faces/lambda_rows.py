@@ -123,17 +123,26 @@ def type_rows(
 
 
 def _type_row(kind: InstanceType, quotes: Mapping[str, Quote], fault: Fault) -> dict[str, Any]:
-    free = [quotes[offer.id] for offer in kind.sides if offer.id in quotes]
-    highest = max((one.microusd_per_hour for one in free), default=kind.sides[0].base_microusd)
+    free = _free(kind, quotes)
     regions = {one.offer.region: region_row(one.offer.region, one.offer.country) for one in free}
     return {
-        "instance_type": kind.row(_shown(cents(highest), fault)),
+        "instance_type": kind.row(_shown(shown_cents(kind, quotes), fault)),
         "regions_with_capacity_available": list(regions.values()),
     }
 
 
+def _free(kind: InstanceType, quotes: Mapping[str, Quote]) -> list[Quote]:
+    return [quotes[offer.id] for offer in kind.sides if offer.id in quotes]
+
+
+def shown_cents(kind: InstanceType, quotes: Mapping[str, Quote]) -> int:
+    """One price in all regions, and it is what is billed."""
+    free = _free(kind, quotes)
+    return cents(max((q.microusd_per_hour for q in free), default=kind.sides[0].base_microusd))
+
+
 def cents(microusd: int) -> int:
-    """Whole cents, and never less than what the market bills."""
+    """Whole cents, rounded up."""
     return -(-microusd // MICROUSD_PER_CENT)
 
 

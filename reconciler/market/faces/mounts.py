@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from reconciler.market.faces import lambda_cloud, vast
+from reconciler.market.faces import lambda_cloud, runpod, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.world import World
 from reconciler.model.value import dataclass
@@ -38,9 +38,15 @@ def _lambda(url: str, world: World) -> Mapping[str, str]:
     return {"LAMBDA_API_URL": f"{url}/api/v1", "LAMBDA_API_KEY": lambda_cloud.key_of(world)}
 
 
+def _runpod(url: str, world: World) -> Mapping[str, str]:
+    addresses = {"RUNPOD_API_URL": url, "RUNPOD_GRAPHQL_URL": f"{url}/graphql"}
+    return {**addresses, "RUNPOD_API_KEY": runpod.key_of(world)}
+
+
 MOUNTS = (
     Mount("", "Vast.ai", vast.VastFace, _vast),
     Mount("lambda", "Lambda", lambda_cloud.LambdaFace, _lambda),
+    Mount("runpod", "RunPod", runpod.RunpodFace, _runpod),
 )
 
 

@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:  # the caller did not wait
             self.close_connection = True
 
-    do_GET = do_POST = do_PUT = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: what is said is said by the server's own log, escaped."""

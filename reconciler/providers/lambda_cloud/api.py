@@ -14,7 +14,7 @@ from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.providers.base import CallPace
 from reconciler.transport.json_api import ApiAnswer, CallFailed, Endpoint, JsonApi
-from reconciler.transport.pacing import Pace
+from reconciler.transport.pace import Pace
 from reconciler.transport.retrying import NEVER_AGAIN, Patience
 
 __all__ = ["ApiAnswer", "CallFailed", "LambdaApi", "Refusal", "refusal_of"]

@@ -38,8 +38,8 @@ def open_lambda(opening: Opening) -> Provider:
     except CredentialsMissing as error:
         return KeylessProvider(name, CAPABILITIES, error.what)
     turns = opening.shared_turns(base.origin, key)
-    api = LambdaApi(JsonApi(base, key.value, clock, random.random, turns=turns))
-    return LambdaProvider(name, api, clock, key_source=key.source)
+    door = JsonApi(base, key.value, clock, random.random, turns=turns)
+    return LambdaProvider(name, LambdaApi(door), clock, key_source=key.source)
 
 
 PROVIDER_TYPE = ProviderType(CAPABILITIES, open_lambda)

@@ -35,12 +35,18 @@ from reconciler.providers.base import (
     Provider,
     ProviderCapabilities,
 )
-from reconciler.providers.simulated.translation import as_instance, as_listing, note_of
+from reconciler.providers.simulated.translation import (
+    as_instance,
+    as_listing,
+    as_reading,
+    note_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.market.settings import MarketSettings
+    from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.offer import OfferListing
 
@@ -145,6 +151,13 @@ class SimulatedProvider(Provider):
         if fault.has_effect:
             self._ask(lambda: self._world.destroy(instance_id, now))
         await self._answer("destroy_instance", fault, instance_id)
+
+    async def gpus_inside(self, instance_id: str) -> GpuReading:
+        """From the market's own books: nobody can log in to a simulated machine."""
+        await anyio.lowlevel.checkpoint()
+        return as_reading(
+            self._ask(lambda: self._world.gpus_inside(instance_id, self._clock.now()))
+        )
 
     async def close(self) -> None:
         if self._closes_world:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from reconciler.market.machine import SSH_USER
 from reconciler.market.units import usd
 from reconciler.model.cost import exact_usd
+from reconciler.model.gpu_reading import GpuReading, SeenGpu
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
 from reconciler.model.offer import Offer, OfferListing
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.market.faults import Fault
-    from reconciler.market.machine import Machine
+    from reconciler.market.machine import Inside, Machine
     from reconciler.market.offer import Quote
     from reconciler.providers.base import CreateRequest
 
@@ -48,6 +49,13 @@ def note_of(request: CreateRequest) -> str:
     }
     kept = {name: value for name, value in asked.items() if value}
     return json.dumps(kept, sort_keys=True) if kept else ""
+
+
+def as_reading(inside: Inside) -> GpuReading:
+    """What a driver would have said."""
+    gpu = SeenGpu(inside.gpu, inside.gpu_memory_bytes)
+    cuda = None if inside.cuda is None else _decimal(inside.cuda)
+    return GpuReading((gpu,) * inside.gpu_count, cuda=cuda, simulated=True)
 
 
 def as_listing(

@@ -54,7 +54,7 @@ REFUSED = (
     "version:",
     "workspace: Lab",
     "workspace: -lab",
-    "budgets: {}",
+    "policies: {}",
     "defaults:",
     "defaults: {extends: a}",
     "fleets: []",
