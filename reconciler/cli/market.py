@@ -187,7 +187,7 @@ def explain_command(directory: Path, address: Address, as_json: bool) -> int:
 @click.command(cls=TerraformCommand)
 @click.pass_obj
 def orphans_command(directory: Path) -> int:
-    """List the machines of the accounts that no record covers. Destroys nothing."""
+    """List the machines of the accounts that no record covers, and volumes. Destroys nothing."""
     from reconciler.operations.market_view import find_strangers
     from reconciler.reporting.stranger_table import stranger_table
 
@@ -195,6 +195,6 @@ def orphans_command(directory: Path) -> int:
         return await find_strangers(workspace)
 
     report = on_workspace(directory, verb)
-    text = stranger_table(report.strangers, report.now, report.doubts, palette_for(sys.stdout))
-    click.echo(text)
+    palette = palette_for(sys.stdout)
+    click.echo(stranger_table(report.strangers, report.now, report.doubts, palette, report.volumes))
     return int(report.code)

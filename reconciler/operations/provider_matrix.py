@@ -44,6 +44,7 @@ _ROWS: tuple[tuple[str, str, Read], ...] = (
     ("opens_ports", "ports can be opened", lambda table: table.opens_ports),
     ("ssh_answers", "machines answer SSH", lambda table: table.ssh_answers),
     ("has_balance", "the balance can be read", lambda table: table.has_balance),
+    ("lists_volumes", "volumes that bill are listed", lambda table: table.lists_volumes),
     ("ends_itself", "the provider ends a machine at a deadline", lambda table: table.ends_itself),
     ("node_ends_itself", "a machine can destroy itself", lambda table: table.node_ends_itself),
 )

@@ -35,13 +35,15 @@ from reconciler.providers.vastai.listing import InstanceWalk
 from reconciler.providers.vastai.offers import ask_of
 from reconciler.providers.vastai.orders import order_of, why_refused
 from reconciler.providers.vastai.searching import OfferWalk, pages_for, shapes_of
-from reconciler.providers.vastai.wire import InstanceRow, UserRow, misfit
+from reconciler.providers.vastai.volumes import as_volume
+from reconciler.providers.vastai.wire import InstanceRow, UserRow, VolumeRow, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
+    from reconciler.model.volume import Volume
     from reconciler.providers.vastai.api import ApiAnswer, VastApi
 
 CAPABILITIES = ProviderCapabilities(
@@ -60,6 +62,7 @@ CAPABILITIES = ProviderCapabilities(
     ssh_answers=True,
     mark_places=("label", f"variable {MARK_VARIABLE}"),
     has_balance=True,
+    lists_volumes=True,
     offers_keep=timedelta(seconds=60),
     paces=PACES,
 )
@@ -201,6 +204,16 @@ class VastProvider(Provider):
         if credit is None:
             raise self._unexpected("account", "no usable credit")
         return credit.quantize(_MICRO, rounding=ROUND_FLOOR)
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
+        answer = await self._asked(self._api.volumes())
+        rows = self._object(answer, "volumes").get("volumes")
+        if not isinstance(rows, list):
+            raise self._unexpected("volumes", "it holds no list of volumes")
+        try:
+            return tuple(as_volume(self.name, VolumeRow.model_validate(row)) for row in rows)
+        except ValidationError as error:
+            raise self._unexpected("volumes", misfit(error)) from None
 
     # --- answers ----------------------------------------------------------------------------
 
