@@ -17,20 +17,31 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import anyio
 import httpx
 import vcr
+from pydantic import BaseModel
 
 from reconciler.clock import Clock, LoopClock, SystemClock
+from reconciler.market.faces import lambda_cloud, runpod, vast
 from reconciler.market.faces.exchange import FaceRequest
-from reconciler.market.faces.vast import VastFace, key_of
 from reconciler.market.settings import CALM
 from reconciler.market.world import World
 from reconciler.providers.base import Provider
+from reconciler.providers.lambda_cloud import api as lambda_api
+from reconciler.providers.lambda_cloud import wire as lambda_wire
+from reconciler.providers.lambda_cloud.opening import open_lambda
+from reconciler.providers.lambda_cloud.provider import LambdaProvider
 from reconciler.providers.provider_type import Opening
-from reconciler.providers.vastai import api, wire
+from reconciler.providers.runpod import api as runpod_api
+from reconciler.providers.runpod import wire as runpod_wire
+from reconciler.providers.runpod.opening import open_runpod
+from reconciler.providers.runpod.provider import RunpodProvider
+from reconciler.providers.vastai import api as vast_api
+from reconciler.providers.vastai import wire as vast_wire
 from reconciler.providers.vastai.opening import open_vastai
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
@@ -61,44 +72,87 @@ class Recorded:
     open_real: Callable[[Opening], Provider]
     fields: frozenset[str]
     origin: str
+    pattern: str = ""
+    account: tuple[str, str, Any] | None = None
 
     @property
     def path(self) -> Path:
         return DATA / f"{self.name}.json"
 
 
+def _door(url: str, key: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> JsonApi:
+    return JsonApi(parse_api_base(url), key, clock, lambda: 0.5, transport=transport)
+
+
 def _vast(key: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> Provider:
-    base = parse_api_base(api.DEFAULT_URL)
-    return VastProvider(
-        "vastai", api.VastApi(JsonApi(base, key, clock, lambda: 0.5, transport=transport)), clock
+    door = _door(vast_api.DEFAULT_URL, key, clock, transport)
+    return VastProvider("vastai", vast_api.VastApi(door), clock)
+
+
+def _lambda(key: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> Provider:
+    door = _door(lambda_api.DEFAULT_URL, key, clock, transport)
+    return LambdaProvider("lambda", lambda_api.LambdaApi(door), clock)
+
+
+def _runpod(key: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> Provider:
+    url = runpod_api.DEFAULT_URL
+    doors = (_door(one, key, clock, transport) for one in (url, url + runpod_api.GRAPHQL_PATH))
+    return RunpodProvider("runpod", runpod_api.RunpodApi(*doors), clock)
+
+
+def _names(wire: ModuleType) -> frozenset[str]:
+    """What the adapter reads, of every kind of row."""
+    models = [one for one in vars(wire).values() if isinstance(one, type)]
+    return frozenset(
+        name for one in models if issubclass(one, BaseModel) for name in one.model_fields
     )
 
 
-_VAST_FIELDS = frozenset(
-    {"success", "error", "msg", "new_contract", "offers", "totalHour"}
-    | set(wire.OfferRow.model_fields)
-    | set(wire.InstanceRow.model_fields)
-    | set(wire.InstancePage.model_fields)
-    | set(wire.UserRow.model_fields)
-    | {"22/tcp", "HostIp", "HostPort"}
-)
+_ERRORS = frozenset({"success", "error", "msg", "message", "code", "data", "errors"})
 RECORDED = {
+    "lambda": Recorded(
+        "lambda",
+        "LAMBDA_API_KEY",
+        _lambda,
+        lambda_cloud.LambdaFace,
+        lambda_cloud.key_of,
+        open_lambda,
+        _names(lambda_wire) | _ERRORS | {"gpus", "key", "value"},
+        "https://cloud.lambda.ai",
+        pattern="gpu_[a-z0-9_]+",
+        account=("resource_owner_lrn", "resource_owner_lrn", "lrn:cloud:account:of-somebody-else"),
+    ),
+    "runpod": Recorded(
+        "runpod",
+        "RUNPOD_API_KEY",
+        _runpod,
+        runpod.RunpodFace,
+        runpod.key_of,
+        open_runpod,
+        _names(runpod_wire)
+        | _ERRORS
+        | {"pods", "gpus", "myself", "direct", "proxy", "ports", "secure", "community", "cloud"}
+        | {"GPU_SHOPPER_NODE", "pool", "available", "title", "detail"},
+        runpod_api.DEFAULT_URL,
+        account=("myself", "myself", {"id": "user_somebody"}),
+    ),
     "vastai": Recorded(
         "vastai",
         "VAST_API_KEY",
         _vast,
-        VastFace,
-        key_of,
+        vast.VastFace,
+        vast.key_of,
         open_vastai,
-        _VAST_FIELDS,
-        api.DEFAULT_URL,
+        _names(vast_wire) | _ERRORS | {"new_contract", "offers", "22/tcp", "HostIp", "HostPort"},
+        vast_api.DEFAULT_URL,
+        account=("email", "id", 1),
     ),
 }
 
 
 @contextmanager
 def _recording(one: Recorded, path: Path) -> Iterator[None]:
-    scrubber = Scrubber(one.fields)
+    scrubber = Scrubber(one.fields, one.pattern, one.account)
     recorder = vcr.VCR(
         serializer="json",
         record_mode="all",
@@ -114,7 +168,7 @@ def record_from_face(one: Recorded, path: Path) -> Life:
     """One life at the provider's face, in virtual time; always the same bytes."""
 
     async def told() -> Life:
-        settings = replace(CALM, list_lag=timedelta(seconds=20))
+        settings = replace(CALM, list_lag=timedelta(seconds=20), placed_stage=timedelta(0))
         with small_world(*several_offers(), settings=settings) as world:
             clock = LoopClock(START)
             app = _app(one.face(), world, clock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,15 +11,27 @@ from reconciler.documents.secret_guard import looks_secret
 
 REQUEST_HEADERS = frozenset({"accept", "content-type"})
 ANSWER_HEADERS = frozenset({"content-type", "retry-after"})
-_STAND_INS: dict[str, Any] = {"public_ipaddr": "203.0.113.10", "credit": 25.0}
+_STAND_INS: dict[str, Any] = {
+    "public_ipaddr": "203.0.113.10",
+    "ip": "203.0.113.10",
+    "credit": 25.0,
+    "public_key": "ssh-ed25519 AAAA",
+}
 """What is kept by its kind and not by its value."""
 
 
 class Scrubber:
-    """``fields``: the names of what may be kept of a body, at any depth."""
+    """``fields``: the names of what may be kept of a body, at any depth; ``pattern``: those of
+    names that the provider makes up. ``account``: in an object that has the first name, the second
+    one gets the value, because it says whose account it was.
+    """
 
-    def __init__(self, fields: Iterable[str]) -> None:
+    def __init__(
+        self, fields: Iterable[str], pattern: str = "", account: tuple[str, str, Any] | None = None
+    ) -> None:
         self._fields = frozenset(fields)
+        self._pattern = re.compile(pattern or "(?!)")
+        self._account = account
 
     def request(self, request: Any) -> Any:
         """vcrpy's ``before_record_request``."""
@@ -47,18 +60,18 @@ class Scrubber:
             value = json.loads(text)
         except ValueError:
             return "(a body that is no JSON was left out)"
-        kept = self._kept(value)
-        if isinstance(kept, dict) and isinstance(value, dict) and "email" in value:
-            kept["id"] = 1  # the account's own number
-        return json.dumps(kept, sort_keys=True)
+        return json.dumps(self._kept(value), sort_keys=True)
 
     def _kept(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {
+            kept = {
                 name: _STAND_INS[name] if name in _STAND_INS and one else self._kept(one)
                 for name, one in value.items()
-                if name in self._fields
+                if name in self._fields or self._pattern.fullmatch(name)
             }
+            if self._account is not None and self._account[0] in value:
+                kept[self._account[1]] = self._account[2]
+            return kept
         if isinstance(value, list):
             return [self._kept(one) for one in value]
         return value

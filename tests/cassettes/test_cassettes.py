@@ -30,7 +30,7 @@ def test_a_recorded_life_is_played_to_its_end(one: Recorded) -> None:
     assert life.ready.status is InstanceStatus.RUNNING
     assert life.ready.ssh is not None
     assert life.listed.label == life.ready.label == str(MARK)
-    assert life.listed.gpu == life.rented.gpu
+    assert life.listed.gpu_count == life.rented.gpu_count
     assert life.listed.usd_per_hour is not None
     assert life.rented.rentable_for is None or life.rented.rentable_for > timedelta(hours=1)
     assert life.balance in (None, Decimal(25))
@@ -61,7 +61,7 @@ def test_an_adapter_that_asks_otherwise_does_not_play(monkeypatch: pytest.Monkey
 
 
 def test_of_an_answer_only_what_is_on_the_list_is_kept() -> None:
-    scrubber = Scrubber({"id", "credit", "rows", "public_ipaddr"})
+    scrubber = Scrubber({"id", "credit", "rows", "public_ipaddr"}, account=("email", "id", 1))
     private = {
         "id": 4711,
         "email": "somebody@example.com",
