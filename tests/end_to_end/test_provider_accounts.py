@@ -81,3 +81,18 @@ def test_faults_of_a_serving_end_with_it_and_others_do_not(tmp_path: Path) -> No
             second.signal(signal.SIGINT)
             second.end()
         assert shop.run("simulate", "fault").out.startswith("destroy=404, until ")
+
+
+def test_the_offers_of_one_command_serve_the_next_one(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as shop:
+        (tmp_path / "home").mkdir()
+        first = shop.run("offers", "--gpu", "RTX4090:1", "--on-demand")
+        assert first.code == 0, first.err
+        second = shop.run("offers", "--gpu", "RTX4090:1", "--on-demand")
+        assert " ago; --fresh searches again." in second.out
+        assert shop.server.err.count("POST /api/v0/bundles/ 200") == 1
+        shop.run("offers", "--gpu", "RTX4090:1", "--on-demand", "--fresh")
+        assert shop.server.err.count("POST /api/v0/bundles/ 200") == 2
+        (kept,) = (tmp_path / "home/.cache/gpu-shopper/offers").iterdir()
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert not list((shop.directory / "state").glob("*offers*"))
