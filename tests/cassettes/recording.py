@@ -134,7 +134,7 @@ RECORDED = {
         | {"pods", "gpus", "myself", "direct", "proxy", "ports", "secure", "community", "cloud"}
         | {"GPU_SHOPPER_NODE", "pool", "available", "title", "detail"},
         runpod_api.DEFAULT_URL,
-        account=("myself", "myself", {"id": "user_somebody"}),
+        account=("myself", "myself", {"id": "user_somebody", "clientBalance": 25.0}),
     ),
     "vastai": Recorded(
         "vastai",

@@ -179,7 +179,7 @@ def _dropping(patch: Patch, ends: Callable[[ProviderError | None], bool]) -> Non
     """The record goes with the first answer to a destroy for which ``ends`` holds."""
     real = destruction._send
 
-    async def mutant(one: Any, instance_id: str, context: ExecutionContext) -> str:
+    async def mutant(one: Any, instance_id: str, context: ExecutionContext) -> str | None:
         told: list[ProviderError] = []
 
         class Listening:

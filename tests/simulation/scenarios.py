@@ -24,12 +24,14 @@ from tests.simulation.face_shop import FaceShop, face_story
 from tests.simulation.lambda_shop import LambdaShop
 from tests.simulation.runpod_shop import RunpodShop
 from tests.simulation.shop import several_offers
+from tests.simulation.tensordock_shop import TensorDockShop
 from tests.simulation.vast_shop import VastShop
 
 MINUTE = timedelta(minutes=1)
 FACES: dict[str, Callable[[Path, World], FaceShop]] = {
     "lambda": LambdaShop,
     "runpod": RunpodShop,
+    "tensordock": TensorDockShop,
     "vastai": VastShop,
 }
 _EVERYWHERE = ("search", "list", "read", "create", "destroy")
