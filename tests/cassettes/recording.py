@@ -152,6 +152,7 @@ RECORDED = {
 
 @contextmanager
 def _recording(one: Recorded, path: Path) -> Iterator[None]:
+    path.unlink(missing_ok=True)  # else what is recorded is added to what was
     scrubber = Scrubber(one.fields, one.pattern, one.account)
     recorder = vcr.VCR(
         serializer="json",
