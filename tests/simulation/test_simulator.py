@@ -19,8 +19,8 @@ from tests.simulation.simulator.campaign import campaign, judged, report
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.schedule import Schedule, Step, draw, shrunk
 
-SCHEDULES = 600
-BATCHES = 12
+SCHEDULES = 500
+BATCHES = 10
 ON_REAL_FILES = 12
 ROOT = Path(__file__).parents[2]
 _ONE_LOG = "from tests.simulation.simulator.campaign import *; print(judged(draw({})).digest)"
