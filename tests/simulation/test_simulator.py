@@ -94,11 +94,11 @@ def test_an_engine_that_forgets_is_found_and_told_with_its_seed(
     written = encode
     count = [0]
 
-    def forgetful(state: Any) -> bytes:
+    def forgetful(state: Any, *rest: Any) -> bytes:
         count[0] += 1
         if count[0] % 10 == 0 and state.instances:
             state = state.with_(instances=dict(list(state.instances.items())[:-1]))
-        return written(state)
+        return written(state, *rest)
 
     monkeypatch.setattr(local_file, "encode", forgetful)
     broken = {str(judged(draw(seed)).broken).partition(":")[0] for seed in range(4)}
