@@ -79,6 +79,7 @@ RUNPOD = Kind(
     "the key is refused: 401",
     lambda machine: pod_id(machine.id),
     ttl="12s",
+    balance="100.000000",
 )
 KINDS = [
     pytest.param(VAST, id="vastai"),
