@@ -30,7 +30,7 @@ _STATE_ENVELOPE: Final = {
         "description": "SHA-256 of every byte after it.",
         "title": "Checksum",
     },
-    "version": {"type": "integer", "const": 2, "description": "Format.", "title": "Version"},
+    "version": {"type": "integer", "const": 3, "description": "Format.", "title": "Version"},
 }
 _SMALLEST_EXAMPLE: Final = {
     "version": 1,
