@@ -45,6 +45,23 @@ def _check_webhook(value: str) -> str:
     return value
 
 
+def _check_secret(value: str) -> str:
+    if not is_reference(value):
+        raise ValueError("a secret never stands here itself: write ${env:NAME} or ${file:PATH}")
+    return value
+
+
+SecretReference = Annotated[
+    str,
+    AfterValidator(_check_secret),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\$\{(env|file):[^{}$]+\}$",
+            "examples": ["${env:HF_TOKEN}"],
+        }
+    ),
+]
 EnvValue = Annotated[
     str,
     AfterValidator(_check_env_value),

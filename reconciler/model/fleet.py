@@ -7,7 +7,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.gpu import memory_matches
-from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, ReadyRules, SshAccess
+from reconciler.model.hand_over import (
+    DEFAULT_BOOT,
+    DEFAULT_READY,
+    DEFAULT_SSH,
+    Boot,
+    ReadyRules,
+    SshAccess,
+)
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -15,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
+
+    from reconciler.model.offer import Ability
 
 DEFAULT_TTL = timedelta(hours=12)
 DEFAULT_GRACE = timedelta(minutes=10)
@@ -149,6 +158,7 @@ class Fleet:
     labels: Mapping[str, str] = field(default_factory=dict)
     ssh: SshAccess = DEFAULT_SSH
     ready: ReadyRules = DEFAULT_READY
+    boot: Boot = DEFAULT_BOOT
 
     @property
     def address(self) -> str:
@@ -160,6 +170,18 @@ class Fleet:
             return NEVER
         end = started_at + self.ttl
         return end if self.expires_at is None else min(end, self.expires_at)
+
+    @property
+    def needed_abilities(self) -> frozenset[Ability]:
+        """What a provider must be able to do for it, beside renting machines."""
+        boot = self.boot
+        wanted: tuple[tuple[Ability, object], ...] = (
+            ("image", self.image),
+            ("vm_image", boot.vm_image),
+            ("setup", boot.setup),
+            ("ports", boot.ports),
+        )
+        return frozenset(name for name, value in wanted if value)
 
     def node_cap_usd(self, gpu_count: int) -> Decimal | None:
         """The tighter of the two price caps for a node of ``gpu_count`` GPUs, or None."""
