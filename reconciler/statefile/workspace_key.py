@@ -15,6 +15,7 @@ from reconciler.statefile.private_files import (
     local_failure,
     prepare_directory,
     read_private,
+    remove_leftovers,
     shown,
     write_private,
 )
@@ -49,6 +50,14 @@ class WorkspaceKey:
         if self._public is None:
             self._public = self._found_or_made()
         return self._public
+
+    def sweep(self) -> None:
+        """Delete what a killed writer left, half a key may be in it. Hold the lock.
+
+        Raises ``OSError``.
+        """
+        remove_leftovers(self._files, self.private_path)
+        remove_leftovers(self._files, self.public_path)
 
     def _found_or_made(self) -> str:
         prepare_directory(self._files, self.private_path.parent, self._warnings)

@@ -57,7 +57,14 @@ def test_a_machine_is_ready_once_its_driver_says_what_was_sold(tmp_path: Path) -
         result = await shop.apply(VAST_QUICKSTART)
         assert result.code == 0
         assert "1 x NVIDIA RTX4090, driver 550.54.14, CUDA 12.4" in detail_of(result, "ready")
-        assert stages(shop) == ["waiting", "placed", "created", "booting", "ready"]
+        assert stages(shop) == [
+            "waiting",
+            "placed",
+            "created",
+            "booting",
+            "gpu check",
+            "ready",
+        ]
 
     vast_story(tmp_path, tell)
 
