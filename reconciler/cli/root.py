@@ -40,12 +40,19 @@ _COMMANDS = {
         LazyCommand("ssh", "use:ssh_command", "Log in to a machine."),
         LazyCommand("ssh-config", "use:ssh_config_command", "Print Host blocks for ssh."),
     ),
+    "Pay": (
+        LazyCommand("costs", "money:costs_command", "Show what was spent, by whom and on what."),
+        LazyCommand("ledger", "money:ledger_group", "Export what was billed; check a bill."),
+    ),
     "Look after": (
         LazyCommand(
             "doctor", "doctor:doctor_command", "Check everything, name what is unfinished."
         ),
         LazyCommand(
             "quarantine", "quarantine:quarantine_group", "Hosts from which nothing is bought."
+        ),
+        LazyCommand(
+            "providers", "providers:providers_group", "Check the accounts; what each type can do."
         ),
         LazyCommand("state", "state:state_group", "Inspect and mend the state file."),
         LazyCommand("force-unlock", "state:unlock_command", "The same as state unlock."),

@@ -11,10 +11,12 @@ import click
 
 from reconciler.cli.lazy_group import TerraformGroup
 from reconciler.cli.parameters import DurationType
+from reconciler.cli.simulated_faults import FaultType, fault_option, fault_verb, faults_while
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from reconciler.market.fault_words import WantedFault
     from reconciler.market.offers_csv import LoadedOffers
     from reconciler.market.world import World
 
@@ -157,8 +159,11 @@ def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
 
 @simulate_group.command("ledger")
 @market_option
+@click.option(
+    "--csv", "as_csv", is_flag=True, help="As a provider sends it: for gpu-shopper ledger check."
+)
 @click.pass_obj
-def ledger_command(directory: Path, market: Path | None) -> int:
+def ledger_command(directory: Path, market: Path | None, as_csv: bool) -> int:
     """Print the market's bill. The truth, machine by machine, which the tool cannot see."""
     from reconciler.market.ledger import bill, living
     from reconciler.model.cost import ZERO, format_usd
@@ -168,6 +173,15 @@ def ledger_command(directory: Path, market: Path | None) -> int:
         now = world.clock().now()
         lines = bill(world, now)
         alive = living(world, now)
+    if as_csv:
+        from reconciler.reporting.csv_text import csv_lines
+
+        click.echo("ResourceId,ChargePeriodStart,ChargeDescription,BilledCost")
+        for row in csv_lines(
+            [one.instance_id, one.started_at.isoformat(), one.kind, one.billed_usd] for one in lines
+        ):
+            click.echo(row)
+        return 0
     for line in lines:
         end = f"{line.until:%H:%M:%S}" if line.until else "running "
         label = printable(line.label or "(no label)", 60)
@@ -188,31 +202,58 @@ def ledger_command(directory: Path, market: Path | None) -> int:
     metavar="N",
     help="Port on this machine, 0 for any free one (default: 8700).",
 )
+@fault_option
 @market_option
 @click.pass_obj
-def serve_command(directory: Path, port: int, market: Path | None) -> int:
-    """Serve the market as Vast.ai does, on this machine. Rehearse without an account."""
+def serve_command(
+    directory: Path, port: int, faults: tuple[WantedFault, ...], market: Path | None
+) -> int:
+    """Serve the market as real providers do, on this machine. Rehearse without an account."""
+    from reconciler.market.faces.mounts import MOUNTS, export_lines
     from reconciler.market.faces.server import FaceServer
-    from reconciler.market.faces.vast import key_of
     from reconciler.model.errors import GpuShopperError
     from reconciler.model.text import printable
 
     path = _market_path(directory, market)
     with _open(directory, market) as world:
-        key = key_of(world)
-    try:
-        server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
-    except OSError as error:
-        what = f"port {port} of this machine cannot be used"
-        raise GpuShopperError(what, why=error.strerror or "", fix="name another: --port") from error
-    click.echo(f"export VAST_URL={server.url} VAST_API_KEY={key}")
-    click.echo(f"Serving {path} as Vast.ai; Ctrl-C ends it.", err=True)
-    with server:
+        try:
+            server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
+        except OSError as error:
+            what, fix = f"port {port} of this machine cannot be used", "name another: --port"
+            raise GpuShopperError(what, why=error.strerror or "", fix=fix) from error
+        click.echo("\n".join(export_lines(server.url, world)))
+    titles = ", ".join(mount.title for mount in MOUNTS)
+    click.echo(f"Serving {path} as {titles}; Ctrl-C ends it.", err=True)
+    with server, faults_while(lambda: _open(directory, market), faults):
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+@simulate_group.command("fault")
+@click.argument("faults", nargs=-1, type=FaultType(), metavar="[FAULT]...")
+@click.option("--times", type=click.IntRange(min=1), metavar="N", help="Only the next N calls.")
+@click.option(
+    "--for", "within", type=DurationType(), metavar="DURATION", help="Only so long, in its time."
+)
+@click.option("--clear", is_flag=True, help="Let every call go as it should again.")
+@market_option
+@click.pass_obj
+def fault_command(
+    directory: Path,
+    faults: tuple[WantedFault, ...],
+    times: int | None,
+    within: timedelta | None,
+    clear: bool,
+    market: Path | None,
+) -> int:
+    """Let calls to the market go wrong, whoever makes them; without FAULT, list what does.
+
+    FAULT is ENDPOINT=WORD, for one provider PROVIDER:ENDPOINT=WORD; the guide lists the words.
+    """
+    return fault_verb(lambda: _open(directory, market), faults, times, within, clear)
 
 
 def _open(directory: Path, market: Path | None) -> World:

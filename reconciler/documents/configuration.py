@@ -17,6 +17,7 @@ from reconciler.documents.blocks import (
     SafetyBlock,
     StateBlock,
 )
+from reconciler.documents.budget_blocks import BudgetBlock
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument
 from reconciler.documents.yaml_source import Path, SourceDocument
@@ -72,6 +73,7 @@ class Configuration:
     profiles: Mapping[str, Declared[FleetBlock]] = field(default_factory=dict)
     providers: Mapping[str, Declared[ProviderBlock]] = field(default_factory=dict)
     notifiers: Mapping[str, Declared[NotifierBlock]] = field(default_factory=dict)
+    budgets: Mapping[str, Declared[BudgetBlock]] = field(default_factory=dict)
     defaults: Declared[FleetSettings] | None = None
     safety: Declared[SafetyBlock] | None = None
     state: Declared[StateBlock] | None = None
@@ -106,6 +108,7 @@ def gather(documents: Sequence[ParsedDocument], *, all_read: bool = True) -> Con
         profiles=profiles.kept,
         providers=gathering.joined("providers", lambda document: document.providers).kept,
         notifiers=gathering.joined("notifiers", lambda document: document.notifiers).kept,
+        budgets=gathering.joined("budgets", lambda document: document.budgets).kept,
         defaults=defaults.kept,
         safety=gathering.once("safety", lambda document: document.safety).kept,
         state=gathering.once("state", lambda document: document.state).kept,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from reconciler.documents.blocks import ProviderBlock
+from reconciler.documents.budget_blocks import periods_differ
 from reconciler.documents.configuration import Configuration, Declared
+from reconciler.documents.installed_types import is_known_type
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.resource_blocks import NODES_MAX
 from reconciler.model.fleet import Fleet
 from reconciler.model.problem import Problem
+from reconciler.model.provider_types import PROVIDER_TYPES, SIMULATED
 
 FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
-PROVIDER_TYPES = ("simulated", "vastai")
 _COMPARISONS_MAX = 300_000  # of two names, in search of the one that was meant: half a second
 
 
@@ -26,14 +29,14 @@ def provider_problems(configuration: Configuration) -> Iterator[Problem]:
             configuration, "no provider is configured", "write providers: {simulated: {}}"
         )
     for name, declared in configuration.providers.items():
-        unwritten = declared.block.type is None and not declared.may_hide("type")
-        if unwritten and name not in PROVIDER_TYPES:
-            known = " or ".join(PROVIDER_TYPES)
-            message = f"{name} is not a type of provider that this version has"
-            yield declared.problem(message, f"use {known}, or write type: {known} below this name")
-        if _type_of(name, declared) not in ("simulated", None) and declared.block.market:
+        kind = _type_of(name, declared)
+        if kind is not None and not is_known_type(kind):
+            yield _unknown_type(name, declared)
+        if kind not in (SIMULATED, None) and declared.block.market:
             message = "market is the file of a simulated market"
             yield declared.problem(message, "remove it", "market")
+        if kind == SIMULATED and declared.block.key:
+            yield declared.problem("a simulated market needs no key", "remove it", "key")
     yield from _mixed(configuration)
     providers = _KnownNames("provider", configuration.providers)
     for block in _blocks_of_fleets(configuration) if all_known else ():
@@ -50,12 +53,23 @@ def _type_of(name: str, declared: Declared[ProviderBlock]) -> str | None:
     return declared.block.type or name
 
 
+def _unknown_type(name: str, declared: Declared[ProviderBlock]) -> Problem:
+    known = " or ".join(PROVIDER_TYPES)
+    if declared.block.type is not None:
+        message = f"{declared.block.type} is not a type of provider that is installed here"
+        fix = f"use {known}, or install the package that brings it"
+        return declared.problem(message, fix, "type")
+    message = f"{name} is not a type of provider that this version has"
+    return declared.problem(message, f"use {known}, or write type: {known} below this name")
+
+
 def _mixed(configuration: Configuration) -> Iterator[Problem]:
     """Play money and real money in one workspace (SPEC.md section 2)."""
     types = {name: _type_of(name, one) for name, one in configuration.providers.items()}
-    if "simulated" in types.values() and "vastai" in types.values():
+    known = {kind for kind in types.values() if kind is not None and is_known_type(kind)}
+    if SIMULATED in known and len(known) > 1:
         declared = next(
-            one for name, one in configuration.providers.items() if types[name] == "simulated"
+            one for name, one in configuration.providers.items() if types[name] == SIMULATED
         )
         message = "simulated and real providers cannot be in one workspace"
         yield declared.problem(message, "declare them in two directories")
@@ -70,6 +84,34 @@ def profile_problems(configuration: Configuration) -> Iterator[Problem]:
         for index, name in enumerate(getattr(block.block, "extends", None) or ()):
             if name not in configuration.profiles:
                 yield profiles.unknown(name, block, "extends", index)
+
+
+def budget_problems(configuration: Configuration, merger: FleetMerger) -> Iterator[Problem]:
+    """Names that are no budget, budgets for nothing, and limits of which neither is stricter."""
+    named: set[str] = set()
+    budgets = _KnownNames("budget", configuration.budgets)
+    known = not configuration.may_hide("budgets")
+    for block in _blocks_of_fleets(configuration):
+        written = getattr(block.block, "budget", None)
+        for index, name in enumerate(written.names or () if written else ()):
+            named.add(name)
+            if known and name not in configuration.budgets:
+                yield budgets.unknown(name, block, "budget", index)
+    for name, declared in configuration.budgets.items():
+        unmatched = declared.block.match is None and not declared.may_hide("match")
+        if unmatched and name not in named and not configuration.may_hide("fleets"):
+            message = f"budgets.{name} is for no fleet: none names it, and it has no match"
+            yield declared.problem(message, "write match: {} for all, or name it in a fleet")
+    for fleet in configuration.fleets.values():
+        yield from _unlike_periods(fleet, merger)
+
+
+def _unlike_periods(fleet: Declared[Any], merger: FleetMerger) -> Iterator[Problem]:
+    origins = [one for one in merger.origins(fleet) if one.block.budget is not None]
+    for over, base in pairwise(origins):
+        if periods_differ(base.block.budget, over.block.budget):
+            message = f"its period is not that of the budget at {base.place}, which holds as well"
+            yield over.problem(message, "use the same period in both", "budget")
 
 
 def size_problems(

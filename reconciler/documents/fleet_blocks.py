@@ -10,6 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from reconciler.documents.budget_blocks import FleetBudget
 from reconciler.documents.hand_over_blocks import Ports, ReadyBlock, SshBlock
 from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
@@ -135,6 +136,18 @@ class FleetSettings(Block):
     owner: Written[Text] = Field(None, description="Whom to ask about this fleet.")
     labels: Written[dict[LabelKey, Text]] = Field(
         None, max_length=64, description="Your own words; costs are grouped by them."
+    )
+    budget: Written[FleetBudget] = Field(
+        None,
+        description="What it may cost: `{max_total_usd: 100}`, or the names of `budgets`. What "
+        "`defaults` and profiles say holds as well: budgets only get stricter.",
+    )
+    weight: Written[int] = Field(
+        None,
+        ge=0,
+        le=1000,
+        description="Which fleet keeps its machines when a shared budget is short: the larger "
+        "one; default 100.",
     )
 
     @model_validator(mode="after")

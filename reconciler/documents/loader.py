@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.documents.configuration import Configuration, Declared, gather
-from reconciler.documents.consistency import profile_problems, provider_problems, size_problems
+from reconciler.documents.consistency import (
+    budget_problems,
+    profile_problems,
+    provider_problems,
+    size_problems,
+)
 from reconciler.documents.declared_fleet import asks_for_gpu, fleet_of, lease_length
 from reconciler.documents.document_files import find_documents
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
@@ -16,6 +21,7 @@ from reconciler.documents.fleet_document import ParsedDocument, parse_document
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.problem_list import capped, reading_order
 from reconciler.documents.workspace_settings import (
+    budgets_of,
     known_max_ttl,
     notifiers_of,
     providers_of,
@@ -85,6 +91,7 @@ def _desired(parsed: Sequence[ParsedDocument], errors: Sequence[DocumentError]) 
         *configuration.problems,
         *provider_problems(configuration),
         *profile_problems(configuration),
+        *budget_problems(configuration, merger),
         *merger.chains.circles,
         *fleet_problems,
         *size_problems(configuration, merger, fleets),
@@ -103,6 +110,7 @@ def _desired_state(configuration: Configuration, fleets: dict[str, Fleet]) -> De
         providers=providers_of(configuration),
         safety=safety_of(configuration),
         notifiers=notifiers_of(configuration),
+        budgets=budgets_of(configuration, fleets),
         state_path=state_path_of(configuration),
     )
 

@@ -1,9 +1,9 @@
 """One fleet's settings out of `defaults`, its profiles and its own block; the last word wins.
 
 Scalars and lists replace. `resources`, `offers`, `lifecycle`, `ssh` and `ready` merge key by key,
-and so do `labels`, `env` and `secrets`; `gpu`, `any_of` and `ordered` are one choice, and so are
-`image` and `vm_image`: setting one replaces whichever stood before (SPEC.md section 2, "Merge
-order").
+and so do `labels`, `env` and `secrets`; of two `budget` both hold; `gpu`, `any_of` and `ordered`
+are one choice, and so are `image` and `vm_image`: setting one replaces whichever stood before
+(SPEC.md section 2, "Merge order").
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from reconciler.documents.budget_blocks import stricter
 from reconciler.documents.configuration import Configuration, Declared
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.resource_blocks import ResourcesBlock
 from reconciler.model.problem import Problem
 
 _MERGED_KEY_BY_KEY = frozenset(
-    {"resources", "offers", "lifecycle", "labels", "env", "secrets", "ssh", "ready"}
+    {"resources", "offers", "lifecycle", "labels", "env", "secrets", "ssh", "ready", "budget"}
 )
 _GPU_CHOICES = ("gpu", "any_of", "ordered")
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -138,6 +139,8 @@ def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
         changes["vm_image"] = None
     elif over.vm_image is not None:
         changes["image"] = None
+    if base.budget is not None and over.budget is not None:
+        changes["budget"] = stricter(base.budget, over.budget)
     return _updated(base, changes)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from reconciler.documents.configuration import Configuration
-from reconciler.model.fleet import NotifierSettings, ProviderSettings, Safety
+from reconciler.model.budget import Budget
+from reconciler.model.fleet import Fleet, NotifierSettings, ProviderSettings, Safety
 
 
 def providers_of(configuration: Configuration) -> dict[str, ProviderSettings]:
     """By name, in order of their names; the type is the name where none is written."""
     blocks = {name: declared.block for name, declared in sorted(configuration.providers.items())}
     return {
-        name: ProviderSettings(name, block.type or name, block.market, block.max_hourly_usd)
+        name: ProviderSettings(
+            name, block.type or name, block.market, block.max_hourly_usd, key=block.key
+        )
         for name, block in blocks.items()
     }
 
@@ -23,6 +27,18 @@ def notifiers_of(configuration: Configuration) -> dict[str, NotifierSettings]:
         name: NotifierSettings(name, declared.block.url)
         for name, declared in sorted(configuration.notifiers.items())
     }
+
+
+def budgets_of(configuration: Configuration, fleets: Mapping[str, Fleet]) -> dict[str, Budget]:
+    """Every budget by its name, with the fleets that name it; those of single fleets too."""
+    found: dict[str, Budget] = {}
+    for name, declared in sorted(configuration.budgets.items()):
+        naming = [one.name for one in fleets.values() if name in one.budgets]
+        found[name] = declared.block.budget(name).with_fleets(sorted(naming))
+    for fleet in fleets.values():
+        if fleet.own_budget is not None:
+            found[fleet.own_budget.name] = fleet.own_budget
+    return found
 
 
 def state_path_of(configuration: Configuration) -> str | None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.execution.call_budget import CallBudget
+from reconciler.execution.shared_listings import SharedListings
 from reconciler.inventory.observe import direct_read
 from reconciler.model.progress import SlotProgress
 from reconciler.model.value import dataclass
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
     from reconciler.model.hand_over import Boot, ReadyRules
-    from reconciler.model.instance import SshEndpoint
+    from reconciler.model.instance import Instance, SshEndpoint
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
     from reconciler.model.progress import Stage
@@ -68,6 +69,8 @@ class ExecutionContext:
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
     claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)
     """Fleet and host, of each node that stands apart from the others of its fleet."""
+    listings: SharedListings = field(default_factory=SharedListings)
+    """What those who wait for their machines see."""
     budgets: dict[tuple[str, CallKind], CallBudget] = field(default_factory=dict)
 
     def budget(self, provider: Provider, kind: CallKind) -> CallBudget:
@@ -83,12 +86,25 @@ class ExecutionContext:
             )
         return self.budgets[key]
 
+    @property
+    def destroy_times(self) -> dict[str, timedelta]:
+        """How long a destroy takes once it is accepted, by provider."""
+        return {name: one.capabilities.destroy_time for name, one in self.providers.items()}
+
     async def read(self, provider: Provider, instance_id: str) -> DirectRead:
         """Ask for one machine, when it is the turn of that call. A failure says nothing."""
         budget = self.budget(provider, "read")
         async with budget:
             await budget.turn()
             return await direct_read(provider, instance_id)
+
+    async def look(self, provider: Provider, instance_id: str) -> Instance | None:
+        """One machine for somebody who waits for it, by the listing that all who wait share, else
+        by a direct read. None when it cannot be seen just now.
+        """
+        budget = self.budget(provider, "read")
+        found = await self.listings.find(provider, instance_id, budget, self.clock)
+        return found or (await self.read(provider, instance_id)).instance
 
     def show(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import anyio
@@ -22,7 +23,7 @@ from reconciler.model.plan import Destroy, SlotOutcome
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
 from reconciler.model.value import dataclass
-from reconciler.planning import transitions
+from reconciler.planning import billing, transitions
 from reconciler.planning.capacity import capacity_of, host_of
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest, why_unable
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 _OFFERS_TRIED_MAX = 10
 _READ_BACK_TRIES = 3
 _READ_BACK_PAUSE_SECONDS = 2.0
+_BILLING_UNIT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,7 @@ def _intent(
         specification=specification,
         ceiling_usd_per_hour=create.ceiling_usd_per_hour,
         usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
+        disk_usd_per_hour=offer.disk_usd_per_hour(specification.disk_bytes),
         begun_at=now,
         deadline_at=now
         + context.budget(provider, "create").longest_wait
@@ -267,7 +270,10 @@ async def _take_over(
     instance = await _read_back(provider, answer.instance_id, context)
     billed = instance.usd_per_hour if instance else answer.usd_per_hour
     if billed is not None and billed != context.journal.state.instances[intent.mark].usd_per_hour:
-        await context.journal.commit(transitions.billed_at(intent.mark, billed))
+        await context.journal.commit(billing.billed_at(intent.mark, billed))
+    began = instance.created_at if instance else None
+    if began is not None and abs(began - intent.begun_at) >= _BILLING_UNIT:
+        await context.journal.commit(billing.billing_began(intent.mark, began))
     record = context.journal.state.instances[intent.mark]
     detail = f"{provider.name} {answer.instance_id} at {format_rate(record.usd_per_hour)}"
     if intent.specification.offer_id != create.offer.id:

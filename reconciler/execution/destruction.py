@@ -18,7 +18,7 @@ from reconciler.model.errors import (
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import SlotOutcome
-from reconciler.planning import transitions
+from reconciler.planning import departures, transitions
 from reconciler.planning.absence import adds_to_proof, earliest_proof
 from reconciler.planning.classification import is_recycled
 from reconciler.planning.machines import decide_doomed
@@ -194,7 +194,7 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     decisions = decide_doomed(recorded, observed, context.clock.now())
     now = context.clock.now()
     changes = [
-        *(transitions.forgotten(forget, now) for forget in decisions.forgets),
+        departures.forgotten(decisions.forgets, now, context.destroy_times),
         *(transitions.doubted(doubt) for doubt in decisions.doubts),
         *(transitions.sighted(mark) for mark in decisions.sighted),
     ]

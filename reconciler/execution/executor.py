@@ -16,16 +16,17 @@ from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
 from reconciler.model.value import dataclass
-from reconciler.planning import transitions
+from reconciler.planning import billing, departures, transitions
 from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
+    from datetime import datetime
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.execution.gang import ShortGang
     from reconciler.model.exit_code import ExitCode
-    from reconciler.model.plan import Announce, Plan
+    from reconciler.model.plan import Announce, Plan, RateChange
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.transitions import Change
 
@@ -69,21 +70,26 @@ class PlanExecutor:
         """The state as it is now."""
         return self._context.journal.state
 
-    async def note(self, plan: Plan) -> None:
-        """Make durable what the plan merely records: adoptions, proofs, doubts, leases, notices."""
+    async def note(self, plan: Plan, looked_before: datetime | None) -> None:
+        """Make durable what the plan merely records: adoptions, proofs, doubts, leases, notices.
+
+        ``looked_before``: when the machines were last looked at before this plan.
+        """
         context, now = self._context, self._context.clock.now()
         await context.journal.commit(
             transitions.in_turn(
                 [
                     *(transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
-                    *(transitions.forgotten(forget, now) for forget in plan.forgets),
+                    departures.forgotten(plan.forgets, now, context.destroy_times),
                     transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
                     *(transitions.became_ready(mark, now) for mark in plan.became_ready),
                     *(
-                        transitions.billed_at(one.record.mark, one.usd_per_hour)
+                        billing.billed_at(
+                            one.record.mark, one.usd_per_hour, _known_until(one, looked_before, now)
+                        )
                         for one in plan.rate_changes
                     ),
                     *(transitions.announced(entry, now) for entry in plan.announces),
@@ -171,6 +177,13 @@ class PlanExecutor:
             self.report.add(*undone)
         if destroy is not None:
             await self._destroy(destroy)
+
+
+def _known_until(
+    change: RateChange, looked_before: datetime | None, now: datetime
+) -> datetime | None:
+    """A dearer rate counts from when somebody looked last, a cheaper one from now on."""
+    return looked_before if change.usd_per_hour > change.record.usd_per_hour else now
 
 
 def _outcome_of(action: Create | Destroy | InstanceRecord, error: GpuShopperError) -> SlotOutcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.execution.hand_over_check import Fit, HandOverCheck, Unfit
+from reconciler.execution.shared_listings import until_next_tick
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, SlotOutcome
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from reconciler.model.progress import Stage
     from reconciler.model.record import InstanceRecord
 
-_POLL_SECONDS = 5.0
 _STAGES: dict[InstanceStatus, Stage] = {
     InstanceStatus.PLACED: "placed",
     InstanceStatus.CREATED: "created",
@@ -34,13 +34,14 @@ _STAGES: dict[InstanceStatus, Stage] = {
 async def wait_until_ready(
     record: InstanceRecord, context: ExecutionContext
 ) -> tuple[SlotOutcome, Destroy | None]:
-    """Poll one machine until it is ready, has failed, or is late (exit 9).
+    """Look at one machine until it is ready, has failed, or is late (exit 9).
 
     A failed one comes back as the Destroy that its failure asks for, and so does one that is late
     while the machine it was to replace still lives. Any other late one is kept: its lease ends it.
     """
     check = HandOverCheck(record, context)
-    seen = await _watch(check, record, context)
+    with context.listings.watching(context.providers[record.provider]):
+        seen = await _watch(check, record, context)
     if seen is None:
         return await _given_up(check, record, context)
     instance, found = seen
@@ -53,10 +54,9 @@ async def _watch(
     check: HandOverCheck, record: InstanceRecord, context: ExecutionContext
 ) -> tuple[Instance, Fit | Unfit] | None:
     """Look again and again; None when it is late, or somebody asked to stop."""
-    started = context.clock.now()
+    started, provider = context.clock.now(), context.providers[record.provider]
     while not context.interruption.requested:
-        provider = context.providers[record.provider]
-        instance = (await context.read(provider, record.instance_id)).instance
+        instance = await context.look(provider, record.instance_id)
         if instance is not None:
             found = await _step(check, instance)
             _show(check, found, record, started, context)
@@ -64,7 +64,8 @@ async def _watch(
                 return instance, found
         if check.is_late:
             break
-        await context.interruption.sleep(context.clock, _POLL_SECONDS)
+        elapsed = context.clock.elapsed_seconds()
+        await context.interruption.sleep(context.clock, until_next_tick(elapsed))
     return None
 
 

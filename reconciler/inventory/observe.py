@@ -70,7 +70,10 @@ async def observe_instances(
             pinned[name] = _of_pinned_account(inventory, recorded)
     reads = await _read_unlisted(providers, pinned, recorded) if recorded else {}
     windows = {name: one.capabilities.visibility_window for name, one in providers.items()}
-    return ObservedState(inventories=pinned, reads=reads, visibility=windows)
+    intervals = {name: one.capabilities.destroy_interval for name, one in providers.items()}
+    return ObservedState(
+        inventories=pinned, reads=reads, visibility=windows, destroy_intervals=intervals
+    )
 
 
 def _of_pinned_account(inventory: ProviderInventory, recorded: RecordedState) -> ProviderInventory:
@@ -92,15 +95,14 @@ async def _read_unlisted(
     recorded: RecordedState,
 ) -> dict[tuple[str, str], DirectRead]:
     listed = {
-        (found.provider, found.id)
-        for inventory in inventories.values()
-        for found in inventory.instances
+        name: {found.id for found in inventory.instances} for name, inventory in inventories.items()
     }
-    ids = {(record.provider, record.instance_id) for record in recorded.instances.values()}
     readable = {
-        key
-        for key in ids - listed
-        if key[0] in providers and not _wrong_account(inventories.get(key[0]))
+        (record.provider, record.instance_id)
+        for record in recorded.instances.values()
+        if record.instance_id not in listed.get(record.provider, ())
+        and record.provider in providers
+        and not _wrong_account(inventories.get(record.provider))
     }
     return await read_instances(providers, readable)
 

@@ -23,11 +23,19 @@ SSH_USER = "root"
 _FIRST_SSH_PORT = 20_000
 
 
+class ListPrice(NamedTuple):
+    """What a shop with a price list bills, in micro-dollars an hour, the disk's for each GiB."""
+
+    microusd: int
+    disk_microusd_per_gib: int
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What a create call asks for. The label is kept as it is; two machines may have the same.
 
     ``note`` is kept with the machine as it stands (``World.machine_notes``); "" for none.
+    ``list_price``: None for the market's own price at that moment.
     """
 
     offer_id: str
@@ -35,6 +43,7 @@ class Order:
     disk_bytes: int = DEFAULT_DISK_BYTES
     image: str | None = None
     note: str = ""
+    list_price: ListPrice | None = None
 
 
 class Machine(NamedTuple):
@@ -211,6 +220,7 @@ def new_machine(
 ) -> Machine:
     """The row of a machine rented at this price; a fault may spoil it."""
     stops = now + fault.stops_after if fault.stops_after is not None else fate.preempted_at
+    price = order.list_price or ListPrice(price_microusd, offer.disk_microusd_per_gib)
     return Machine(
         id=machine_id,
         label=None if fault.loses_label else order.label,
@@ -221,9 +231,9 @@ def new_machine(
         region=offer.region,
         image=order.image,
         disk_bytes=order.disk_bytes,
-        gpu_microusd=price_microusd * fault.billed_percent // 100,
+        gpu_microusd=price.microusd * fault.billed_percent // 100,
         # rounded down, so that the bill never exceeds the quoted rate by a fraction
-        disk_microusd=offer.disk_microusd_per_gib * order.disk_bytes // GIB,
+        disk_microusd=price.disk_microusd_per_gib * order.disk_bytes // GIB,
         ssh_host=fate.ssh_host,
         ssh_port=fate.ssh_port,
         created=microseconds(now),

@@ -6,6 +6,7 @@ from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
+from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.gpu import memory_matches
 from reconciler.model.hand_over import (
     DEFAULT_BOOT,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.budget import Budget
     from reconciler.model.offer import Ability
 
 DEFAULT_TTL = timedelta(hours=12)
@@ -159,6 +161,11 @@ class Fleet:
     ssh: SshAccess = DEFAULT_SSH
     ready: ReadyRules = DEFAULT_READY
     boot: Boot = DEFAULT_BOOT
+    weight: int = DEFAULT_WEIGHT
+    """Of fleets that share a budget the one with the larger weight keeps its machines."""
+    budgets: tuple[str, ...] = ()
+    """Budgets of the documents that it names."""
+    own_budget: Budget | None = None
 
     @property
     def address(self) -> str:
@@ -213,12 +220,14 @@ class ProviderSettings:
     """One entry of ``providers:``; ``market`` is the simulated market's file.
 
     ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    ``key`` is a reference, resolved when the provider is opened; the key itself is never here.
     """
 
     name: str
     type: str
     market: str | None = None
     max_hourly_usd: Decimal | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,4 +247,6 @@ class DesiredState:
     providers: Mapping[str, ProviderSettings]
     safety: Safety = field(default_factory=Safety)
     notifiers: Mapping[str, NotifierSettings] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
+    """By name, those of single fleets included."""
     state_path: str | None = None

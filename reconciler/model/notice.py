@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     """A machine is being destroyed now."""
     ALERT = "alert"
     """Something does not go as it should, and money may flow."""
+    BUDGET = "budget"
+    """A budget is used up so far that it says so, or is used up."""
 
 
 @dataclass(frozen=True, slots=True)

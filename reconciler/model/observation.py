@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from reconciler.model.clock_verdict import ClockVerdict
     from reconciler.model.instance import Instance
 
 
@@ -83,10 +84,18 @@ class ObservedState:
     inventories: Mapping[str, ProviderInventory]
     reads: Mapping[tuple[str, str], DirectRead] = field(default_factory=dict)
     visibility: Mapping[str, timedelta] = field(default_factory=dict)
+    clock: ClockVerdict | None = None
+    """None on a market's own clock, which nothing can contradict."""
+    destroy_intervals: Mapping[str, timedelta] = field(default_factory=dict)
+    """The least time between two destroys, by provider."""
 
     def visibility_window(self, provider: str) -> timedelta:
         """The provider's V_p; 120 s where none was declared (RELIABILITY.md, limits)."""
         return self.visibility.get(provider, timedelta(seconds=120))
+
+    def destroy_interval(self, provider: str) -> timedelta:
+        """How long each destroy there waits for the one before it."""
+        return self.destroy_intervals.get(provider, timedelta(0))
 
 
 NOTHING_OBSERVED = ObservedState(inventories={})

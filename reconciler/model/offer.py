@@ -54,7 +54,11 @@ class Offer:
 
     def node_usd_per_hour(self, disk_bytes: int) -> Decimal:
         """The all-in rate of a node with ``disk_bytes`` of disk."""
-        return self.usd_per_hour + self.disk_usd_per_gib_hour * disk_bytes / GIB
+        return self.usd_per_hour + self.disk_usd_per_hour(disk_bytes)
+
+    def disk_usd_per_hour(self, disk_bytes: int) -> Decimal:
+        """The part of that rate that the disk costs."""
+        return self.disk_usd_per_gib_hour * disk_bytes / GIB
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.budget import BudgetSummary
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
@@ -306,6 +307,7 @@ class Plan:
     worst_case_usd: Decimal | None = None
     worst_case_until: datetime | None = None
     enforced_by: str = ""
+    budgets: tuple[BudgetSummary, ...] = ()
 
     @property
     def changes_machines(self) -> bool:
@@ -320,6 +322,7 @@ class Plan:
             or self.forgets
             or self.announces
             or any(change.what for change in self.lease_changes)
+            or any(budget.changes for budget in self.budgets)
             or (self.request.only_record and self.rate_changes)
             or (self.request.from_state and any(fleet.unfilled for fleet in self.fleets))
         )

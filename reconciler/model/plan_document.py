@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from reconciler.model.action_document import Action, InstanceDocument
+from reconciler.model.budget import BudgetPeriod
 from reconciler.model.plan import Mode
 from reconciler.model.published import DecimalText, Moment, Published
 
@@ -111,6 +112,25 @@ class MoneyDocument(Published):
     bandwidth_included: Literal[False] = False
 
 
+class BudgetRow(Published):
+    """A budget once the plan is carried out. ``since`` and ``until`` are null where its period has
+    no beginning or end; ``left_usd`` is null where it limits the rate alone.
+    """
+
+    name: str
+    period: BudgetPeriod
+    since: Moment | None
+    until: Moment | None
+    limit_usd: DecimalText | None
+    max_hourly_usd: DecimalText | None
+    spent_usd: DecimalText
+    committed_usd: DecimalText
+    left_usd: DecimalText | None
+    usd_per_hour: DecimalText
+    is_wall: bool
+    changes: tuple[str, ...]
+
+
 class PlanDocument(Published):
     """The whole plan. ``origin`` is null for one that was not saved.
 
@@ -134,4 +154,5 @@ class PlanDocument(Published):
     findings: tuple[FindingDocument, ...]
     counts: CountsDocument
     money: MoneyDocument
+    budgets: tuple[BudgetRow, ...]
     next_step: str

@@ -23,6 +23,7 @@ class DestroyReason(StrEnum):
     """Why a machine is destroyed."""
 
     EXPIRED = "expired"
+    OVER_BUDGET = "over-budget"
     UNDECLARED = "undeclared"
     SCALED_DOWN = "scaled-down"
     FAILED_READY = "failed-ready"
@@ -48,9 +49,17 @@ _CREATE_SENTENCES = {
     CreateReason.REPLACED: "it takes the place of a machine that goes",
     CreateReason.HEALED: "the machine of its slot was lost while the lease runs",
 }
-_PROMISES = frozenset({DestroyReason.EXPIRED, DestroyReason.REQUESTED, DestroyReason.FAILED_READY})
+_PROMISES = frozenset(
+    {
+        DestroyReason.EXPIRED,
+        DestroyReason.OVER_BUDGET,
+        DestroyReason.REQUESTED,
+        DestroyReason.FAILED_READY,
+    }
+)
 _SENTENCES = {
     DestroyReason.EXPIRED: "its lease has ended",
+    DestroyReason.OVER_BUDGET: "a budget that pays for it is used up",
     DestroyReason.UNDECLARED: "its fleet is no longer in the documents",
     DestroyReason.SCALED_DOWN: "its slot is no longer in the documents",
     DestroyReason.FAILED_READY: "it failed, or was not ready in time",

@@ -11,7 +11,7 @@ from reconciler.model.record import LeaseEnding
 from reconciler.operations.look import look, refuse_forgotten_providers
 from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run, RunResult
-from reconciler.planning import transitions
+from reconciler.planning import billing, transitions
 from reconciler.planning.fingerprint import under_approved_ceilings
 
 if TYPE_CHECKING:
@@ -115,6 +115,9 @@ async def act(run: Run, seen: Look, plan: Plan) -> None:
     now = run.workspace.clock.now()
     # Before the first destroy: a run that dies half-way must not leave a lease for heal to refill.
     changes = [transitions.lease_ended(name, LeaseEnding.DESTROYED, now) for name in ended]
+    desired, request = run.workspace.desired, plan.request
+    if request.mode is Mode.APPLY and desired is not None and not request.only_record:
+        changes.append(billing.budgets_applied(desired))
     await run.carry_out(seen, plan, also=changes)
 
 

@@ -10,7 +10,7 @@ from reconciler.model.notice import Notice, NoticeKind
 from reconciler.operations.look import look
 from reconciler.operations.overdue import ALERT_EVERY, overdue_outcome, overdue_records
 from reconciler.operations.run import Run, RunResult
-from reconciler.planning import transitions
+from reconciler.planning import billing, transitions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +43,7 @@ async def reconcile_once(
         overdue = overdue_records(state, workspace)
         for record in overdue:
             await _alert_now_and_then(record, run, executor)
+        await _warn_of_budgets(run, executor, seen)
     result = run.result(seen.plan)
     result.outcomes += [overdue_outcome(record) for record in overdue]
     _tell(unrecorded, result)
@@ -88,6 +89,24 @@ async def _alert_now_and_then(record: InstanceRecord, run: Run, executor: PlanEx
     if told is None or now - told >= ALERT_EVERY:
         await executor.commit(transitions.alerted(record.mark, now))
         await run.notifier.send(_alert(record, run.workspace))
+
+
+async def _warn_of_budgets(run: Run, executor: PlanExecutor, seen: Look) -> None:
+    """Once for each mark of each budget and period."""
+    if not executor.state.budgets:
+        return
+    from reconciler.planning.budget_warnings import warnings_due
+
+    for due in warnings_due(executor.state, seen.observed, seen.plan.now):
+        await executor.commit(billing.budget_warned(due.name, due.percent, due.since))
+        await run.notifier.send(
+            Notice(
+                kind=NoticeKind.BUDGET,
+                workspace=run.workspace.name,
+                message=due.message,
+                usd_so_far=due.spent,
+            )
+        )
 
 
 def _alert(record: InstanceRecord, workspace: Workspace) -> Notice:

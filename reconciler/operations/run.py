@@ -11,12 +11,16 @@ from reconciler.execution.executor import PlanExecutor
 from reconciler.execution.interruption import Interruption
 from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.exit_code import ExitCode, most_urgent
+from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
+from reconciler.planning import ledger as books
 from reconciler.planning import state_edits, transitions
+from reconciler.planning.clock_rule import clock_marked
 from reconciler.planning.leases import next_deadline
+from reconciler.planning.ledger_buckets import rolled_up
 from reconciler.planning.rollback import settled
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from reconciler.inventory.observe import Listed
     from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
+    from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
     from reconciler.model.record import InstanceRecord
@@ -131,6 +136,7 @@ class Run:
         self._context: ExecutionContext | None = None
         self._executor: PlanExecutor | None = None
         self._earlier: list[SlotOutcome] = []
+        self._observed: ObservedState = NOTHING_OBSERVED
         self.shown: Plan | None = None
 
     def show(self, plan: Plan) -> None:
@@ -157,11 +163,14 @@ class Run:
             self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
+        self._observed = seen.observed
         pins = pins_of(self.workspace, seen.accounts)
         first = [
             transitions.pinned(pins),
             state_edits.host_pinned(self.workspace.host, take_over=self.workspace.take_over),
             state_edits.let_go_ended(plan.now),
+            books.sightings(seen.observed, plan.now),
+            rolled_up(plan.now),
             *also,
         ]
         if seen.recorded is not None:
@@ -169,10 +178,13 @@ class Run:
         if by_loop:
             expected = self.options.interval or self.workspace.safety.tick
             first.append(transitions.loop_passed(plan.now, plan.now + expected))
+        if by_loop or plan.has_changes or self.workspace.trust_clock:
+            seconds = self.workspace.clock.elapsed_seconds()
+            first.append(clock_marked(seen.observed.clock, self.workspace.boot_id, seconds))
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
-                await executor.note(plan)
+                await executor.note(plan, seen.recorded.saved_at if seen.recorded else None)
             except StateError:
                 raise
             except GpuShopperError as error:
@@ -218,7 +230,13 @@ class Run:
     def _next_deadline(self, plan: Plan) -> datetime | None:
         if self._executor is None:
             return None
-        return next_deadline(self._executor.state, plan.now, self.workspace.safety.tick)
+        state, tick = self._executor.state, self.workspace.safety.tick
+        moments = [next_deadline(state, plan.now, tick)]
+        if state.budgets:
+            from reconciler.planning.budget_walls import budget_deadlines
+
+            moments += budget_deadlines(state, self._observed, plan.now, tick)
+        return min((one for one in moments if one is not None and one > plan.now), default=None)
 
     def result(self, plan: Plan) -> RunResult:
         """Everything that happened, for the caller."""

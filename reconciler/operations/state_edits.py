@@ -15,9 +15,10 @@ from reconciler.model.observation import Complete, Unknown
 from reconciler.model.plan import Forget
 from reconciler.model.state_change import LettingGo, Moved, Resolution
 from reconciler.operations.lease_verbs import read_state
-from reconciler.planning import state_edits, transitions
+from reconciler.planning import departures, state_edits, transitions
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import carries_another_mark, classify_instances
+from reconciler.planning.leases import end_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -110,7 +111,7 @@ def _letting_go(recorded: RecordedState, address: Address) -> LettingGo:
         )
     if not mine:
         raise UsageRefused(f"no machine is recorded at {address}", fix=_LISTED)
-    machines = tuple((one, state_edits.end_of(one, recorded)) for one in mine)
+    machines = tuple((one, end_of(one, recorded)) for one in mine)
     return LettingGo(machines, sum((one.usd_per_hour for one in mine), ZERO))
 
 
@@ -142,7 +143,7 @@ async def resolve_absent(
         fresh = read_state(workspace, to_change=True)
         if _about(fresh, forget.mark) != _about(recorded, forget.mark):
             raise _moved_on(workspace)
-        await _commit(workspace, fresh, transitions.forgotten(forget, workspace.clock.now()))
+        await _commit(workspace, fresh, departures.forgotten([forget], workspace.clock.now(), {}))
     return resolution
 
 
@@ -250,7 +251,7 @@ async def resolve_found(
         provider=intent.provider,
         kind="create",
         usd_per_hour=record.usd_per_hour,
-        until=state_edits.end_of(record, state),
+        until=end_of(record, state),
         unasked="",
         instance_id=instance.id,
     )

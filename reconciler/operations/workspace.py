@@ -23,9 +23,10 @@ from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
-from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.operations.open_providers import open_configured
+from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
-from reconciler.statefile.process_identity import this_host
+from reconciler.statefile.process_identity import this_boot, this_host
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -73,6 +74,9 @@ class Workspace:
     take_over: bool = False
     """Another host's state is this host's from now on: a person said so."""
     host: HostPin = field(default_factory=this_host)
+    trust_clock: bool = False
+    """This machine's wall clock is right, whatever others say: a person said so."""
+    boot_id: str = field(default_factory=this_boot)
     ssh: LogIn = _openssh
     logins: anyio.CapacityLimiter = field(
         default_factory=lambda: anyio.CapacityLimiter(LOGINS_AT_ONCE)
@@ -222,11 +226,13 @@ async def open_workspace(
     tolerate_bad_documents: bool = False,
     tolerate_bad_state: bool = False,
     take_over: bool = False,
+    trust_clock: bool = False,
 ) -> AsyncIterator[Workspace]:
     """The workspace declared in ``directory``, closed again at the end.
 
     ``tolerate_bad_state``: for what puts another state in its place. ``take_over``: a state of
-    another host is this host's from now on.
+    another host is this host's from now on. ``trust_clock``: the wall clock is right, whatever
+    other clocks say.
 
     With ``tolerate_bad_documents`` (the loop) documents that cannot be read do not stop it, as
     long as exactly one state lies in ``state/``: leases are enforced from there. Raises
@@ -244,9 +250,19 @@ async def open_workspace(
     backend = LocalFile(path, name, now, audited=True)
     recorded = backend.find().state if tolerate_bad_state else backend.read()
     settings = provider_settings(desired, recorded_pins(recorded))
-    opened = open_providers(settings, directory)
+    opened = open_configured(settings, directory)
     try:
-        yield Workspace(directory, name, desired, error, backend, opened, os.environ, take_over)
+        yield Workspace(
+            directory,
+            name,
+            desired,
+            error,
+            backend,
+            opened,
+            os.environ,
+            take_over,
+            trust_clock=trust_clock,
+        )
     finally:
         await opened.close()
 
@@ -306,7 +322,8 @@ def provider_settings(
 ) -> dict[str, ProviderSettings]:
     """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
     recorded = {
-        name: ProviderSettings(name, pin.type, market=pin.market) for name, pin in pins.items()
+        name: ProviderSettings(name, pin.type, market=pin.market, key=pin.key)
+        for name, pin in pins.items()
     }
     return {**recorded, **(dict(desired.providers) if desired else {})}
 
@@ -314,7 +331,9 @@ def provider_settings(
 def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
     """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
     return {
-        name: ProviderPin(type=entry.type, account=accounts.get(name), market=entry.market)
+        name: ProviderPin(
+            type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
+        )
         for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
         if name in accounts
     }

@@ -7,6 +7,7 @@ and 5, section 12, 1).
 
 from __future__ import annotations
 
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.leases import has_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.plan import PlanRequest
@@ -30,35 +31,48 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything the rules may look at for one machine.
+class Circumstances:
+    """What is the same for all machines of one fleet that end at the same moment.
 
     ``fleet`` is None when the documents declare none of that name; ``documents`` is False when
     they could not be read at all. ``lease`` is the one in force once the plan is carried out.
     """
 
-    record: InstanceRecord
-    instance: Instance | None
     fleet: Fleet | None
     documents: bool
     lease: LeaseRecord | None
     ends_at: datetime
     request: PlanRequest
     now: datetime
+    fitting: set[object] = field(default_factory=set)
+    """Kinds of machine that were found to be as declared: most of a fleet are bought alike."""
+
+    @property
+    def in_loop(self) -> bool:
+        return self.request.mode is Mode.LOOP
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything the rules may look at for one machine."""
+
+    record: InstanceRecord
+    instance: Instance | None
+    given: Circumstances
     successor: InstanceRecord | None = None
     """The machine that takes this one's place, alive beside it (``create_before_destroy``)."""
     successor_ready: bool = False
     """True when that one was seen ready now and no rule wants it gone."""
     predecessor: InstanceRecord | None = None
     """The machine whose place this one takes, still alive."""
+    over_budget: str = ""
+    """Why a budget in force ends it; empty where none does."""
+    over_new_budget: str = ""
+    """Why one of the documents would, which is not applied yet."""
 
     @property
     def shares_slot(self) -> bool:
         return self.successor is not None or self.predecessor is not None
-
-    @property
-    def in_loop(self) -> bool:
-        return self.request.mode is Mode.LOOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,9 @@ class EnforcementRule:
     """One row of the table. ``finds`` returns None when the rule has nothing to say.
 
     ``replaces``: the slot is to be filled again. ``completes``: it ends what an approved plan
-    began, so the fuse has counted it already.
+    began, so the fuse has counted it already. ``of_fleets`` looks at the fleet, its lease and the
+    request alone: whether it finds something is the same for all machines of a fleet with one end.
+    ``of_pairs`` has nothing to say about a machine that shares its slot with no other.
     """
 
     name: str
@@ -85,19 +101,31 @@ class EnforcementRule:
     outranks_protection: bool = False
     replaces: bool = False
     completes: bool = False
+    of_fleets: bool = False
+    of_pairs: bool = False
 
 
 def _lease_ended(at: Situation) -> Verdict | None:
-    if at.now < at.ends_at:
+    lease, ends_at, now = at.given.lease, at.given.ends_at, at.given.now
+    if now < ends_at:
         return None
-    if at.lease is not None and at.lease.ended_by is not None and has_ended(at.lease, at.now):
-        word = "released" if at.lease.ended_by is LeaseEnding.RELEASED else "destroyed"
+    if lease is not None and lease.ended_by is not None and has_ended(lease, now):
+        word = "released" if lease.ended_by is LeaseEnding.RELEASED else "destroyed"
         return Verdict(DestroyReason.REQUESTED, f"the fleet was {word}")
-    return Verdict(DestroyReason.EXPIRED, f"lease ended {at.ends_at:%Y-%m-%d %H:%M:%S}Z")
+    return Verdict(DestroyReason.EXPIRED, f"lease ended {ends_at:%Y-%m-%d %H:%M:%S}Z")
+
+
+def _over_budget(at: Situation) -> Verdict | None:
+    return Verdict(DestroyReason.OVER_BUDGET, at.over_budget) if at.over_budget else None
+
+
+def _over_new_budget(at: Situation) -> Verdict | None:
+    """A limit that stands in the documents alone, not applied yet."""
+    return Verdict(DestroyReason.OVER_BUDGET, at.over_new_budget) if at.over_new_budget else None
 
 
 def _requested(at: Situation) -> Verdict | None:
-    if at.request.mode is Mode.DESTROY:
+    if at.given.request.mode is Mode.DESTROY:
         return Verdict(DestroyReason.REQUESTED, "")
     return None
 
@@ -114,7 +142,7 @@ def _overpriced(at: Situation) -> Verdict | None:
 def _failed(at: Situation) -> Verdict | None:
     if at.instance is None or at.instance.status is not InstanceStatus.FAILED:
         return None
-    if at.fleet is not None and at.fleet.ready.on_fail == "keep":
+    if at.given.fleet is not None and at.given.fleet.ready.on_fail == "keep":
         return None
     return Verdict(DestroyReason.FAILED_READY, "the provider says failed")
 
@@ -134,8 +162,8 @@ def _successor_failed(at: Situation) -> Verdict | None:
     stays = f"{old.instance_id} keeps the slot"
     if instance.status is InstanceStatus.STOPPED:
         return Verdict(DestroyReason.FAILED_READY, f"it stopped; {stays}")
-    timeout = at.fleet.ready.timeout if at.fleet else DEFAULT_READY_TIMEOUT
-    late = at.now >= at.record.created_at + timeout
+    timeout = at.given.fleet.ready.timeout if at.given.fleet else DEFAULT_READY_TIMEOUT
+    late = at.given.now >= at.record.created_at + timeout
     if at.record.ready_at is None and late and instance.status is not InstanceStatus.UNKNOWN:
         limit = format_duration(timeout)
         return Verdict(DestroyReason.FAILED_READY, f"not ready within {limit}; {stays}")
@@ -143,38 +171,42 @@ def _successor_failed(at: Situation) -> Verdict | None:
 
 
 def _undeclared(at: Situation) -> Verdict | None:
-    if not at.documents or at.fleet is not None:
+    if not at.given.documents or at.given.fleet is not None:
         return None
     return Verdict(DestroyReason.UNDECLARED, f"no fleet {at.record.fleet} in the documents")
 
 
 def _scaled_down(at: Situation) -> Verdict | None:
-    if at.fleet is None or at.record.index < at.fleet.nodes.maximum:
+    fleet = at.given.fleet
+    if fleet is None or at.record.index < fleet.nodes.maximum:
         return None
-    return Verdict(DestroyReason.SCALED_DOWN, f"nodes is {at.fleet.nodes.maximum}")
+    return Verdict(DestroyReason.SCALED_DOWN, f"nodes is {fleet.nodes.maximum}")
 
 
 def _shortened(at: Situation) -> Verdict | None:
     """A shorter lease that stands in the documents alone, not applied yet."""
-    if not at.in_loop or at.fleet is None or at.lease is None or at.lease.started_at is None:
+    fleet, lease = at.given.fleet, at.given.lease
+    if not at.given.in_loop or fleet is None or lease is None or lease.started_at is None:
         return None
-    changed = (at.lease.ttl, at.lease.expires_at) != (at.fleet.ttl, at.fleet.expires_at)
-    end = at.fleet.lease_end(at.lease.started_at)
-    if not changed or at.now < end:
+    changed = (lease.ttl, lease.expires_at) != (fleet.ttl, fleet.expires_at)
+    end = fleet.lease_end(lease.started_at)
+    if not changed or at.given.now < end:
         return None
     return Verdict(DestroyReason.EXPIRED, f"the documents end the lease {end:%Y-%m-%d %H:%M:%S}Z")
 
 
 def _replacement_requested(at: Situation) -> Verdict | None:
-    if at.shares_slot or at.record.slot not in at.request.replace:
+    chosen = at.given.request.replace
+    if not chosen or at.shares_slot or at.record.slot not in chosen:
         return None
     return Verdict(DestroyReason.REQUESTED, "-replace")
 
 
 def _drifted(at: Situation) -> Verdict | None:
-    if at.fleet is None or at.shares_slot or (at.in_loop and not at.request.heal):
+    fleet, in_loop = at.given.fleet, at.given.in_loop
+    if fleet is None or at.shares_slot or (in_loop and not at.given.request.heal):
         return None
-    differences = () if at.in_loop else machine_differences(at.fleet, at.record)
+    differences = () if in_loop else machine_differences(fleet, at.record, at.given.fitting)
     if at.instance is not None and at.instance.status is InstanceStatus.STOPPED:
         differences = (*differences, Difference("status", "stopped", "running"))
     if not differences:
@@ -188,8 +220,15 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "Every machine has an end; a recorded end is a promise and nothing holds it back.",
         _lease_ended,
         outranks_protection=True,
+        of_fleets=True,
     ),
-    EnforcementRule("REQUESTED", "A person asked for it by name.", _requested),
+    EnforcementRule(
+        "OVER_BUDGET",
+        "A limit of money is a promise too, and it is kept before it is passed.",
+        _over_budget,
+        outranks_protection=True,
+    ),
+    EnforcementRule("REQUESTED", "A person asked for it by name.", _requested, of_fleets=True),
     EnforcementRule(
         "OVERPRICED",
         "Nobody approved a rate above the ceiling.",
@@ -204,18 +243,21 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "SUCCESSOR_FAILED",
         "A successor that fails or is late costs money; the machine that it was to replace stays.",
         _successor_failed,
+        of_pairs=True,
     ),
     EnforcementRule(
         "SUPERSEDED",
         "Its successor is ready; until then `create_before_destroy` keeps both.",
         _superseded,
         completes=True,
+        of_pairs=True,
     ),
     EnforcementRule(
         "UNDECLARED",
         "What no document declares has no owner; it may be a slip, so the loop warns first.",
         _undeclared,
         soft_in_loop=True,
+        of_fleets=True,
     ),
     EnforcementRule(
         "SCALED_DOWN",
@@ -227,6 +269,13 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "SHORTENED",
         "The documents end the lease earlier; until applied this is soft.",
         _shortened,
+        soft_in_loop=True,
+        of_fleets=True,
+    ),
+    EnforcementRule(
+        "OVER_NEW_BUDGET",
+        "The documents set a lower limit; until applied this is soft.",
+        _over_new_budget,
         soft_in_loop=True,
     ),
     EnforcementRule(
@@ -244,10 +293,23 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
 )
 
 
-def first_verdict(situation: Situation) -> tuple[EnforcementRule, Verdict] | None:
-    """The first rule that wants this machine gone, or None to keep it."""
-    for rule in ENFORCEMENT_RULES:
+def first_verdict(
+    situation: Situation, rules: Iterable[EnforcementRule] = ENFORCEMENT_RULES
+) -> tuple[EnforcementRule, Verdict] | None:
+    """The first of ``rules`` that wants this machine gone, or None to keep it."""
+    for rule in rules:
         verdict = rule.finds(situation)
         if verdict is not None:
             return rule, verdict
     return None
+
+
+def rules_beside(situation: Situation) -> tuple[EnforcementRule, ...]:
+    """The rules that may find something in any machine of this fleet and end that is alone in its
+    slot: the others need not be asked about each of a hundred machines.
+    """
+    return tuple(
+        rule
+        for rule in ENFORCEMENT_RULES
+        if not rule.of_pairs and not (rule.of_fleets and rule.finds(situation) is None)
+    )

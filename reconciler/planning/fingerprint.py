@@ -21,6 +21,7 @@ def plan_fingerprint(plan: Plan) -> tuple[object, ...]:
         ),
         lease_decisions(plan),
         plan.blocked,
+        tuple((budget.name, budget.changes) for budget in plan.budgets if budget.changes),
     )
 
 

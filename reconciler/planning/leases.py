@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.mark import parse_mark
 from reconciler.model.plan import LeaseChange
 from reconciler.model.quantity import NEVER, format_duration
 from reconciler.model.record import LeaseEnding, LeaseRecord
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from reconciler.model.fleet import Fleet
-    from reconciler.model.record import RecordedState
+    from reconciler.model.record import InstanceRecord, RecordedState
 
 
 def has_ended(lease: LeaseRecord | None, now: datetime) -> bool:
@@ -58,6 +59,7 @@ def _is_applied(fleet: Fleet, recorded: LeaseRecord) -> bool:
         and recorded.team == fleet.team
         and recorded.owner == fleet.owner
         and recorded.labels == fleet.labels
+        and recorded.weight == fleet.weight
     )
 
 
@@ -79,6 +81,7 @@ def _new_lease(
         team=fleet.team,
         owner=fleet.owner,
         labels=dict(sorted(fleet.labels.items())),
+        weight=fleet.weight,
         started_at=started_at,
     )
 
@@ -92,6 +95,15 @@ def planned_end(lease: LeaseRecord, now: datetime) -> datetime:
         return NEVER
     end = now + lease.ttl
     return end if lease.expires_at is None else min(end, lease.expires_at)
+
+
+def end_of(record: InstanceRecord, state: RecordedState) -> datetime:
+    """When the machine ends at the latest, maybe ``NEVER``: by its lease, else by its own mark."""
+    lease = state.leases.get(record.fleet)
+    if lease is not None:
+        return planned_end(lease, record.created_at)
+    mark = parse_mark(record.mark)
+    return mark.end if mark else record.created_at
 
 
 def describe_change(before: LeaseRecord | None, after: LeaseRecord | None) -> LeaseChange | None:
@@ -112,7 +124,7 @@ def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
         lines.append(f"ttl {format_duration(before.ttl)} -> {format_duration(after.ttl)}")
     if before.grace != after.grace:
         lines.append(f"grace {format_duration(before.grace)} -> {format_duration(after.grace)}")
-    for attribute in ("target", "maximum", "prevent_destroy", "team", "owner", "labels"):
+    for attribute in ("target", "maximum", "prevent_destroy", "team", "owner", "labels", "weight"):
         old, new = getattr(before, attribute), getattr(after, attribute)
         if old != new:
             lines.append(f"{attribute} {old} -> {new}")

@@ -8,13 +8,17 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 from __future__ import annotations
 
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from reconciler.model.fleet import Safety
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
+from reconciler.planning.budget_admission import admit
+from reconciler.planning.budget_scene import with_budgets
 from reconciler.planning.classification import classify_instances
+from reconciler.planning.clock_rule import clock_findings
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
@@ -38,10 +42,13 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Adopt, Announce, Destroy, Keep, PlanRequest, RateChange
+    from reconciler.model.plan import PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
+
+
+_by_slot = attrgetter("record.fleet", "record.index", "record.mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +96,8 @@ def assess(
     losses = find_mass_losses(recorded, observed)
     observed = disbelieving(observed, losses)
     scene = Scene(desired, recorded, observed, leases, now, request, losses)
+    if recorded.budgets or (desired is not None and desired.budgets):
+        scene = with_budgets(scene, renewed=renewed)
     classified = classify_instances(recorded, observed)
     decisions = decide_machines(classified, scene)
     if request.only_record:
@@ -105,17 +114,21 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     scene = assessment.scene
     caps = provider_caps(scene, assessment.decisions)
     purchases = buy(assessment.needs, offers.offers, scene, caps)
-    creates = purchases.creates
+    tick = scene.tick
+    admission = admit(purchases.creates, scene.budgets, scene, assessment.decisions, tick)
+    creates = admission.creates
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
-    tick = _safety(scene.desired).tick
     billed = billed_machines(decisions, creates, scene, tick)
     until = billed.last_end
+    changes = bool(assessment.buying or any(one.what for one in assessment.lease_changes))
     findings = (
+        *clock_findings(scene, decisions, changes=changes),
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
         *unbounded_findings(billed.endless, scene),
         *caps.findings(),
+        *admission.findings,
         *offer_findings(assessment.needs, purchases, offers, scene),
     )
     return Plan(
@@ -141,12 +154,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         worst_case_usd=billed.worst_case,
         worst_case_until=None if until is None else until + tick + DESTROY_TIME,
         enforced_by=enforced_by(scene.recorded, scene.now, tick),
+        budgets=admission.budgets,
     )
-
-
-def _by_slot(action: Destroy | Adopt | Announce | Keep | RateChange) -> tuple[str, int, str]:
-    record = action.record
-    return (record.fleet, record.index, record.mark)
 
 
 def _safety(desired: DesiredState | None) -> Safety:

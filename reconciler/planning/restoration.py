@@ -14,8 +14,8 @@ from reconciler.model.mark import parse_mark
 from reconciler.model.quantity import NEVER
 from reconciler.model.record import InstanceRecord, LeaseRecord, LetGo, RolledBack
 from reconciler.model.state_change import LeftOut, Rebuilding, Restoration
-from reconciler.planning.leases import lease_after_apply
-from reconciler.planning.state_edits import end_of
+from reconciler.planning import ledger as books
+from reconciler.planning.leases import end_of, lease_after_apply
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -68,7 +68,12 @@ def _merged(
     instances |= {one.mark: one for one in beside if one.doom is not None}
     intents = {**older.intents, **newer.intents}
     let_go = {**older.let_go, **newer.let_go, **aside}
+    ledger = newer.ledger
+    for one in returning:
+        # What it cost until it was taken for gone is in the newer ledger already.
+        ledger = books.reopened(ledger, one, now)
     return newer.with_(
+        ledger=ledger,
         instances=instances,
         intents={mark: one for mark, one in intents.items() if mark not in instances},
         let_go={mark: one for mark, one in let_go.items() if mark not in instances},

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from reconciler.model.mark import parse_mark
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import Doom, InstanceRecord, LetGo, PendingCreate
-from reconciler.planning.leases import has_ended, planned_end
+from reconciler.planning.leases import end_of, has_ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,15 +34,6 @@ def intents_at(state: RecordedState, address: Address) -> list[PendingCreate]:
     """The creates without a known outcome there, in slot order."""
     found = [one for one in state.intents.values() if address.covers(one.fleet, one.index)]
     return sorted((one for one in found if one.blocks_slot), key=lambda one: (one.slot, one.mark))
-
-
-def end_of(record: InstanceRecord, state: RecordedState) -> datetime:
-    """When the machine ends at the latest, maybe ``NEVER``: by its lease, else by its own mark."""
-    lease = state.leases.get(record.fleet)
-    if lease is not None:
-        return planned_end(lease, record.created_at)
-    mark = parse_mark(record.mark)
-    return mark.end if mark else record.created_at
 
 
 def move_refusal(state: RecordedState, source: Address, target: Address, now: datetime) -> str:

@@ -18,6 +18,8 @@ from reconciler.model.record import (
     SoftNotice,
     duplicate_key,
 )
+from reconciler.planning import ledger as books
+from reconciler.planning.billing import after_kill
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
 if TYPE_CHECKING:
@@ -30,16 +32,12 @@ if TYPE_CHECKING:
         Announce,
         Destroy,
         Doubt,
-        Forget,
         LeaseChange,
         Stranger,
     )
     from reconciler.model.record import ProviderPin, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
-
-WATCH_TIME = timedelta(hours=24)
-"""How long a create that left nothing is still looked for (SPEC.md section 12, 6)."""
 
 
 def in_turn(changes: Iterable[Change]) -> Change:
@@ -106,6 +104,11 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         leases = {**leases, record.fleet: lease.with_(started_at=now)}
     known = state.instances.get(record.mark, record)
+    intent = state.intents.get(record.mark)
+    ledger = state.ledger
+    if intent is not None:
+        since = min(intent.begun_at, record.created_at)
+        ledger = books.begun(ledger, record, since, intent.disk_usd_per_hour)
     fuse = state.soft_destroys
     if known is record and record.succeeds and record.succeeds.reason.may_be_a_slip:
         # The destroy of its predecessor is as good as done: it is counted here, and only here.
@@ -117,6 +120,7 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         intents=_without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
         let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
+        ledger=ledger,
     )
 
 
@@ -128,11 +132,6 @@ def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) ->
         return state.with_(instances={**state.instances, mark: update(record)})
 
     return change
-
-
-def billed_at(mark: str, usd_per_hour: Decimal) -> Change:
-    """The rate that the provider really bills."""
-    return _on_record(mark, lambda record: record.with_(usd_per_hour=usd_per_hour))
 
 
 def became_ready(mark: str, now: datetime) -> Change:
@@ -158,6 +157,7 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
             soft_destroys=fuse,
+            budgets=after_kill(state, destroy, now),
         )
 
     return change
@@ -242,47 +242,6 @@ def copies_seen(strangers: Iterable[Stranger]) -> Change:
         return state.with_(duplicates={**state.duplicates, **new}) if new else state
 
     return change if copies else lambda state: state
-
-
-def forgotten(forget: Forget, now: datetime) -> Change:
-    """Dropped on proof; what may never have been visible is watched for a day."""
-
-    def change(state: RecordedState) -> RecordedState:
-        mark = forget.mark
-        if forget.what == "record":
-            return state.with_(
-                instances=_without(state.instances, mark),
-                notices=_without(state.notices, mark),
-                intents={**state.intents, **_watch_over(state.instances.get(mark), now)},
-            )
-        intent = state.intents.get(mark)
-        if forget.what == "watch" or intent is None:
-            return state.with_(intents=_without(state.intents, mark))
-        watched = intent.with_(watched_until=now + WATCH_TIME, absence=None)
-        return state.with_(intents={**state.intents, mark: watched})
-
-    return change
-
-
-def _watch_over(record: InstanceRecord | None, now: datetime) -> dict[str, PendingCreate]:
-    """A machine that was never ready may appear later than any listing should take (C1.17)."""
-    if record is None or record.ready_at is not None:
-        return {}
-    if record.specification is None or record.ceiling_usd_per_hour is None:
-        return {}
-    watched = PendingCreate.model_construct(
-        fleet=record.fleet,
-        index=record.index,
-        provider=record.provider,
-        mark=record.mark,
-        specification=record.specification,
-        ceiling_usd_per_hour=record.ceiling_usd_per_hour,
-        usd_per_hour=record.usd_per_hour,
-        begun_at=record.created_at,
-        deadline_at=record.created_at,
-        watched_until=now + WATCH_TIME,
-    )
-    return {record.mark: watched}
 
 
 def announced(announce: Announce, now: datetime) -> Change:

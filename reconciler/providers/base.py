@@ -22,6 +22,15 @@ CallKind = Literal["create", "destroy", "read"]
 
 
 @dataclass(frozen=True, slots=True)
+class CallPace:
+    """How often an adapter calls one endpoint: at most ``calls`` of them in ``seconds``."""
+
+    endpoint: str
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderCapabilities:
     """The adapter's truth table; planner and executor obey it.
 
@@ -32,11 +41,14 @@ class ProviderCapabilities:
     long a healthy call may take; so many calls are kept on their way that the pace holds.
     ``parallel_calls`` of one kind may be on their way at any pace.
     ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
-    be told to destroy a machine at its lease end without us. ``runs_images``,
+    be told to destroy a machine at its lease end without us. ``node_ends_itself``: a machine holds
+    a key with which it can destroy itself, and no other machine. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
     ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
     documentation that its machines may have.
+    ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
+    ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -57,6 +69,11 @@ class ProviderCapabilities:
     opens_ports: bool = False
     ssh_answers: bool = True
     rehearsal: bool = False
+    node_ends_itself: bool = False
+    mark_places: tuple[str, ...] = ("label",)
+    price_unit: str = "USD per hour of a node"
+    has_balance: bool = False
+    paces: tuple[CallPace, ...] = ()
 
     @property
     def lacks(self) -> frozenset[Ability]:
@@ -142,6 +159,10 @@ class Provider(ABC):
 
     name: str
     capabilities: ProviderCapabilities
+    key_source: str = ""
+    """Where its key was found, fit to show; "" where it needs none."""
+    origin: str = ""
+    """Scheme, host and port of its API; "" where it has none."""
 
     @abstractmethod
     async def list_offers(self, query: OfferQuery) -> OfferListing:
@@ -174,6 +195,13 @@ class Provider(ABC):
         """What the driver there would say, from a provider whose machines answer no SSH.
 
         None: that cannot be told. Raises as a read does.
+        """
+        return None
+
+    async def balance(self) -> Decimal | None:
+        """Dollars that the account can still spend, below 0 where it owes.
+
+        None where the provider does not tell (``has_balance`` of the truth table).
         """
         return None
 

@@ -24,6 +24,7 @@ from reconciler.model.action_document import (
     UpdateAction,
 )
 from reconciler.model.plan_document import (
+    BudgetRow,
     CountsDocument,
     FindingDocument,
     FleetRow,
@@ -76,6 +77,7 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         findings=tuple(finding_document(one) for one in plan.findings),
         counts=plan_counts(plan),
         money=plan_money(plan),
+        budgets=tuple(_same(BudgetRow, one) for one in plan.budgets),
         next_step=closing_step(plan) if origin is None else _saved_step(plan),
     )
 

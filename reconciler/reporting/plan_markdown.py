@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Mode
+from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import cell
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.plan_entries import (
@@ -75,6 +76,8 @@ def _blocks(
     yield f"**{told}** {_code(money_line(plan))}"
     if plan.findings:
         yield _fence(finding_lines(plan.findings, PLAIN))
+    if plan.budgets:
+        yield _fence(plan_budget_lines(plan.budgets, PLAIN))
     yield from _fleets(plan, counts, fleets)
     yield from _actions(plan, entries, lines)
     aside = list(aside_lines(plan, counts, PLAIN))

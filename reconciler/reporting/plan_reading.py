@@ -21,6 +21,7 @@ from reconciler.model.action_document import (
     UpdateAction,
 )
 from reconciler.model.address import Slot, parse_address
+from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
 from reconciler.model.offer import Offer
@@ -101,6 +102,7 @@ def plan_of(document: PlanDocument) -> Plan:
         worst_case_usd=money.worst_case_usd,
         worst_case_until=money.worst_case_until,
         enforced_by=money.enforced_by,
+        budgets=tuple(BudgetSummary(**_fields(one, "left_usd")) for one in document.budgets),
     )
 
 

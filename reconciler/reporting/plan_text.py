@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
+from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
 from reconciler.reporting.plan_entries import (
     SIGNS,
@@ -63,6 +64,7 @@ def plan_text(plan: Plan, palette: Palette, *, next_step: str | None = None) -> 
         list(_fleet_lines(plan, counts, palette)),
         action_lines(plan, entries, palette, ACTION_LINES),
         list(finding_lines(plan.findings, palette)),
+        list(plan_budget_lines(plan.budgets, palette)) if plan.budgets else [],
         [*aside_lines(plan, counts, palette), *_closing_lines(plan, entries, palette, next_step)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -265,9 +267,9 @@ def closing_step(plan: Plan) -> str:
 
 def _pairs(plan: Plan) -> int:
     """Slots that hold two machines until the new one is ready."""
-    kept = {entry.record.mark for entry in plan.keeps}
-    heirs = (entry.record.succeeds for entry in plan.keeps)
-    return sum(1 for heir in heirs if heir is not None and heir.mark in kept)
+    heirs = [entry.record.succeeds for entry in plan.keeps if entry.record.succeeds is not None]
+    kept = {entry.record.mark for entry in plan.keeps} if heirs else set()
+    return sum(1 for heir in heirs if heir.mark in kept)
 
 
 def _command(plan: Plan) -> str:

@@ -17,7 +17,7 @@ from reconciler.market.settings import MarketSettings
 from reconciler.market.world import World
 from reconciler.model.exit_code import ExitCode
 from tests.end_to_end.command import started
-from tests.end_to_end.test_vastai import Rehearsal
+from tests.end_to_end.test_vastai import VAST, Rehearsal
 from tests.end_to_end.workplace import QUICK
 from tests.simulation.shop import several_offers
 from tests.simulation.vast_shop import VAST_QUICKSTART
@@ -48,7 +48,7 @@ def rehearsal(parent: Path, server: SshServer) -> Iterator[Rehearsal]:
             "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
         ) as face,
     ):
-        shop = Rehearsal(directory, world, face)
+        shop = Rehearsal(directory, world, face, VAST)
         shop.declare(VAST_QUICKSTART)
         yield shop
 

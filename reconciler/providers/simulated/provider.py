@@ -12,6 +12,7 @@ from reconciler.clock import Clock, wall_now
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
 from reconciler.market.machine import Order
+from reconciler.market.settings import LIVELY
 from reconciler.market.units import usd
 from reconciler.market.world import World
 from reconciler.model.errors import (
@@ -266,4 +267,9 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         runs_setup=True,
         opens_ports=True,
         ssh_answers=False,
+        price_unit="USD per hour of a node, its disk apart",
     )
+
+
+DEFAULT_CAPABILITIES = _capabilities(LIVELY)
+"""The truth table of a market with the settings that a new one gets."""

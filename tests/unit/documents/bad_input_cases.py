@@ -67,6 +67,7 @@ _ALIAS_BOMB = b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(
     for name in range(ord("b"), ord("h"))
 )
 
+BUDGET = b"budgets:\n  b: {match: {}, period: day, limit_usd: "
 BAD_INPUTS = (
     # 1: the stock loaders keep the last of two equal keys
     _one(1, "duplicate key", FLEET + b"    ttl: 1h\n    ttl: 2h\n",
@@ -78,7 +79,10 @@ BAD_INPUTS = (
     _in_fleet(3, "countries: [no]", "7:17", 'write "NO"'),
     _in_fleet(3, "regions: no", "7:14", 'a list expected, found text "no"'),
     _in_fleet(3, "offers: {verified: no}", "7:24", 'found text "no"', "write false"),
-    # 4: budgets and their limit_usd come later; every price reads numbers alike
+    _one(4, "a limit in words", FLEET + BUDGET + b"1e3}\n",
+         _told("8:42", "write 1000")),
+    _one(4, "a limit as text", FLEET + BUDGET + b"'1'}\n",
+         _told("8:42", "a number expected, found text")),
     _in_fleet(4, "max_gpu_hour_usd: 1e3", "7:23", "write 1000"),
     _in_fleet(4, 'max_gpu_hour_usd: "0.60"', "7:23", 'a number expected, found text "0.60"'),
     _in_fleet(5, "nodes: 010", "7:12", "octal-looking", "write 10"),

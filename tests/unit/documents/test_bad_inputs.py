@@ -13,8 +13,6 @@ from reconciler.model.errors import DocumentError, EmptyDocuments
 from reconciler.model.exit_code import ExitCode
 from tests.unit.documents.bad_input_cases import BAD_INPUTS, FLEET, BadInput
 
-# Numbers whose own key comes with a later issue, and what stands for them here.
-STANDS_FOR = {4: "budgets.NAME.limit_usd is not read yet: max_gpu_hour_usd reads the same numbers"}
 TESTED_ELSEWHERE = {14: "test_bad_input_14_a_huge_file_is_refused_without_being_read"}
 JARGON = ("pydantic", "Input should", "Value error", "Extra inputs", "type=", "Traceback")
 
@@ -57,7 +55,6 @@ def test_bad_input_is_refused_at_its_place_with_words_of_our_own(
 def test_every_bad_input_from_1_to_30_is_in_the_table_or_excepted_by_name() -> None:
     assert {case.number for case in BAD_INPUTS} | set(TESTED_ELSEWHERE) == set(range(1, 31))
     assert all(name in globals() for name in TESTED_ELSEWHERE.values())
-    assert set(STANDS_FOR) <= {case.number for case in BAD_INPUTS}
 
 
 def test_bad_input_14_a_huge_file_is_refused_without_being_read(tmp_path: Path) -> None:

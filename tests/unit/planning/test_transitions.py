@@ -10,6 +10,7 @@ import pytest
 from reconciler.model.plan import Doubt, Forget
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, LeaseEnding, RecordedState, SoftNotice
+from reconciler.planning import billing, departures
 from reconciler.planning import transitions as go
 from reconciler.planning.leases import describe_change
 from tests.builders import (
@@ -37,13 +38,13 @@ CHANGES = {
     "begin_create": go.begin_create(intent()),
     "create_refused": go.create_refused(MARK),
     "created": go.created(intent(), "m-1", Decimal("0.41"), NOW),
-    "billed_at": go.billed_at(MARK, Decimal("0.5")),
+    "billed_at": billing.billed_at(MARK, Decimal("0.5")),
     "became_ready": go.became_ready(MARK, NOW),
     "doomed": go.doomed(destroy(reason=DestroyReason.UNDECLARED), NOW),
     "doubted": go.doubted(Doubt(record().slot, MARK, "simulated", "", Decimal(0), SEEN)),
     "sighted": go.sighted(MARK),
-    "forgotten": go.forgotten(forget("record"), NOW),
-    "proven absent": go.forgotten(forget("intent"), NOW),
+    "forgotten": departures.forgotten([forget("record")], NOW, {}),
+    "proven absent": departures.forgotten([forget("intent")], NOW, {}),
     "lease_ended": go.lease_ended("train", LeaseEnding.RELEASED, NOW),
     "loop_passed": go.loop_passed(NOW, NOW + HOUR),
 }
@@ -139,21 +140,23 @@ def test_an_attempt_counts_and_begins_the_proof_anew() -> None:
 
 
 def test_C1_17_a_machine_that_was_never_ready_is_watched_for_a_day_after_its_proof() -> None:
-    watched = go.forgotten(forget("record"), NOW)(recorded_state(UNREADY))
+    watched = departures.forgotten([forget("record")], NOW, {})(recorded_state(UNREADY))
     assert watched.instances == {}
     assert watched.intents[MARK].watched_until == NOW + timedelta(hours=24)
     assert not watched.intents[MARK].blocks_slot
-    ready = go.forgotten(forget("record"), NOW)(recorded_state(record()))
+    ready = departures.forgotten([forget("record")], NOW, {})(recorded_state(record()))
     assert (ready.instances, ready.intents) == ({}, {})
     found = record(ready_at=None, specification=None, ceiling_usd_per_hour=None)
-    assert go.forgotten(forget("record"), NOW)(recorded_state(found)).intents == {}
+    assert departures.forgotten([forget("record")], NOW, {})(recorded_state(found)).intents == {}
 
 
 def test_a_create_proven_absent_is_watched_and_then_dropped() -> None:
-    watched = go.forgotten(forget("intent"), NOW)(recorded_state(intent(absence=SEEN)))
+    watched = departures.forgotten([forget("intent")], NOW, {})(
+        recorded_state(intent(absence=SEEN))
+    )
     assert watched.intents[MARK].watched_until == NOW + timedelta(hours=24)
     assert watched.intents[MARK].absence is None
-    assert go.forgotten(forget("watch"), NOW)(watched).intents == {}
+    assert departures.forgotten([forget("watch")], NOW, {})(watched).intents == {}
 
 
 def test_a_lease_keeps_a_start_that_came_in_between() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reconciler.model.address import Address, Slot
+from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import (
     Adopt,
@@ -103,6 +104,21 @@ def sample_plan() -> Plan:
         rate_after=Decimal("1.2345678901234567890"),
         worst_case_usd=Decimal("12.345678"),
         worst_case_until=START + 5 * HOUR + timedelta(microseconds=7),
+        budgets=(
+            BudgetSummary(
+                name="vision",
+                period="month",
+                since=START,
+                until=START + 700 * HOUR,
+                limit_usd=Decimal(100),
+                max_hourly_usd=Decimal(4),
+                spent_usd=Decimal("12.5"),
+                committed_usd=Decimal("30.25"),
+                usd_per_hour=Decimal("1.5"),
+                is_wall=True,
+                changes=("limit raised",),
+            ),
+        ),
     )
 
 
@@ -148,6 +164,7 @@ def _lease_change() -> LeaseChange:
         team="nlp",
         owner="ada",
         labels={"a": "b"},
+        weight=7,
         expires_at=START + HOUR,
         extended_to=START + HOUR,
         ended_at=START,

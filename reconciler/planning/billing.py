@@ -1,0 +1,86 @@
+"""What money does to the recorded state: rates, budgets, and what they did.
+
+As in ``transitions`` each is a function from state to state, and tolerates a newer one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reconciler.model.reason import DestroyReason
+from reconciler.planning import ledger as books
+from reconciler.planning.budgets import budgets_after_apply, covers_fleet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+    from reconciler.model.budget import BudgetRecord
+    from reconciler.model.fleet import DesiredState
+    from reconciler.model.plan import Destroy
+    from reconciler.model.record import RecordedState
+
+    Change = Callable[[RecordedState], RecordedState]
+
+
+def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = None) -> Change:
+    """The rate that the provider really bills, from ``known_until`` on; None: since its create."""
+
+    def change(state: RecordedState) -> RecordedState:
+        record = state.instances.get(mark)
+        if record is None:
+            return state
+        ledger = books.rate_changed(state.ledger, record, usd_per_hour, known_until)
+        billed = record.with_(usd_per_hour=usd_per_hour)
+        return state.with_(instances={**state.instances, mark: billed}, ledger=ledger)
+
+    return change
+
+
+def billing_began(mark: str, since: datetime) -> Change:
+    """When its provider says that it was created, which is when it began to cost."""
+
+    def change(state: RecordedState) -> RecordedState:
+        record = state.instances.get(mark)
+        if record is None:
+            return state
+        return state.with_(ledger=books.began_at(state.ledger, record, since))
+
+    return change
+
+
+def after_kill(state: RecordedState, destroy: Destroy, now: datetime) -> Mapping[str, BudgetRecord]:
+    """Budgets remember when they ended a machine: nothing is bought again for it by a loop."""
+    if destroy.reason is not DestroyReason.OVER_BUDGET:
+        return state.budgets
+    fleet = destroy.record.fleet
+    return {
+        name: one.model_copy(update={"killed_at": now})
+        if covers_fleet(one.budget, fleet, state.leases)
+        else one
+        for name, one in state.budgets.items()
+    }
+
+
+def budgets_applied(desired: DesiredState) -> Change:
+    """The budgets of the documents are in force from now on."""
+
+    def change(state: RecordedState) -> RecordedState:
+        after = budgets_after_apply(desired, state)
+        return state if after == state.budgets else state.with_(budgets=after)
+
+    return change
+
+
+def budget_warned(name: str, percent: int, since: datetime) -> Change:
+    """People were told that so much of it is used up, in the period that began then."""
+
+    def change(state: RecordedState) -> RecordedState:
+        record = state.budgets.get(name)
+        if record is None:
+            return state
+        told = record.model_copy(update={"warned_percent": percent, "warned_since": since})
+        return state.with_(budgets={**state.budgets, name: told})
+
+    return change

@@ -1,0 +1,307 @@
+"""Keeps the ledger: what a machine is billed from its create to the proof that it is gone.
+
+Billed by the second begun, at the live rate, stopped and unseen time included (SPEC.md section 6).
+Where it is not known when something happened, the dearer reading counts and is marked unknown.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import TYPE_CHECKING
+
+from reconciler.model.cost import ZERO
+from reconciler.model.ledger import (
+    NOTHING,
+    Account,
+    Amounts,
+    ClosedMachine,
+    Segment,
+    microseconds,
+    moment,
+)
+from reconciler.model.observation import Unknown
+from reconciler.model.value import dataclass
+from reconciler.planning.ledger_buckets import HOUR, merged_buckets, spent_row
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from reconciler.model.ledger import Ledger
+    from reconciler.model.observation import ObservedState
+    from reconciler.model.record import InstanceRecord, LeaseRecord, RecordedState
+
+CLOSED_KEPT = 2000
+FAILED_KEPT = 500
+"""Machines of which more than their share of a sum is remembered, the newest of each kind."""
+_SECOND = timedelta(seconds=1)
+_PICO = 12
+_PICO_HOURS_PER_MICRO = 3600 * 10**6
+
+
+def running_segments(record: InstanceRecord, ledger: Ledger) -> tuple[Segment, ...]:
+    """What the machine was and is billed, in order; the last one is still running."""
+    row = ledger.running.get(record.mark)
+    if row is None:
+        return (Segment(record.created_at, None, record.usd_per_hour, ZERO),)
+    *past, last = (_segment(text) for text in row.split(";"))
+    running = Segment(last.since, None, record.usd_per_hour, last.disk_usd_per_hour, last.unknown)
+    return (*past, running)
+
+
+def _segment(text: str) -> Segment:
+    since, until, rate, disk, mark = text.split(",")
+    return Segment(
+        moment(int(since)),
+        moment(int(until)) if until else None,
+        Decimal(rate or 0),
+        Decimal(disk or 0),
+        mark == "u",
+    )
+
+
+def _row(segments: Iterable[Segment]) -> str:
+    return ";".join(
+        f"{microseconds(one.since)},"
+        + (f"{microseconds(one.until)},{one.usd_per_hour}" if one.until else ",")
+        + f",{one.disk_usd_per_hour or ''},{'u' if one.unknown else ''}"
+        for one in segments
+    )
+
+
+def _with_row(ledger: Ledger, mark: str, segments: Iterable[Segment]) -> Ledger:
+    return ledger.model_copy(update={"running": {**ledger.running, mark: _row(segments)}})
+
+
+def begun(
+    ledger: Ledger, record: InstanceRecord, since: datetime, disk_usd_per_hour: Decimal
+) -> Ledger:
+    """It is billed since ``since``, of which ``disk_usd_per_hour`` is for its disk."""
+    if record.mark in ledger.running:
+        return ledger
+    if since == record.created_at and not disk_usd_per_hour:
+        return ledger
+    opening = Segment(since, None, record.usd_per_hour, disk_usd_per_hour)
+    return _with_row(ledger, record.mark, (opening,))
+
+
+def began_at(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
+    """The provider's own word for when it began, unless it lies after our answer's arrival."""
+    first, *later = running_segments(record, ledger)
+    if since > record.created_at or (first.until is not None and since >= first.until):
+        return ledger
+    moved = replace(first, since=since)
+    return ledger if moved == first else _with_row(ledger, record.mark, (moved, *later))
+
+
+def sightings(observed: ObservedState, now: datetime) -> Callable[[RecordedState], RecordedState]:
+    """Time in which a provider could not be read is billed at the last known rates, and marked."""
+
+    def change(state: RecordedState) -> RecordedState:
+        homes = {record.provider for record in state.instances.values()}
+        dark = {name for name in homes if isinstance(observed.inventories.get(name), Unknown)}
+        seen = {name for name in state.ledger.unseen if name in observed.inventories} - dark
+        if not seen and dark <= state.ledger.unseen.keys():
+            return state
+        ledger = _marked(state, seen, now)
+        unseen = {name: when for name, when in ledger.unseen.items() if name not in seen}
+        unseen = {**dict.fromkeys(sorted(dark), now), **unseen}
+        return state.with_(ledger=ledger.model_copy(update={"unseen": unseen}))
+
+    return change
+
+
+def _marked(state: RecordedState, seen: set[str], now: datetime) -> Ledger:
+    running = dict(state.ledger.running)
+    for record in state.instances.values():
+        if record.provider not in seen:
+            continue
+        *past, last = running_segments(record, state.ledger)
+        dark = max(last.since, min(now, state.ledger.unseen[record.provider]))
+        parts = (
+            replace(last, until=dark),
+            replace(last, since=dark, until=now, unknown=True),
+            replace(last, since=now),
+        )
+        kept = [one for one in parts if one.until is None or one.until > one.since]
+        running[record.mark] = _row((*past, *kept))
+    return state.ledger.model_copy(update={"running": running})
+
+
+def reopened(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
+    """A machine whose account was closed is billed again from ``since`` on, unseen until now."""
+    return _with_row(ledger, record.mark, (Segment(since, None, record.usd_per_hour, ZERO),))
+
+
+def rate_changed(
+    ledger: Ledger, record: InstanceRecord, usd_per_hour: Decimal, known_until: datetime | None
+) -> Ledger:
+    """The segment that runs under ``record`` ends; another one at ``usd_per_hour`` begins.
+
+    ``known_until``: when it was last seen at the old rate, None for never: then the new rate
+    holds from the start. To be called before the record itself is changed.
+    """
+    *past, last = running_segments(record, ledger)
+    if usd_per_hour == last.usd_per_hour:
+        return ledger
+    if known_until is None or known_until <= last.since:
+        return ledger
+    ended = Segment(
+        last.since, known_until, last.usd_per_hour, last.disk_usd_per_hour, last.unknown
+    )
+    opened = Segment(known_until, None, usd_per_hour, last.disk_usd_per_hour)
+    return _with_row(ledger, record.mark, (*past, ended, opened))
+
+
+# --- what a stretch of time costs ----------------------------------------------------------------
+
+
+def cost_between(segment: Segment, since: datetime, until: datetime) -> Amounts:
+    """What ``segment`` costs from ``since`` to ``until``; stretches side by side add up exactly.
+
+    Every second begun counts, half a micro-dollar rounds to even. A running one has no end.
+    """
+    start = max(since, segment.since)
+    end = until if segment.until is None else min(until, segment.until)
+    if end <= start:
+        return NOTHING
+    first, last = _seconds(segment, start), _seconds(segment, end)
+    whole = _micro(segment.usd_per_hour, last) - _micro(segment.usd_per_hour, first)
+    unknown = whole if segment.unknown else 0
+    if segment.stopped:
+        return Amounts(stopped=whole, unknown=unknown, seconds=last - first)
+    disk = _micro(segment.disk_usd_per_hour, last) - _micro(segment.disk_usd_per_hour, first)
+    return Amounts(gpu=whole - disk, disk=disk, unknown=unknown, seconds=last - first)
+
+
+def _seconds(segment: Segment, until: datetime) -> int:
+    """Begun since the segment's start, so that its parts share no second."""
+    return -((segment.since - until) // _SECOND)
+
+
+def _micro(usd_per_hour: Decimal, seconds: int) -> int:
+    """Micro-dollars, half-even."""
+    pico = int(usd_per_hour.scaleb(_PICO).to_integral_value(ROUND_HALF_EVEN))
+    whole, rest = divmod(pico * seconds, _PICO_HOURS_PER_MICRO)
+    twice = 2 * rest
+    up = twice > _PICO_HOURS_PER_MICRO or (twice == _PICO_HOURS_PER_MICRO and whole % 2)
+    return whole + 1 if up else whole
+
+
+def total_of(segments: Iterable[Segment], since: datetime, until: datetime) -> Amounts:
+    """All of them between two moments."""
+    total = NOTHING
+    for one in segments:
+        total += cost_between(one, since, until)
+    return total
+
+
+# --- machines that are gone ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A machine that is proven gone, and when: billed until ``until``, ``seen_until`` for sure."""
+
+    record: InstanceRecord
+    lease: LeaseRecord | None
+    seen_until: datetime
+    until: datetime
+
+
+def closing_of(
+    record: InstanceRecord, lease: LeaseRecord | None, destroy_time: timedelta | None, now: datetime
+) -> Closing:
+    """When a machine that is proven gone was billed last.
+
+    By us: when its accepted destroy was over, by the provider's own ``destroy_time``, and never
+    after the first listing that lacked it. Not by us: when the first listing lacked it.
+    """
+    absence, doom = record.absence, record.doom
+    if absence is None:
+        return Closing(record, lease, now, now)
+    if doom is None or doom.last_attempt_at is None:
+        return Closing(record, lease, absence.last_seen_at, absence.last_seen_at)
+    until = absence.first_absent_at or now
+    if doom.accepted_at is not None and destroy_time is not None:
+        until = min(until, doom.accepted_at + destroy_time)
+    return Closing(record, lease, min(until, doom.accepted_at or doom.last_attempt_at), until)
+
+
+def closed(ledger: Ledger, closings: Iterable[Closing]) -> Ledger:
+    """The cost of each goes to its account, by the hour; its own row is kept for a while."""
+    running = dict(ledger.running)
+    added: dict[str, dict[str, Amounts]] = defaultdict(lambda: defaultdict(lambda: NOTHING))
+    rows: dict[bool, list[str]] = {False: list(ledger.closed), True: list(ledger.failed)}
+    for one in closings:
+        segments = _ended(running_segments(one.record, ledger), one)
+        running.pop(one.record.mark, None)
+        buckets = added[account_for(one.record, one.lease).text]
+        never_ready = one.record.ready_at is None
+        for number, amounts in _by_hour(segments):
+            buckets[f"h{number}"] += amounts.as_failed if never_ready else amounts
+        rows[never_ready].append(_closed_machine(one, segments).row)
+    spent = dict(ledger.spent)
+    for text, buckets in added.items():
+        if not buckets:
+            continue  # it lived no second
+        spent[text] = spent_row(merged_buckets(spent.get(text), buckets))
+    return ledger.model_copy(
+        update={
+            "running": running,
+            "spent": spent,
+            "closed": rows[False][-CLOSED_KEPT:],
+            "failed": rows[True][-FAILED_KEPT:],
+        }
+    )
+
+
+def account_for(record: InstanceRecord, lease: LeaseRecord | None) -> Account:
+    """Whom it is attributed to: who pays for its fleet, by its lease."""
+    return Account(
+        record.fleet,
+        lease.team if lease else None,
+        lease.owner if lease else None,
+        tuple(sorted(lease.labels.items())) if lease else (),
+        record.provider,
+        record.specification.gpu if record.specification else "",
+    )
+
+
+def _ended(segments: tuple[Segment, ...], closing: Closing) -> list[Segment]:
+    """What was billed for sure, and the time until it was surely gone, which is marked."""
+    ended: list[Segment] = []
+    for one in segments:
+        end = closing.until if one.until is None else min(one.until, closing.until)
+        seen = end if one.until is not None else min(end, closing.seen_until)
+        rates = (one.usd_per_hour, one.disk_usd_per_hour)
+        ended.append(Segment(one.since, seen, *rates, one.unknown))
+        ended.append(Segment(max(seen, one.since), end, *rates, unknown=True))
+    return [one for one in ended if one.until is not None and one.until > one.since]
+
+
+def _by_hour(segments: Iterable[Segment]) -> Iterator[tuple[int, Amounts]]:
+    for one in segments:
+        assert one.until is not None
+        number = microseconds(one.since) // (HOUR // timedelta(microseconds=1))
+        start = moment(0) + number * HOUR
+        while start < one.until:
+            yield number, cost_between(one, start, start + HOUR)
+            number, start = number + 1, start + HOUR
+
+
+def _closed_machine(closing: Closing, segments: list[Segment]) -> ClosedMachine:
+    record = closing.record
+    since = segments[0].since if segments else record.created_at
+    return ClosedMachine(
+        provider=record.provider,
+        instance_id=record.instance_id,
+        slot=str(record.slot),
+        gpu=record.specification.gpu if record.specification else "",
+        since=since,
+        until=closing.until,
+        usd=total_of(segments, since, closing.until).usd,
+        why=str(record.doom.reason) if record.doom else "gone at the provider, not by us",
+    )

@@ -1,0 +1,114 @@
+"""What we say that machines cost, against what the market bills for them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from reconciler.market.faults import Call, Fault
+from reconciler.market.ledger import billed_total
+from reconciler.market.settings import CALM
+from reconciler.model.ledger import COST_KINDS, closed_machine_of
+from reconciler.planning.costs import costs_of
+from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop, several_offers, story
+
+HOUR = timedelta(hours=1)
+TWO = QUICKSTART.replace("ttl: 4h", "ttl: 4h\n    nodes: 2\n    team: vision")
+LONG_AGO = datetime.fromisoformat("2000-01-01T00:00Z")
+
+
+def _ours(shop: Shop) -> Decimal:
+    return costs_of(shop.state(), LONG_AGO, shop.now).total.usd
+
+
+def test_the_ledger_and_the_market_agree_on_machines_with_disks(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+        await shop.apply(TWO)
+        await shop.wait(2 * HOUR)
+        running = (_ours(shop), billed_total(shop.world, shop.now))
+        await shop.destroy()
+        await shop.wait(HOUR)
+        return (*running, _ours(shop), billed_total(shop.world, shop.now))
+
+    ours, theirs, ours_after, theirs_after = story(
+        tmp_path, tell, *several_offers(disk_microusd_per_gib=137)
+    )
+    assert theirs > 1
+    assert abs(ours - theirs) <= Decimal("0.000004")
+    assert 0 <= ours_after - theirs_after <= theirs_after * Decimal("0.001")
+
+
+def test_the_parts_by_kind_are_those_of_the_bill(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> dict[str, Decimal]:
+        await shop.apply(TWO)
+        await shop.wait(2 * HOUR)
+        total = costs_of(shop.state(), LONG_AGO, shop.now).total
+        return {kind: total.of(kind) * Decimal("0.000001") for kind in COST_KINDS}
+
+    parts = story(tmp_path, tell, *several_offers(disk_microusd_per_gib=137))
+    assert parts["gpu"] > parts["disk"] > 0
+    assert parts["stopped"] == parts["failed-boot"] == 0
+
+
+def test_i13_a_stopped_machine_costs_its_disk_and_is_told_apart(tmp_path: Path) -> None:
+    def stops(call: Call) -> Fault | None:
+        return Fault(stops_after=2 * HOUR) if call.operation == "create_instance" else None
+
+    async def tell(shop: Shop) -> tuple[Decimal, Decimal, int]:
+        await shop.apply(QUICKSTART)
+        for _ in range(12):
+            await shop.wait(timedelta(minutes=15))
+            await shop.reconcile()
+        total = costs_of(shop.state(), LONG_AGO, shop.now).total
+        return total.usd, billed_total(shop.world, shop.now), total.stopped
+
+    ours, theirs, stopped = story(
+        tmp_path, tell, *several_offers(disk_microusd_per_gib=137), fault_hook=stops
+    )
+    assert stopped > 0
+    # it stopped between two passes: the dearer reading counts
+    assert Decimal(0) <= ours - theirs <= Decimal("0.11")
+
+
+def test_c11_7_a_machine_that_never_became_ready_is_listed_with_its_id(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> tuple[list[str], Decimal, Decimal]:
+        await shop.apply(QUICKSTART)
+        await shop.wait(HOUR)
+        report = costs_of(shop.state(), LONG_AGO, shop.now)
+        ids = [closed_machine_of(row).instance_id for row in shop.state().ledger.failed]
+        return (
+            ids,
+            report.total.of("failed-boot") * Decimal("0.000001"),
+            billed_total(shop.world, shop.now),
+        )
+
+    ids, failed, billed = story(tmp_path, tell, settings=replace(CALM, boot_failure_percent=100))
+    assert len(ids) >= 1
+    assert abs(failed - billed) <= billed * Decimal("0.05")
+
+
+def test_a_team_pays_for_its_fleet_after_it_is_gone_too(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> list[tuple[str, ...]]:
+        await shop.apply(TWO)
+        await shop.wait(HOUR)
+        await shop.apply(NO_FLEETS, max_destroy=2)
+        await shop.wait(HOUR)
+        report = costs_of(shop.state(), LONG_AGO, shop.now, by=("team", "fleet"))
+        return [row.keys for row in report.rows]
+
+    assert story(tmp_path, tell) == [("vision", "dev")]
+
+
+def test_i17_a_second_apply_writes_nothing_into_the_ledger(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> tuple[bytes, bytes]:
+        path = tmp_path / "state" / "demo.json"
+        await shop.apply(TWO)
+        first = path.read_bytes()
+        await shop.wait(HOUR)
+        await shop.apply(TWO)
+        return first, path.read_bytes()
+
+    first, second = story(tmp_path, tell)
+    assert first == second

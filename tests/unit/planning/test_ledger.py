@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.model.ledger import (
+    EMPTY_LEDGER,
+    NOTHING,
+    Amounts,
+    Ledger,
+    Segment,
+    closed_machine_of,
+)
+from reconciler.model.plan import Forget
+from reconciler.model.reason import DestroyReason
+from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
+from reconciler.planning import billing, departures, transitions
+from reconciler.planning.ledger import (
+    closed,
+    closing_of,
+    cost_between,
+    rate_changed,
+    running_segments,
+    sightings,
+    total_of,
+)
+from reconciler.planning.ledger_buckets import buckets_of, rolled_up
+from tests.builders import (
+    HOUR,
+    PROVIDER,
+    complete,
+    intent,
+    lease,
+    observed,
+    record,
+    recorded_state,
+    unreadable,
+)
+from tests.markets import START
+
+RATES = st.decimals(min_value=0, max_value=50, places=9, allow_nan=False)
+SPANS = st.integers(min_value=0, max_value=40 * 86400 * 10**6).map(
+    lambda us: timedelta(microseconds=us)
+)
+
+
+@given(rate=RATES, disk=RATES, cuts=st.lists(SPANS, min_size=2, max_size=8))
+def test_i27_the_parts_of_a_segment_add_up_to_the_whole_to_the_micro_dollar(
+    rate: Decimal, disk: Decimal, cuts: list[timedelta]
+) -> None:
+    segment = Segment(START, None, rate, min(rate, disk))
+    moments = sorted(START + cut for cut in cuts)
+    parts = NOTHING
+    for left, right in pairwise(moments):
+        parts += cost_between(segment, left, right)
+    assert parts == cost_between(segment, moments[0], moments[-1])
+
+
+@given(rate=RATES, seconds=st.integers(min_value=0, max_value=10**7))
+def test_i27_a_stretch_is_rounded_half_even_once(rate: Decimal, seconds: int) -> None:
+    segment = Segment(START, None, rate, Decimal(0))
+    cost = cost_between(segment, START, START + timedelta(seconds=seconds))
+    assert cost.micro_usd == round(Fraction(rate) * seconds * 10**6 / 3600)
+
+
+def test_every_second_begun_is_billed() -> None:
+    segment = Segment(START, None, Decimal(3600), Decimal(0))
+    cost = cost_between(segment, START, START + timedelta(milliseconds=1001))
+    assert (cost.usd, cost.seconds) == (Decimal(2), 2)
+
+
+def test_a_machine_that_costs_no_more_than_its_disk_is_stopped() -> None:
+    running = Segment(START, None, Decimal("0.50"), Decimal("0.10"))
+    stopped = Segment(START, None, Decimal("0.10"), Decimal("0.10"))
+    assert cost_between(running, START, START + HOUR) == Amounts(400_000, 100_000, seconds=3600)
+    assert cost_between(stopped, START, START + HOUR) == Amounts(stopped=100_000, seconds=3600)
+
+
+def test_a_record_without_a_row_is_billed_since_its_create_at_its_rate() -> None:
+    (only,) = running_segments(record(), EMPTY_LEDGER)
+    assert (only.since, only.usd_per_hour) == (START, Decimal("0.40"))
+
+
+def test_a_create_that_took_a_while_is_billed_from_the_intent_on_with_its_disk() -> None:
+    begun = intent(disk_usd_per_hour=Decimal("0.05"))
+    state = recorded_state(begun)
+    made = transitions.created(begun, "m-1", None, START + timedelta(seconds=9))(state)
+    (only,) = running_segments(made.instances[begun.mark], made.ledger)
+    assert (only.since, only.disk_usd_per_hour) == (START, Decimal("0.05"))
+    told = billing.billing_began(begun.mark, START + timedelta(seconds=4))(made)
+    (only,) = running_segments(told.instances[begun.mark], told.ledger)
+    assert (only.since, only.disk_usd_per_hour) == (START + timedelta(seconds=4), Decimal("0.05"))
+
+
+def test_c5_15_a_rate_change_opens_a_new_segment_and_what_was_billed_stays() -> None:
+    mark = record().mark
+    state = recorded_state(record())
+    dearer = billing.billed_at(mark, Decimal("0.80"), START + HOUR)(state)
+    segments = running_segments(dearer.instances[mark], dearer.ledger)
+    assert [one.usd_per_hour for one in segments] == [Decimal("0.40"), Decimal("0.80")]
+    assert total_of(segments, START, START + 2 * HOUR).usd == Decimal("1.20")
+
+
+def test_the_first_reading_of_a_rate_holds_from_the_start() -> None:
+    mark = record().mark
+    state = billing.billed_at(mark, Decimal("0.44"))(recorded_state(record()))
+    (only,) = running_segments(state.instances[mark], state.ledger)
+    assert (only.since, only.usd_per_hour) == (START, Decimal("0.44"))
+
+
+def test_time_in_which_a_provider_was_dark_is_billed_and_marked() -> None:
+    state = sightings(observed(unreadable()), START + HOUR)(recorded_state(record()))
+    again = sightings(observed(unreadable()), START + HOUR + HOUR / 2)(state)
+    assert again is state
+    seen = sightings(observed(complete()), START + 2 * HOUR)(state)
+    segments = running_segments(seen.instances[record().mark], seen.ledger)
+    assert total_of(segments, START, START + 3 * HOUR) == Amounts(
+        gpu=1_200_000, unknown=400_000, seconds=3 * 3600
+    )
+    assert seen.ledger.unseen == {}
+    assert sightings(observed(complete()), START + 3 * HOUR)(seen) is seen
+
+
+def _gone(**changes: Any) -> InstanceRecord:
+    accepted = START + HOUR
+    doom = Doom(
+        reason=DestroyReason.EXPIRED, since=accepted, last_attempt_at=accepted, accepted_at=accepted
+    )
+    absence = AbsenceEvidence(
+        last_seen_at=accepted, first_absent_at=accepted + timedelta(minutes=2)
+    )
+    return record(**{"doom": doom, "absence": absence, **changes})
+
+
+def test_a_destroyed_machine_is_billed_until_its_destroy_was_over_and_that_part_is_marked() -> None:
+    eight = timedelta(seconds=8)
+    ledger = closed(EMPTY_LEDGER, [closing_of(_gone(), lease(), eight, START + 2 * HOUR)])
+    (row,) = (closed_machine_of(text) for text in ledger.closed)
+    assert row.until == START + HOUR + eight
+    (spent,) = ledger.spent.values()
+    total = sum((one.amounts for one in buckets_of(spent)), NOTHING)
+    assert total.seconds == 3608
+    assert total.unknown == round(Decimal("0.40") * 8 * 10**6 / 3600)
+
+
+def test_a_destroy_that_takes_long_is_billed_no_longer_than_it_was_seen() -> None:
+    closing = closing_of(_gone(), lease(), HOUR, START + 2 * HOUR)
+    assert closing.until == START + HOUR + timedelta(minutes=2)
+
+
+def test_a_machine_that_left_by_itself_is_billed_until_it_was_missed() -> None:
+    absence = AbsenceEvidence(last_seen_at=START + HOUR, first_absent_at=START + 2 * HOUR)
+    closing = closing_of(record(absence=absence), None, None, START + 3 * HOUR)
+    assert closing.until == START + HOUR
+
+
+def test_a_machine_that_never_became_ready_is_a_failed_boot_with_its_id_and_times() -> None:
+    ledger = closed(
+        EMPTY_LEDGER, [closing_of(_gone(ready_at=None), lease(), None, START + 2 * HOUR)]
+    )
+    (row,) = (closed_machine_of(text) for text in ledger.failed)
+    assert (row.instance_id, row.since, row.why) == ("m-train-0", START, "expired")
+    (spent,) = ledger.spent.values()
+    total = sum((one.amounts for one in buckets_of(spent)), NOTHING)
+    assert total.gpu == 0
+    assert total.failed == total.micro_usd == row.usd * 10**6
+
+
+def test_the_cost_of_a_machine_goes_to_whoever_pays_for_its_fleet() -> None:
+    paid = lease(team="vision", owner="ada", labels={"run": "7"})
+    ledger = closed(EMPTY_LEDGER, [closing_of(_gone(), paid, None, START + HOUR)])
+    (text,) = ledger.spent
+    assert text == '["train","vision","ada",[["run","7"]],"simulated","RTX4090"]'
+
+
+@given(
+    lives=st.lists(st.tuples(SPANS, SPANS, RATES), min_size=1, max_size=6),
+    later=st.integers(min_value=0, max_value=900),
+)
+def test_rolling_up_changes_no_sum(
+    lives: list[tuple[timedelta, timedelta, Decimal]], later: int
+) -> None:
+    closings = [
+        closing_of(
+            record(
+                index=at,
+                created_at=START + begin,
+                usd_per_hour=rate,
+                absence=AbsenceEvidence(last_seen_at=START + begin + length),
+            ),
+            None,
+            None,
+            START,
+        )
+        for at, (begin, length, rate) in enumerate(lives)
+    ]
+    state = recorded_state(ledger=closed(EMPTY_LEDGER, closings))
+    rolled = rolled_up(START + timedelta(days=later))(state)
+    assert _sum(rolled.ledger) == _sum(state.ledger)
+    assert rolled_up(START + timedelta(days=later))(rolled) is rolled
+
+
+def _sum(ledger: Ledger) -> Amounts:
+    found = NOTHING
+    for row in ledger.spent.values():
+        for bucket in buckets_of(row):
+            found += bucket.amounts
+    return found
+
+
+def test_hours_become_days_after_five_weeks_and_days_months_after_a_year() -> None:
+    state = recorded_state(ledger=closed(EMPTY_LEDGER, [closing_of(_gone(), None, None, START)]))
+
+    def spans(days: int) -> list[timedelta]:
+        rolled = rolled_up(START + timedelta(days=days))(state)
+        return [
+            one.until - one.since for row in rolled.ledger.spent.values() for one in buckets_of(row)
+        ]
+
+    assert set(spans(34)) == {HOUR}
+    assert spans(37) == [timedelta(days=1)]
+    assert spans(420)[0] >= timedelta(days=28)
+
+
+def test_a_machine_that_closes_twice_is_counted_once() -> None:
+    state = recorded_state(_gone())
+    gone = Forget(record().slot, record().mark, PROVIDER, "record", "proven gone")
+    once = departures.forgotten([gone, gone], START + 2 * HOUR, {})(state)
+    assert departures.forgotten([gone], START + 2 * HOUR, {})(once) == once
+    assert len(once.ledger.closed) == 1
+
+
+def test_moments_before_1970_and_far_rates_do_not_break_a_row() -> None:
+    odd = record(created_at=datetime(1970, 1, 1, tzinfo=UTC), usd_per_hour=Decimal("1E-9"))
+    ledger = rate_changed(EMPTY_LEDGER, odd, Decimal("1E+1"), START)
+    kept = Ledger.model_validate(ledger.model_dump())
+    assert running_segments(odd, kept)[0].usd_per_hour == Decimal("1E-9")
