@@ -10,6 +10,11 @@ import pytest
 from reconciler.model.exit_code import ExitCode
 from reconciler.operations.market_view import explain_fleet
 from reconciler.providers.base import CreateRequest, why_unable
+from reconciler.providers.lambda_cloud import offers as lambda_offers
+from reconciler.providers.lambda_cloud import provider as lambda_provider
+from reconciler.providers.runpod import offers as runpod_offers
+from reconciler.providers.runpod import provider as runpod_provider
+from reconciler.providers.vastai import offers as vastai_offers
 from reconciler.providers.vastai.provider import CAPABILITIES
 from tests.builders import offer
 from tests.markets import START
@@ -87,7 +92,12 @@ def test_each_part_of_an_order_is_asked_about() -> None:
 
     assert why_unable(request(vm_image="x"), CAPABILITIES)
     assert why_unable(request(setup="x", ports=(1,), ssh_public_keys=("k",)), CAPABILITIES) == ""
-    assert CAPABILITIES.lacks == {"vm_image"}
+
+
+def test_the_offers_of_each_provider_say_what_its_truth_table_says() -> None:
+    assert CAPABILITIES.lacks == vastai_offers.LACKS == {"vm_image"}
+    assert lambda_provider.CAPABILITIES.lacks == lambda_offers.LACKS
+    assert runpod_provider.CAPABILITIES.lacks == runpod_offers.LACKS
 
 
 def test_a_secret_is_a_reference_and_reaches_the_machine_as_its_value(tmp_path: Path) -> None:
