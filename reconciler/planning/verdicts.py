@@ -27,8 +27,8 @@ def situation_of(
 ) -> Situation:
     """What the rules may look at. ``pairs`` are the slots that hold two machines just now."""
     given = scene.circumstances_of(record)
-    if pairs is NO_SUCCESSIONS:
-        return Situation(record, instance, given)
+    if pairs is NO_SUCCESSIONS and not scene.over_budget and not scene.over_new_budget:
+        return Situation(record, instance, given)  # most often: nothing is said of single machines
     heir = pairs.successors.get(record.mark)
     return Situation(
         record=record,

@@ -75,6 +75,7 @@ class WorkspaceKey:
 
     def _write(self, path: Path, data: bytes) -> None:
         try:
+            remove_leftovers(self._files, path)  # half a private key is not to lie around
             write_private(self._files, path, data)
         except OSError as error:
             raise local_failure("write", path, error) from error

@@ -116,3 +116,12 @@ def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:
     assert [one.name for one in folder.iterdir()] != []
     key_in(tmp_path).sweep()
     assert list(folder.iterdir()) == []
+
+
+def test_I24_half_a_private_key_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    key = key_in(tmp_path)
+    key.private_path.parent.mkdir(mode=0o700)
+    half = key.private_path.with_name(f".{key.private_path.name}.tmp-0123abcd")
+    half.write_bytes(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    key.public()
+    assert not half.exists()
