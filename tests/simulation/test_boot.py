@@ -14,6 +14,8 @@ from reconciler.providers.lambda_cloud import offers as lambda_offers
 from reconciler.providers.lambda_cloud import provider as lambda_provider
 from reconciler.providers.runpod import offers as runpod_offers
 from reconciler.providers.runpod import provider as runpod_provider
+from reconciler.providers.tensordock import offers as tensordock_offers
+from reconciler.providers.tensordock import provider as tensordock_provider
 from reconciler.providers.vastai import offers as vastai_offers
 from reconciler.providers.vastai.provider import CAPABILITIES
 from tests.builders import offer
@@ -97,6 +99,7 @@ def test_each_part_of_an_order_is_asked_about() -> None:
 def test_the_offers_of_each_provider_say_what_its_truth_table_says() -> None:
     assert CAPABILITIES.lacks == vastai_offers.LACKS == {"vm_image"}
     assert lambda_provider.CAPABILITIES.lacks == lambda_offers.LACKS
+    assert tensordock_provider.CAPABILITIES.lacks == tensordock_offers.LACKS
     assert runpod_provider.CAPABILITIES.lacks == runpod_offers.LACKS
 
 
