@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
+Ability = Literal["image", "vm_image", "setup", "ports"]
+"""What a document may ask of a provider and not every one can do."""
+NOTHING_LACKING: frozenset[Ability] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """One row of a provider's market; every figure is for one whole node.
@@ -45,6 +50,8 @@ class Offer:
     capacity_key: str
     rentable_for: timedelta | None = None
     """How long it can be rented from now; None for as long as one likes."""
+    lacks: frozenset[Ability] = NOTHING_LACKING
+    """What its provider cannot do."""
 
     def node_usd_per_hour(self, disk_bytes: int) -> Decimal:
         """The all-in rate of a node with ``disk_bytes`` of disk."""

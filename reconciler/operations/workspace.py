@@ -17,7 +17,7 @@ from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
-from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, SshFiles
+from reconciler.model.hand_over import DEFAULT_BOOT, DEFAULT_READY, DEFAULT_SSH, SshFiles
 from reconciler.model.instance import SshEndpoint
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import HostPin, ProviderPin, RecordedState
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
     from reconciler.inventory.kept_offers import KeptOffers
     from reconciler.model.fleet import DesiredState
-    from reconciler.model.hand_over import ReadyRules, SshAccess
+    from reconciler.model.hand_over import Boot, ReadyRules, SshAccess
     from reconciler.model.progress import SlotProgress
     from reconciler.providers.base import Provider
     from reconciler.statefile.backend import StateBackend
@@ -150,6 +150,11 @@ class Workspace:
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
         return fleet.ssh if fleet else DEFAULT_SSH
 
+    def boot(self, fleet_name: str) -> Boot:
+        """What the machines of a fleet boot and do."""
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        return fleet.boot if fleet else DEFAULT_BOOT
+
     def ready_rules(self, fleet_name: str) -> ReadyRules:
         """What a new machine of a fleet must show."""
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
@@ -201,6 +206,7 @@ class Workspace:
             progress=progress,
             notify=notifier.send,
             public_keys=self.public_keys,
+            boot=self.boot,
             log_in=self.log_in,
             ready_rules=self.ready_rules,
             has_own_key=self.has_own_key,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
-    from reconciler.model.offer import Offer, OfferListing
+    from reconciler.model.offer import Ability, Offer, OfferListing
     from reconciler.model.volume import Volume
 
 CallKind = Literal["create", "destroy", "read"]
@@ -79,6 +79,17 @@ class ProviderCapabilities:
     lists_volumes: bool = False
     offers_keep: timedelta = timedelta(0)
     paces: tuple[CallPace, ...] = ()
+
+    @property
+    def lacks(self) -> frozenset[Ability]:
+        """What an order may ask and such a provider cannot do; for its offers to say."""
+        able: tuple[tuple[Ability, bool], ...] = (
+            ("image", self.runs_images),
+            ("vm_image", self.boots_vm_images),
+            ("setup", self.runs_setup),
+            ("ports", self.opens_ports),
+        )
+        return frozenset(name for name, can in able if not can)
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""

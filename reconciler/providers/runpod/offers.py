@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, unquote_plus
 from pydantic import ValidationError
 
 from reconciler.model.gpu import resolve_offered
-from reconciler.model.offer import Offer
+from reconciler.model.offer import Ability, Offer
 from reconciler.model.quantity import GIB
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 SECURE, COMMUNITY = "SECURE", "COMMUNITY"
 CLOUDS = (SECURE, COMMUNITY)
+LACKS: frozenset[Ability] = frozenset({"vm_image", "setup"})
 STOCK: Mapping[str, int] = {"LOW": 1, "MEDIUM": 8, "HIGH": 64}
 """So many pods are planned at once; creates tell how many there are."""
 ANYWHERE = "anywhere"
@@ -191,6 +192,7 @@ class Shelf:
             hosting=_HOSTING[choice.cloud],
             stock=stock,
             capacity_key=choice.kind,
+            lacks=LACKS,
         )
 
 
