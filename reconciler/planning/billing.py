@@ -12,13 +12,13 @@ from reconciler.planning import ledger as books
 from reconciler.planning.budgets import budgets_after_apply, covers_fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
 
     from reconciler.model.budget import BudgetRecord
     from reconciler.model.fleet import DesiredState
-    from reconciler.model.plan import Destroy
+    from reconciler.model.plan import Destroy, RateChange
     from reconciler.model.record import RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
@@ -36,6 +36,22 @@ def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = N
         return state.with_(instances={**state.instances, mark: billed}, ledger=ledger)
 
     return change
+
+
+def rates_seen(
+    changes: Iterable[RateChange], before: RecordedState | None, now: datetime
+) -> list[Change]:
+    """The rates that a look found. A dearer one counts from the last look before it (``before``:
+    the state that this one started from), a cheaper one from now on.
+    """
+    seen = []
+    for one in changes:
+        since: datetime | None = now
+        if one.usd_per_hour > one.record.usd_per_hour:
+            dark = before.ledger.unseen.get(one.record.provider) if before else None
+            since = dark or (before.saved_at if before else None)
+        seen.append(billed_at(one.record.mark, one.usd_per_hour, since))
+    return seen
 
 
 def billing_began(mark: str, since: datetime) -> Change:
