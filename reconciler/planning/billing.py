@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.reason import DestroyReason
 from reconciler.planning import ledger as books
 from reconciler.planning.budgets import budgets_after_apply, covers_fleet
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.budget import BudgetRecord
     from reconciler.model.fleet import DesiredState
-    from reconciler.model.plan import Destroy, RateChange
+    from reconciler.model.plan import RateChange
     from reconciler.model.record import RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
@@ -66,11 +65,10 @@ def billing_began(mark: str, since: datetime) -> Change:
     return change
 
 
-def after_kill(state: RecordedState, destroy: Destroy, now: datetime) -> Mapping[str, BudgetRecord]:
-    """Budgets remember when they ended a machine: nothing is bought again for it by a loop."""
-    if destroy.reason is not DestroyReason.OVER_BUDGET:
-        return state.budgets
-    fleet = destroy.record.fleet
+def after_kill(state: RecordedState, fleet: str, now: datetime) -> Mapping[str, BudgetRecord]:
+    """The budgets that pay for ``fleet`` remember when they ended a machine of it: a loop buys
+    nothing again for it in that period.
+    """
     return {
         name: one.model_copy(update={"killed_at": now})
         if covers_fleet(one.budget, fleet, state.leases)
