@@ -60,6 +60,27 @@ test: setup ## run all tests
 bench: setup ## measure time and memory, beside Terraform where it is installed (10 min)
 	@$(BIN)/python -m tests.benchmarks
 
+SEED ?=
+RUNS ?=
+JOBS ?= 1
+SIMULATE := $(BIN)/python -m tests.simulation.simulator --jobs $(JOBS)
+
+.PHONY: simulate
+simulate: setup ## run seeded worlds of faults (SEED=7 runs one again, RUNS=500 JOBS=2 many)
+	@$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
+
+.PHONY: simulate-long
+simulate-long: setup ## the same for hours: 100 000 seeds
+	@$(SIMULATE) --seed $(or $(SEED),0) --runs $(or $(RUNS),100000)
+
+.PHONY: fuzz
+fuzz: setup ## feed broken files and answers to all that reads them (RUNS=2000000 for long)
+	@$(BIN)/python -m tests.fuzz $(or $(RUNS),20000) $(or $(SEED),0)
+
+.PHONY: mutants
+mutants: setup ## break the code in thirty ways and name the test that notices each
+	@$(BIN)/python -m tests.mutants
+
 # --- what must hold before a change is merged -------------------------------------------------
 
 .PHONY: check

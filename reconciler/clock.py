@@ -9,8 +9,14 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import anyio
+
+from reconciler.model.clock_verdict import ClockReadings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock(ABC):
@@ -28,19 +34,64 @@ class Clock(ABC):
     async def sleep(self, seconds: float) -> None:
         """Wait ``seconds`` of this clock's time. Cancellable; returns at once for <= 0."""
 
+    def readings(self) -> ClockReadings | None:
+        """What it goes by, where that can be wrong. None for a market's own clock: whatever such a
+        clock says is the time there.
+        """
+        return None
+
+    def hear(self, source: str, said: datetime) -> None:  # noqa: B027  # a market listens to none
+        """``source`` says that it is ``said`` just now."""
+
+    def settle(self, now: datetime) -> timedelta:
+        """It is ``now``, as the clock rule has found: count from there. Returns by how much that
+        moves this clock.
+        """
+        return timedelta(0)
+
 
 class SystemClock(Clock):
-    """Wall clock and boot clock of this machine."""
+    """This machine's clocks: the wall clock is read once, and from then on the boot clock counts,
+    so that a wall clock which jumps moves nothing inside a run (RELIABILITY.md I31, M23).
+
+    ``wall`` and ``boot_seconds`` stand in for the kernel's clocks in tests.
+    """
+
+    def __init__(
+        self,
+        wall: Callable[[], datetime] | None = None,
+        boot_seconds: Callable[[], float] | None = None,
+    ) -> None:
+        self._wall = wall or wall_now
+        self._boot_seconds = boot_seconds or _boot_seconds
+        self._settled = self._wall()
+        self._settled_at = self._boot_seconds()
+        self._heard: dict[str, tuple[datetime, float]] = {}
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return self._settled + self._since(self._settled_at)
 
     def elapsed_seconds(self) -> float:
-        return _boot_seconds()
+        return self._boot_seconds()
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:
             await anyio.sleep(seconds)
+
+    def readings(self) -> ClockReadings:
+        said = {name: time + self._since(at) for name, (time, at) in self._heard.items()}
+        return ClockReadings(self._wall(), self._boot_seconds(), said)
+
+    def hear(self, source: str, said: datetime) -> None:
+        self._heard[source] = (said, self._boot_seconds())
+
+    def settle(self, now: datetime) -> timedelta:
+        moved = now - self.now()
+        self._settled, self._settled_at = now, self._boot_seconds()
+        return moved
+
+    def _since(self, boot_seconds: float) -> timedelta:
+        return timedelta(seconds=self._boot_seconds() - boot_seconds)
 
 
 class PacedClock(Clock):
@@ -78,7 +129,7 @@ class LoopClock(Clock):
         return self._start + self._offset + timedelta(seconds=anyio.current_time())
 
     def elapsed_seconds(self) -> float:
-        return anyio.current_time() + self._offset.total_seconds()
+        return anyio.current_time()
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:

@@ -20,6 +20,7 @@ from reconciler.cli.parameters import (
     record_option,
     take_over_option,
     target_option,
+    trust_clock_option,
 )
 from reconciler.cli.plan_choices import (
     allow_unbounded_option,
@@ -153,6 +154,7 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
 @verify_timeout_option
 @lock_timeout_option
 @take_over_option
+@trust_clock_option
 @json_events_option
 @click.pass_obj
 def apply_command(
@@ -247,7 +249,13 @@ def _carry_out(
             asked = chosen if options["auto_approve"] else replace(chosen, approve=approve)
             return await apply_fleets(workspace, request, asked)
 
-    return _told(on_workspace(directory, verb, take_over=options["take_over"]), voice)
+    told = on_workspace(
+        directory,
+        verb,
+        take_over=options["take_over"],
+        trust_clock=options.get("trust_clock", False),
+    )
+    return _told(told, voice)
 
 
 def _carry_out_saved(
@@ -264,7 +272,13 @@ def _carry_out_saved(
             chosen = _run_options(options, step, interruption, view.show, voice)
             return await apply_saved(workspace, saved, chosen, voice.remark)
 
-    return _told(on_workspace(directory, verb, take_over=options["take_over"]), voice)
+    told = on_workspace(
+        directory,
+        verb,
+        take_over=options["take_over"],
+        trust_clock=options.get("trust_clock", False),
+    )
+    return _told(told, voice)
 
 
 def _told(result: RunResult, voice: Voice) -> int:

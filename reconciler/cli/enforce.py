@@ -18,6 +18,7 @@ from reconciler.cli.parameters import (
     max_destroy_option,
     record_option,
     take_over_option,
+    trust_clock_option,
 )
 from reconciler.cli.running import on_workspace
 from reconciler.cli.voice import TextVoice, speaking
@@ -25,7 +26,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Mode, PlanRequest
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from reconciler.cli.voice import Voice
     from reconciler.execution.interruption import Interruption
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 @lock_timeout_option
 @record_option
 @take_over_option
+@trust_clock_option
 @json_events_option
 @click.pass_obj
 def reconcile_command(
@@ -65,6 +67,7 @@ def reconcile_command(
     lock_timeout: timedelta,
     record: Path | None,
     take_over: bool,
+    trust_clock: bool,
     as_json: bool,
 ) -> int:
     """Destroy whatever has expired or is not declared. Buys nothing, unless --heal."""
@@ -84,12 +87,21 @@ def reconcile_command(
     request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy)
     seconds = lock_timeout.total_seconds()
     if interval is not None and not dry_run:
+        if trust_clock:
+            raise click.UsageError("--trust-clock is said once, of now: use it with --once")
         return _daemon(directory, request, interval, take_over=take_over)
     kept = None if record is None else directory / record
     return speaking(
         as_json,
         lambda voice: _one_pass(
-            directory, request, seconds, voice, dry_run=dry_run, record=kept, take_over=take_over
+            directory,
+            request,
+            seconds,
+            voice,
+            dry_run=dry_run,
+            record=kept,
+            take_over=take_over,
+            trust_clock=trust_clock,
         ),
     )
 
@@ -128,6 +140,7 @@ def _one_pass(
     dry_run: bool,
     record: Path | None,
     take_over: bool,
+    trust_clock: bool,
 ) -> int:
     from reconciler.operations.reconcile import preview_pass, reconcile_once
 
@@ -140,7 +153,13 @@ def _one_pass(
             result.document_code = workspace.documents_error.exit_code
         return result
 
-    result = on_workspace(directory, verb, tolerate_bad_documents=True, take_over=take_over)
+    result = on_workspace(
+        directory,
+        verb,
+        tolerate_bad_documents=True,
+        take_over=take_over,
+        trust_clock=trust_clock,
+    )
     return voice.result(result, acted=not dry_run)
 
 
@@ -161,7 +180,7 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_
     voice = TextVoice()
 
     async def verb(outer: Workspace, interruption: Interruption) -> int:
-        async def one_pass() -> datetime | None:
+        async def one_pass() -> timedelta | None:
             try:
                 async with open_workspace(
                     directory, tolerate_bad_documents=True, take_over=take_over
@@ -170,12 +189,15 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_
                     options = _options(interruption, interval.total_seconds(), voice, quiet=True)
                     options = replace(options, interval=interval)
                     result = await reconcile_once(workspace, request, options)
+                    # By the pass's own clock: this process's may be wrong since it was started.
+                    deadline = result.next_deadline
+                    left = None if deadline is None else deadline - workspace.clock.now()
             except GpuShopperError as error:
                 say("\n".join(error.lines()))
                 last[0] = error.exit_code
                 return None
             last[0] = ExitCode(voice.result(result))
-            return result.next_deadline
+            return left
 
         say(f"Reconciling {outer.name} every {interval.total_seconds():.0f} s. Stop: Ctrl-C.")
         await run_forever(one_pass, interval, outer.clock, interruption)

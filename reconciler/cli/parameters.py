@@ -81,6 +81,11 @@ take_over_option = click.option(
     is_flag=True,
     help="Work with a state that another host made: nothing runs there any more.",
 )
+trust_clock_option = click.option(
+    "--trust-clock",
+    is_flag=True,
+    help="This machine's clock is right, although other clocks disagree.",
+)
 target_option = click.option(
     "--target",
     "targets",

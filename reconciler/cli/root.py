@@ -50,6 +50,12 @@ _COMMANDS = {
         LazyCommand(
             "doctor", "doctor:doctor_command", "Check everything, name what is unfinished."
         ),
+        LazyCommand(
+            "quarantine", "quarantine:quarantine_group", "Hosts from which nothing is bought."
+        ),
+        LazyCommand(
+            "providers", "providers:providers_group", "Check the accounts; what each type can do."
+        ),
         LazyCommand("state", "state:state_group", "Inspect and mend the state file."),
         LazyCommand("force-unlock", "state:unlock_command", "The same as state unlock."),
         LazyCommand("events", "audit:events_command", "Show what was done, by whom and why."),

@@ -39,6 +39,7 @@ def on_workspace(
     tolerate_bad_documents: bool = False,
     tolerate_bad_state: bool = False,
     take_over: bool = False,
+    trust_clock: bool = False,
 ) -> Result:
     """Open the workspace of ``directory``, run ``verb`` on it, close it. The choices are those of
     ``open_workspace``.
@@ -53,6 +54,7 @@ def on_workspace(
             tolerate_bad_documents=tolerate_bad_documents,
             tolerate_bad_state=tolerate_bad_state,
             take_over=take_over,
+            trust_clock=trust_clock,
         ) as workspace:
             return await _until_signalled(lambda interruption: verb(workspace, interruption))
 

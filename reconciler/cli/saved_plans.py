@@ -15,7 +15,7 @@ from reconciler.model.text import printable
 _BESIDE_A_PLAN = frozenset(
     {
         *("plan_file", "auto_approve", "detach", "no_wait", "verify_timeout", "lock_timeout"),
-        *("take_over", "as_json"),
+        *("take_over", "trust_clock", "as_json"),
     }
 )
 """How a plan is carried out; every other choice was made when it was saved."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,12 @@ import click
 
 from reconciler.cli.lazy_group import TerraformGroup
 from reconciler.cli.parameters import DurationType
+from reconciler.cli.simulated_faults import FaultType, fault_option, fault_verb, faults_while
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from reconciler.market.fault_words import WantedFault
     from reconciler.market.offers_csv import LoadedOffers
     from reconciler.market.world import World
 
@@ -29,6 +32,26 @@ def _finite(_: click.Context, param: click.Parameter, value: float) -> float:
     """NaN is in no range and passes every check of one."""
     if not math.isfinite(value):
         raise click.BadParameter("it must be a finite number", param=param)
+    return value
+
+
+def _address(_: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    import ipaddress
+
+    if value is None:
+        return None
+    host, colon, port = value.rpartition(":")
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError:
+        host = ""
+    if (
+        not (host and colon)
+        or not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port) < 65_536
+    ):
+        raise click.BadParameter("write it like 127.0.0.1:2222", param=param)
     return value
 
 
@@ -60,13 +83,25 @@ def simulate_group() -> None:
     metavar="CSV",
     help="Build it from a CSV of offers instead of the built-in ones.",
 )
+@click.option(
+    "--ssh-at",
+    callback=_address,
+    metavar="IP:PORT",
+    help="Every machine has this address: an SSH server of yours, to rehearse logins.",
+)
 @click.pass_obj
 def new_command(
-    directory: Path, market: Path | None, seed: int, speed: float, offers: Path | None
+    directory: Path,
+    market: Path | None,
+    seed: int,
+    speed: float,
+    offers: Path | None,
+    ssh_at: str | None,
 ) -> int:
     """Make a market. Refused where one exists."""
     from reconciler.clock import wall_now
     from reconciler.market.offers_csv import load_offers
+    from reconciler.market.settings import LIVELY
     from reconciler.market.world import World
 
     path = _market_path(directory, market)
@@ -75,7 +110,13 @@ def new_command(
     now = wall_now()
     rows = loaded.offers if loaded else None
     with World.create(
-        path, seed=seed, started_at=now, wall_origin=now, speed=speed, offers=rows
+        path,
+        seed=seed,
+        started_at=now,
+        wall_origin=now,
+        speed=speed,
+        offers=rows,
+        settings=replace(LIVELY, ssh_at=ssh_at),
     ) as world:
         count = len(world.list_offers(now))
     click.echo(f"Made {path}: {count} offers to rent now, {speed:g} market second(s) a second.")
@@ -161,31 +202,58 @@ def ledger_command(directory: Path, market: Path | None, as_csv: bool) -> int:
     metavar="N",
     help="Port on this machine, 0 for any free one (default: 8700).",
 )
+@fault_option
 @market_option
 @click.pass_obj
-def serve_command(directory: Path, port: int, market: Path | None) -> int:
-    """Serve the market as Vast.ai does, on this machine. Rehearse without an account."""
+def serve_command(
+    directory: Path, port: int, faults: tuple[WantedFault, ...], market: Path | None
+) -> int:
+    """Serve the market as real providers do, on this machine. Rehearse without an account."""
+    from reconciler.market.faces.mounts import MOUNTS, export_lines
     from reconciler.market.faces.server import FaceServer
-    from reconciler.market.faces.vast import key_of
     from reconciler.model.errors import GpuShopperError
     from reconciler.model.text import printable
 
     path = _market_path(directory, market)
     with _open(directory, market) as world:
-        key = key_of(world)
-    try:
-        server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
-    except OSError as error:
-        what = f"port {port} of this machine cannot be used"
-        raise GpuShopperError(what, why=error.strerror or "", fix="name another: --port") from error
-    click.echo(f"export VAST_URL={server.url} VAST_API_KEY={key}")
-    click.echo(f"Serving {path} as Vast.ai; Ctrl-C ends it.", err=True)
-    with server:
+        try:
+            server = FaceServer(path, port, lambda line: click.echo(printable(line, 200), err=True))
+        except OSError as error:
+            what, fix = f"port {port} of this machine cannot be used", "name another: --port"
+            raise GpuShopperError(what, why=error.strerror or "", fix=fix) from error
+        click.echo("\n".join(export_lines(server.url, world)))
+    titles = ", ".join(mount.title for mount in MOUNTS)
+    click.echo(f"Serving {path} as {titles}; Ctrl-C ends it.", err=True)
+    with server, faults_while(lambda: _open(directory, market), faults):
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             return 0
     return 0
+
+
+@simulate_group.command("fault")
+@click.argument("faults", nargs=-1, type=FaultType(), metavar="[FAULT]...")
+@click.option("--times", type=click.IntRange(min=1), metavar="N", help="Only the next N calls.")
+@click.option(
+    "--for", "within", type=DurationType(), metavar="DURATION", help="Only so long, in its time."
+)
+@click.option("--clear", is_flag=True, help="Let every call go as it should again.")
+@market_option
+@click.pass_obj
+def fault_command(
+    directory: Path,
+    faults: tuple[WantedFault, ...],
+    times: int | None,
+    within: timedelta | None,
+    clear: bool,
+    market: Path | None,
+) -> int:
+    """Let calls to the market go wrong, whoever makes them; without FAULT, list what does.
+
+    FAULT is ENDPOINT=WORD, for one provider PROVIDER:ENDPOINT=WORD; the guide lists the words.
+    """
+    return fault_verb(lambda: _open(directory, market), faults, times, within, clear)
 
 
 def _open(directory: Path, market: Path | None) -> World:

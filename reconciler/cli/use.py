@@ -105,7 +105,7 @@ def ssh_config_command(directory: Path) -> int:
     from reconciler.reporting.ssh_text import ssh_config
 
     report = _report(directory)
-    click.echo(ssh_config(report.rows))
+    click.echo(ssh_config(report.rows, report.ssh_files))
     return _code(report)
 
 
@@ -137,15 +137,18 @@ def ssh_command(
 ) -> int:
     """Log in to fleet.NAME[0], or run COMMAND there."""
     from reconciler.model.errors import GpuShopperError
+    from reconciler.reporting.ssh_text import files_for, key_alias
     from reconciler.reporting.ssh_text import ssh_command as command_for
 
-    row = _chosen(_report(directory), address)
+    report = _report(directory)
+    row = _chosen(report, address)
     if row.ssh is None:
         raise GpuShopperError(
             f"{row.slot} cannot be reached yet: it is {row.stage}", fix="gpu-shopper status -w"
         )
     try:
-        words = [*command_for(row.ssh, row.instance_id), *command]
+        alias = key_alias(row.provider, row.instance_id)
+        words = [*command_for(row.ssh, alias, files_for(row, report.ssh_files)), *command]
     except ValueError as error:
         raise GpuShopperError(f"{row.slot}: {error}") from None
     if only_print:

@@ -14,9 +14,10 @@ from reconciler.documents.budget_blocks import BUDGETS_MAX, BudgetBlock
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.resource_blocks import NODES_MAX, Block
 from reconciler.documents.written_keys import EmptyOr, Written
-from reconciler.documents.written_references import WebhookUrl
+from reconciler.documents.written_references import KeyReference, WebhookUrl
 from reconciler.documents.written_text import FilePath, FleetName, Name, StatePath, WorkspaceName
 from reconciler.documents.written_values import Duration, Usd
+from reconciler.model.provider_types import PROVIDER_TYPES
 
 DOCUMENT_VERSION = 1
 
@@ -56,8 +57,14 @@ class StateBlock(Block):
 
 
 class ProviderBlock(Block):
-    type: Written[Literal["simulated", "vastai"]] = Field(
-        None, description="Which provider it is; default: its name."
+    type: Written[Name] = Field(
+        None,
+        description=f"Which provider it is: {', '.join(PROVIDER_TYPES)}, or a type that an "
+        "installed package brings; default: its name.",
+    )
+    key: Written[KeyReference] = Field(
+        None,
+        description="Where its API key is: `${env:NAME}` or `${file:PATH}`; never the key itself.",
     )
     market: Written[FilePath] = Field(None, description="The simulated market's file.")
     max_hourly_usd: Written[Usd] = Field(

@@ -9,14 +9,15 @@ from typing import Any
 from reconciler.documents.blocks import ProviderBlock
 from reconciler.documents.budget_blocks import periods_differ
 from reconciler.documents.configuration import Configuration, Declared
+from reconciler.documents.installed_types import is_known_type
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.resource_blocks import NODES_MAX
 from reconciler.model.fleet import Fleet
 from reconciler.model.problem import Problem
+from reconciler.model.provider_types import PROVIDER_TYPES, SIMULATED
 
 FLEETS_MAX = 20_000
 """RELIABILITY.md, "Default limits to ship"; ``NODES_MAX`` too."""
-PROVIDER_TYPES = ("simulated", "vastai")
 _COMPARISONS_MAX = 300_000  # of two names, in search of the one that was meant: half a second
 
 
@@ -28,14 +29,14 @@ def provider_problems(configuration: Configuration) -> Iterator[Problem]:
             configuration, "no provider is configured", "write providers: {simulated: {}}"
         )
     for name, declared in configuration.providers.items():
-        unwritten = declared.block.type is None and not declared.may_hide("type")
-        if unwritten and name not in PROVIDER_TYPES:
-            known = " or ".join(PROVIDER_TYPES)
-            message = f"{name} is not a type of provider that this version has"
-            yield declared.problem(message, f"use {known}, or write type: {known} below this name")
-        if _type_of(name, declared) not in ("simulated", None) and declared.block.market:
+        kind = _type_of(name, declared)
+        if kind is not None and not is_known_type(kind):
+            yield _unknown_type(name, declared)
+        if kind not in (SIMULATED, None) and declared.block.market:
             message = "market is the file of a simulated market"
             yield declared.problem(message, "remove it", "market")
+        if kind == SIMULATED and declared.block.key:
+            yield declared.problem("a simulated market needs no key", "remove it", "key")
     yield from _mixed(configuration)
     providers = _KnownNames("provider", configuration.providers)
     for block in _blocks_of_fleets(configuration) if all_known else ():
@@ -52,12 +53,23 @@ def _type_of(name: str, declared: Declared[ProviderBlock]) -> str | None:
     return declared.block.type or name
 
 
+def _unknown_type(name: str, declared: Declared[ProviderBlock]) -> Problem:
+    known = " or ".join(PROVIDER_TYPES)
+    if declared.block.type is not None:
+        message = f"{declared.block.type} is not a type of provider that is installed here"
+        fix = f"use {known}, or install the package that brings it"
+        return declared.problem(message, fix, "type")
+    message = f"{name} is not a type of provider that this version has"
+    return declared.problem(message, f"use {known}, or write type: {known} below this name")
+
+
 def _mixed(configuration: Configuration) -> Iterator[Problem]:
     """Play money and real money in one workspace (SPEC.md section 2)."""
     types = {name: _type_of(name, one) for name, one in configuration.providers.items()}
-    if "simulated" in types.values() and "vastai" in types.values():
+    known = {kind for kind in types.values() if kind is not None and is_known_type(kind)}
+    if SIMULATED in known and len(known) > 1:
         declared = next(
-            one for name, one in configuration.providers.items() if types[name] == "simulated"
+            one for name, one in configuration.providers.items() if types[name] == SIMULATED
         )
         message = "simulated and real providers cannot be in one workspace"
         yield declared.problem(message, "declare them in two directories")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from reconciler.documents.fleet_blocks import FleetSettings, LifecycleBlock, OffersBlock
+from reconciler.documents.hand_over_blocks import ready_rules, ssh_access
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.fleet import (
@@ -52,6 +53,8 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         team=settings.team,
         owner=settings.owner,
         labels=settings.labels or {},
+        ssh=ssh_access(settings.ssh),
+        ready=ready_rules(settings.ready),
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from reconciler.documents.budget_blocks import FleetBudget
+from reconciler.documents.hand_over_blocks import ReadyBlock, SshBlock
 from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
 from reconciler.documents.written_references import EnvValue
@@ -102,6 +103,10 @@ class FleetSettings(Block):
     image: Written[Image] = Field(None, description="The container image to boot.")
     env: Written[dict[EnvKey, EnvValue]] = Field(
         None, description="Environment of the machines: text, `${env:NAME}` or `${file:PATH}`."
+    )
+    ssh: Written[SshBlock] = Field(None, description="Who may log in.")
+    ready: Written[ReadyBlock] = Field(
+        None, description="What a new machine must show before it is handed over."
     )
     lifecycle: Written[LifecycleBlock] = Field(
         None, description="Protection and replacement of the machines."

@@ -1,8 +1,9 @@
 """One fleet's settings out of `defaults`, its profiles and its own block; the last word wins.
 
-Scalars and lists replace. `resources`, `offers` and `lifecycle` merge key by key, and so do
-`labels` and `env`; of two `budget` both hold; `gpu`, `any_of` and `ordered` are one choice, so
-that setting one of them replaces whichever stood before (SPEC.md section 2, "Merge order").
+Scalars and lists replace. `resources`, `offers`, `lifecycle`, `ssh` and `ready` merge key by key,
+and so do `labels` and `env`; of two `budget` both hold; `gpu`, `any_of` and `ordered` are one
+choice, so that setting one of them replaces whichever stood before (SPEC.md section 2, "Merge
+order").
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.resource_blocks import ResourcesBlock
 from reconciler.model.problem import Problem
 
-_MERGED_KEY_BY_KEY = frozenset({"resources", "offers", "lifecycle", "labels", "env", "budget"})
+_MERGED_KEY_BY_KEY = frozenset(
+    {"resources", "offers", "lifecycle", "labels", "env", "ssh", "ready", "budget"}
+)
 _GPU_CHOICES = ("gpu", "any_of", "ordered")
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -125,6 +128,10 @@ def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
         changes["offers"] = _updated(base.offers, _written(over.offers))
     if base.lifecycle is not None and over.lifecycle is not None:
         changes["lifecycle"] = _updated(base.lifecycle, _written(over.lifecycle))
+    if base.ssh is not None and over.ssh is not None:
+        changes["ssh"] = _updated(base.ssh, _written(over.ssh))
+    if base.ready is not None and over.ready is not None:
+        changes["ready"] = _updated(base.ready, _written(over.ready))
     if base.labels is not None and over.labels is not None:
         changes["labels"] = {**base.labels, **over.labels}
     if base.env is not None and over.env is not None:

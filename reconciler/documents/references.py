@@ -50,10 +50,28 @@ def resolve_reference(text: str, *, environ: Mapping[str, str], root: Path) -> s
     return _file(match["name"], environ, root)
 
 
+def resolve_key(text: str, *, environ: Mapping[str, str], root: Path) -> str:
+    """The key that ``providers.NAME.key`` refers to.
+
+    As ``resolve_reference``, but no list has to allow it: a key goes to its provider and nowhere
+    else. Its file may lie anywhere.
+    """
+    match = _REFERENCE.fullmatch(text)
+    if match is None:
+        raise CredentialsMissing("a key must be named by a reference")
+    if match["kind"] == "env":
+        return _value_of(match["name"], environ)
+    return _content(_place(root, match["name"]), f"${{file:{printable(match['name'], 200)}}}")
+
+
 def _variable(name: str, environ: Mapping[str, str]) -> str:
-    shown = f"${{env:{printable(name)}}}"
     if not _VARIABLE.fullmatch(name) or name not in _listed(environ, ALLOW_ENV):
-        raise _not_allowed(shown, ALLOW_ENV, printable(name))
+        raise _not_allowed(f"${{env:{printable(name)}}}", ALLOW_ENV, printable(name))
+    return _value_of(name, environ)
+
+
+def _value_of(name: str, environ: Mapping[str, str]) -> str:
+    shown = f"${{env:{printable(name)}}}"
     value = environ.get(name, "")
     if not value:
         raise CredentialsMissing(

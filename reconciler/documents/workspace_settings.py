@@ -14,7 +14,9 @@ def providers_of(configuration: Configuration) -> dict[str, ProviderSettings]:
     """By name, in order of their names; the type is the name where none is written."""
     blocks = {name: declared.block for name, declared in sorted(configuration.providers.items())}
     return {
-        name: ProviderSettings(name, block.type or name, block.market, block.max_hourly_usd)
+        name: ProviderSettings(
+            name, block.type or name, block.market, block.max_hourly_usd, key=block.key
+        )
         for name, block in blocks.items()
     }
 

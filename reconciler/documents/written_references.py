@@ -45,6 +45,23 @@ def _check_webhook(value: str) -> str:
     return value
 
 
+def _check_key(value: str) -> str:
+    if not is_reference(value):
+        raise ValueError("a key is never written here: name it by ${env:NAME} or ${file:PATH}")
+    return value
+
+
+KeyReference = Annotated[
+    str,
+    AfterValidator(_check_key),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\$\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}$]+)\}$",
+            "examples": ["${env:VAST_KEY_OF_THE_LAB}", "${file:/run/secrets/vast}"],
+        }
+    ),
+]
 EnvValue = Annotated[
     str,
     AfterValidator(_check_env_value),

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.execution.call_budget import CallBudget
+from reconciler.execution.shared_listings import SharedListings
 from reconciler.inventory.observe import direct_read
 from reconciler.model.progress import SlotProgress
 from reconciler.model.value import dataclass
@@ -20,11 +21,14 @@ if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
+    from reconciler.model.hand_over import ReadyRules
+    from reconciler.model.instance import Instance, SshEndpoint
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
     from reconciler.model.progress import Stage
     from reconciler.planning.capacity import HostKey
     from reconciler.providers.base import CallKind, Provider
+    from reconciler.transport.ssh_login import Login
 
 
 @dataclass(slots=True)
@@ -44,6 +48,17 @@ class ExecutionContext:
     resolve_env: Callable[[Mapping[str, str]], Mapping[str, str]]
     progress: Callable[[SlotProgress], None]
     notify: Callable[[Notice], Awaitable[None]]
+    public_keys: Callable[[str], tuple[str, ...]]
+    """Who may log in to machines of a fleet. A key of ours is durable on return; may raise."""
+    log_in: Callable[[str, SshEndpoint, str, str], Awaitable[Login]]
+    """Run a command on a machine of a fleet, whose host key is known under an alias.
+
+    Raises ValueError for an address that is none.
+    """
+    ready_rules: Callable[[str], ReadyRules]
+    """What a new machine of a fleet must show."""
+    has_own_key: Callable[[str], bool]
+    """Whether a key of ours was put on the machines of a fleet."""
     fence: Callable[[], None] = lambda: None
     """Raises ``StateLocked`` when this run's turn was taken from it: asked before each call that
     changes something.
@@ -52,6 +67,8 @@ class ExecutionContext:
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
     claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)
     """Fleet and host, of each node that stands apart from the others of its fleet."""
+    listings: SharedListings = field(default_factory=SharedListings)
+    """What those who wait for their machines see."""
     budgets: dict[tuple[str, CallKind], CallBudget] = field(default_factory=dict)
 
     def budget(self, provider: Provider, kind: CallKind) -> CallBudget:
@@ -78,6 +95,14 @@ class ExecutionContext:
         async with budget:
             await budget.turn()
             return await direct_read(provider, instance_id)
+
+    async def look(self, provider: Provider, instance_id: str) -> Instance | None:
+        """One machine for somebody who waits for it, by the listing that all who wait share, else
+        by a direct read. None when it cannot be seen just now.
+        """
+        budget = self.budget(provider, "read")
+        found = await self.listings.find(provider, instance_id, budget, self.clock)
+        return found or (await self.read(provider, instance_id)).instance
 
     def show(
         self,

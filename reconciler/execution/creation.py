@@ -26,7 +26,7 @@ from reconciler.model.value import dataclass
 from reconciler.planning import billing, transitions
 from reconciler.planning.capacity import capacity_of, host_of
 from reconciler.planning.leases import planned_end
-from reconciler.providers.base import Created, CreateRequest
+from reconciler.providers.base import Created, CreateRequest, why_unable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -129,6 +129,7 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
     """None: surely nothing was created, try the next offer."""
     provider = context.providers[offer.provider]
     env = context.resolve_env(create.specification.env)
+    keys = context.public_keys(create.slot.fleet)
     budget = context.budget(provider, "create")
     # The place in the queue comes first: an intent's deadline counts from a call that can go out.
     async with budget:
@@ -142,7 +143,7 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
         if context.interruption.requested:
             await context.journal.commit(transitions.create_refused(intent.mark))
             return _failed(create, "not started: interrupted", None)
-        answer = await _order(create, offer, intent, env, context)
+        answer = await _order(create, offer, intent, env, keys, context)
     if not isinstance(answer, Created):
         return answer
     return await _take_over(create, intent, answer, provider, context)
@@ -153,6 +154,7 @@ async def _order(
     offer: Offer,
     intent: PendingCreate,
     env: Mapping[str, str],
+    keys: tuple[str, ...],
     context: ExecutionContext,
 ) -> Created | Bought | None:
     """Send it once; what the answer means, a machine or not."""
@@ -165,7 +167,12 @@ async def _order(
         image=intent.specification.image,
         env=env,
         ends_at=planned_end(lease, context.clock.now()),
+        ssh_public_keys=keys,
     )
+    unable = why_unable(request, provider.capabilities)
+    if unable:
+        await context.journal.commit(transitions.create_refused(intent.mark))
+        return _failed(create, f"{provider.name}: {unable}", ExitCode.NO_OFFER)
     try:
         return await _send(provider, request, context)
     except StateLocked:  # surely not sent: whoever has the lock now need not look for it

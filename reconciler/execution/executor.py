@@ -39,6 +39,8 @@ class ExecutionReport:
     told: Callable[[SlotOutcome], None] | None = None
     outcomes: list[SlotOutcome] = field(default_factory=list)
     bought: list[InstanceRecord] = field(default_factory=list)
+    failed_ready: list[InstanceRecord] = field(default_factory=list)
+    """Bought, found unfit, and to be destroyed."""
 
     def add(self, *outcomes: SlotOutcome) -> None:
         """One more of each."""
@@ -162,6 +164,8 @@ class PlanExecutor:
     async def _settle(self, record: InstanceRecord) -> None:
         outcome, destroy = await wait_until_ready(record, self._context)
         self.report.add(outcome)
+        if destroy is not None:
+            self.report.failed_ready.append(record)
         if destroy is None and outcome.done and record.succeeds is not None:
             destroy, undone = await superseded_by(record, self._context)
             self.report.add(*undone)

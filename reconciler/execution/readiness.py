@@ -1,16 +1,19 @@
-"""Waits until a new machine can be used, and notices when its provider says that it failed."""
+"""Waits until a new machine can be used, and notices when it never will be."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.execution.hand_over_check import Fit, HandOverCheck, Unfit
+from reconciler.execution.shared_listings import until_next_tick
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.quantity import format_duration
 from reconciler.model.reason import DestroyReason
 from reconciler.model.text import printable
-from reconciler.planning import transitions
-from reconciler.planning.succession import READY_TIMEOUT, living_predecessor
+from reconciler.planning import host_memory, transitions
+from reconciler.planning.succession import living_predecessor
 
 if TYPE_CHECKING:
     from reconciler.execution.context import ExecutionContext
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from reconciler.model.progress import Stage
     from reconciler.model.record import InstanceRecord
 
-_POLL_SECONDS = 5.0
 _STAGES: dict[InstanceStatus, Stage] = {
     InstanceStatus.PLACED: "placed",
     InstanceStatus.CREATED: "created",
@@ -30,40 +32,60 @@ _STAGES: dict[InstanceStatus, Stage] = {
 async def wait_until_ready(
     record: InstanceRecord, context: ExecutionContext
 ) -> tuple[SlotOutcome, Destroy | None]:
-    """Poll one machine until it is ready, failed, or 30 minutes are over (exit 9).
+    """Look at one machine until it is ready, has failed, or is late (exit 9).
 
     A failed one comes back as the Destroy that its failure asks for, and so does one that is late
     while the machine it was to replace still lives. Any other late one is kept: its lease ends it.
     """
+    with context.listings.watching(context.providers[record.provider]):
+        return await _watch(record, context)
+
+
+async def _watch(
+    record: InstanceRecord, context: ExecutionContext
+) -> tuple[SlotOutcome, Destroy | None]:
     started = context.clock.now()
-    deadline = context.clock.elapsed_seconds() + READY_TIMEOUT.total_seconds()
+    provider = context.providers[record.provider]
+    check = HandOverCheck(record, context)
     while not context.interruption.requested:
-        provider = context.providers[record.provider]
-        instance = (await context.read(provider, record.instance_id)).instance
+        instance = await context.look(provider, record.instance_id)
         if instance is not None:
-            if instance.is_ready:
-                return await _ready(record, instance, context), None
-            if instance.status is InstanceStatus.FAILED:
-                return _failed(record)
-            stage = _STAGES.get(instance.status, "waiting")
+            found = await _step(check, instance)
+            if isinstance(found, Fit):
+                return await _ready(record, instance, found, context), None
+            if isinstance(found, Unfit):
+                return await _failed(record, found, context)
+            detail = f"{record.provider} {record.instance_id}"
+            if check.trouble:
+                detail = printable(f"{detail}: {check.trouble}", 200)
             context.show(
-                record.slot,
-                stage,
-                started,
-                detail=f"{record.provider} {record.instance_id}",
-                usd_per_hour=record.usd_per_hour,
+                record.slot, check.stage, started, detail=detail, usd_per_hour=record.usd_per_hour
             )
-        if context.clock.elapsed_seconds() >= deadline:
+        if check.is_late:
             break
-        await context.interruption.sleep(context.clock, _POLL_SECONDS)
-    late = not context.interruption.requested
-    if late and await _holds_up_a_replacement(record, context):
-        return _too_late(record)
-    detail = "not ready within 30m; kept until its lease ends"
-    code: ExitCode | None = ExitCode.NOT_READY
-    if not late:
-        detail, code = "interrupted before it was ready; kept until its lease ends", None
-    return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
+        elapsed = context.clock.elapsed_seconds()
+        await context.interruption.sleep(context.clock, until_next_tick(elapsed))
+    if context.interruption.requested:
+        detail = "interrupted before it was ready; kept until its lease ends"
+        return SlotOutcome(record.slot, "ready", False, detail, None, mark=record.mark), None
+    if check.trouble:
+        return await _failed(record, Unfit(f"{check.stage}: {check.trouble}"), context)
+    limit = format_duration(check.limit)
+    if await _holds_up_a_replacement(record, context):
+        return _too_late(record, limit)
+    detail = f"not ready within {limit}; kept until its lease ends"
+    outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.NOT_READY, mark=record.mark)
+    return outcome, None
+
+
+async def _step(check: HandOverCheck, instance: Instance) -> Fit | Unfit | None:
+    """What one look at a machine comes to; None: not yet."""
+    if instance.status is InstanceStatus.FAILED:
+        return Unfit("the provider says failed")
+    if instance.is_ready:
+        return await check.look(instance)
+    check.enter(_STAGES.get(instance.status, "waiting"))
+    return None
 
 
 async def _holds_up_a_replacement(record: InstanceRecord, context: ExecutionContext) -> bool:
@@ -75,25 +97,37 @@ async def _holds_up_a_replacement(record: InstanceRecord, context: ExecutionCont
 
 
 async def _ready(
-    record: InstanceRecord, instance: Instance, context: ExecutionContext
+    record: InstanceRecord, instance: Instance, found: Fit, context: ExecutionContext
 ) -> SlotOutcome:
     now = context.clock.now()
-    await context.journal.commit(transitions.became_ready(record.mark, now))
+    learnt = [transitions.became_ready(record.mark, now), host_memory.booted(record, now)]
+    await context.journal.commit(transitions.in_turn(learnt))
     ssh = instance.ssh
     detail = printable(f"ssh {ssh.user}@{ssh.host}:{ssh.port}") if ssh else ""
+    if found.detail:
+        detail = f"{detail}; {found.detail}"
     context.show(
         record.slot, "ready", record.created_at, detail=detail, usd_per_hour=record.usd_per_hour
     )
     return SlotOutcome(record.slot, "ready", True, detail, mark=record.mark)
 
 
-def _too_late(record: InstanceRecord) -> tuple[SlotOutcome, Destroy]:
-    detail = "not ready within 30m: destroyed, the machine it was to replace stays"
+def _too_late(record: InstanceRecord, limit: str) -> tuple[SlotOutcome, Destroy]:
+    detail = f"not ready within {limit}: destroyed, the machine it was to replace stays"
     outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.NOT_READY, mark=record.mark)
     return outcome, Destroy(record, DestroyReason.FAILED_READY, detail)
 
 
-def _failed(record: InstanceRecord) -> tuple[SlotOutcome, Destroy]:
-    detail = "the provider says failed: destroyed"
+async def _failed(
+    record: InstanceRecord, found: Unfit, context: ExecutionContext
+) -> tuple[SlotOutcome, Destroy | None]:
+    now = context.clock.now()
+    learnt = host_memory.failed(record, found.why, lied=found.lied, now=now)
+    await context.journal.commit(learnt)
+    if context.ready_rules(record.fleet).on_fail == "keep":
+        detail = f"{found.why}: kept until its lease ends (on_fail: keep)"
+        code = ExitCode.NOT_READY
+        return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
+    detail = f"{found.why}: destroyed"
     outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.PARTIAL, mark=record.mark)
     return outcome, Destroy(record, DestroyReason.FAILED_READY, detail)

@@ -95,15 +95,14 @@ async def _read_unlisted(
     recorded: RecordedState,
 ) -> dict[tuple[str, str], DirectRead]:
     listed = {
-        (found.provider, found.id)
-        for inventory in inventories.values()
-        for found in inventory.instances
+        name: {found.id for found in inventory.instances} for name, inventory in inventories.items()
     }
-    ids = {(record.provider, record.instance_id) for record in recorded.instances.values()}
     readable = {
-        key
-        for key in ids - listed
-        if key[0] in providers and not _wrong_account(inventories.get(key[0]))
+        (record.provider, record.instance_id)
+        for record in recorded.instances.values()
+        if record.instance_id not in listed.get(record.provider, ())
+        and record.provider in providers
+        and not _wrong_account(inventories.get(record.provider))
     }
     return await read_instances(providers, readable)
 

@@ -40,6 +40,7 @@ CATALOGUE: Mapping[str, tuple[Operation, Fault]] = MappingProxyType(
         "C3.2": ("list_instances", Fault(status="exited")),
         "C3.3": ("list_instances", Fault(status="")),
         "C3.4": ("list_instances", Fault(status="zombified")),
+        "C3.5": ("create_instance", Fault(gpu_inside="GTX1080")),
         "C3.7": ("list_instances", Fault(status="offline")),
         "C4.1": ("destroy_instance", Fault(done=False)),
         "C4.2": ("destroy_instance", Fault(error="not-found")),

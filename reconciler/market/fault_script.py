@@ -1,4 +1,7 @@
-"""Calls and scripted faults in the market's database, so that other processes meet them too."""
+"""Calls and scripted faults in the market's database, so that other processes meet them too.
+
+A script for one provider's face alone has its name before the operation: `vastai:list_instances`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,20 @@ from datetime import datetime
 
 from reconciler.market.faults import Call, Fault, Operation
 from reconciler.market.units import microseconds, moment
+from reconciler.model.value import dataclass
 
 CALLS_KEPT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A fault that calls to ``where`` meet: an operation, or `FACE:operation`."""
+
+    number: int
+    where: str
+    fault: Fault
+    times_left: int | None
+    until: datetime | None
 
 
 def record_call(
@@ -48,22 +63,45 @@ def add_script(
     times: int | None,
     until: datetime | None,
     instance_id: str | None,
+    served_as: str = "",
 ) -> None:
+    """``served_as``: only calls to that face meet it."""
+    where = f"{served_as}:{operation}" if served_as else operation
     connection.execute(
         "INSERT INTO fault_scripts (operation, instance_id, fault, times_left, until)"
         " VALUES (?, ?, ?, ?, ?)",
-        (operation, instance_id, fault.to_json(), times, until and microseconds(until)),
+        (where, instance_id, fault.to_json(), times, until and microseconds(until)),
     )
 
 
-def take_fault(connection: sqlite3.Connection, call: Call) -> Fault | None:
+def scripts_in_force(connection: sqlite3.Connection, now: datetime) -> tuple[Script, ...]:
+    """In the order in which they are used; what is used up is left out."""
+    rows = connection.execute(
+        "SELECT number, operation, fault, times_left, until FROM fault_scripts"
+        " WHERE (times_left IS NULL OR times_left > 0) AND (until IS NULL OR until > ?)"
+        " ORDER BY number",
+        (microseconds(now),),
+    )
+    return tuple(
+        Script(
+            number, where, Fault.from_json(fault), times, None if until is None else moment(until)
+        )
+        for number, where, fault, times, until in rows
+    )
+
+
+def remove_script(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute("DELETE FROM fault_scripts WHERE number = ?", (number,))
+
+
+def take_fault(connection: sqlite3.Connection, call: Call, served_as: str = "") -> Fault | None:
     """The oldest script that fits the call; one of its times is then used up."""
     row = connection.execute(
-        "SELECT number, fault FROM fault_scripts WHERE operation = ?"
+        "SELECT number, fault FROM fault_scripts WHERE operation IN (?, ?)"
         " AND (instance_id IS NULL OR instance_id = ?)"
         " AND (times_left IS NULL OR times_left > 0) AND (until IS NULL OR until > ?)"
         " ORDER BY number LIMIT 1",
-        (call.operation, call.instance_id, microseconds(call.at)),
+        (call.operation, f"{served_as}:{call.operation}", call.instance_id, microseconds(call.at)),
     ).fetchone()
     if row is None:
         return None

@@ -57,9 +57,9 @@ class Fault:
     error names the machine that was made.
 
     For a create: ``appears_after`` hides the machine from listings and reads at first,
-    ``stops_after`` stops it by itself, ``billed_percent`` is the billed rate in percent of the
-    true price (the answer then names no rate), ``loses_label`` forgets the label, ``without_id``
-    answers success without an id.
+    ``stops_after`` stops it by itself, ``gpu_inside`` is the model that is really in it,
+    ``billed_percent`` is the billed rate in percent of the true price (the answer then names no
+    rate), ``loses_label`` forgets the label, ``without_id`` answers success without an id.
 
     For listings and reads of machines: ``shape``, ``keep`` (how many rows are left in a partial or
     cut one), ``stale`` (that much older than usual), ``drop_labels``, ``status`` (an overriding
@@ -76,6 +76,7 @@ class Fault:
     without_id: bool = False
     appears_after: timedelta | None = None
     stops_after: timedelta | None = None
+    gpu_inside: str | None = None
     billed_percent: int = 100
     loses_label: bool = False
     shape: ListingShape | None = None

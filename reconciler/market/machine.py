@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.market.chance import draw, happens
 from reconciler.market.units import microseconds, moment
+from reconciler.model.gpu import gpu_model
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -22,14 +23,27 @@ SSH_USER = "root"
 _FIRST_SSH_PORT = 20_000
 
 
+class ListPrice(NamedTuple):
+    """What a shop with a price list bills, in micro-dollars an hour, the disk's for each GiB."""
+
+    microusd: int
+    disk_microusd_per_gib: int
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a create call asks for. The label is kept as it is; two machines may have the same."""
+    """What a create call asks for. The label is kept as it is; two machines may have the same.
+
+    ``note`` is kept with the machine as it stands (``World.machine_notes``); "" for none.
+    ``list_price``: None for the market's own price at that moment.
+    """
 
     offer_id: str
     label: str | None
     disk_bytes: int = DEFAULT_DISK_BYTES
     image: str | None = None
+    note: str = ""
+    list_price: ListPrice | None = None
 
 
 class Machine(NamedTuple):
@@ -114,6 +128,24 @@ class Machine(NamedTuple):
         return "created" if at >= self.prepared else "placed"
 
 
+class Inside(NamedTuple):
+    """The GPUs of a machine as its driver knows them."""
+
+    gpu: str
+    gpu_count: int
+    gpu_memory_bytes: int
+    cuda: str | None
+
+
+def inside_of(machine: Machine, offer: MarketOffer | None, lie: str | None) -> Inside:
+    """What was sold, or the model of ``lie`` in its place."""
+    gpu = lie or machine.gpu
+    memory = gpu_model(gpu).memory_bytes
+    if lie is None and offer is not None:
+        memory = offer.gpu_memory_bytes
+    return Inside(gpu, machine.gpu_count, memory, offer.cuda if offer else None)
+
+
 def _past(since: int | None, at: int) -> bool:
     return since is not None and at >= since
 
@@ -144,6 +176,7 @@ def fate_of(
     booting_at = prepared_at + settings.created_stage * stretch / 100
     running_at = booting_at + settings.booting_stage * stretch / 100
     fails = happens(seed, "failure", machine_id, percent=settings.boot_failure_percent)
+    host, _, port = (settings.ssh_at or "").rpartition(":")
     network = _NETWORKS[draw(seed, "network", machine_id, below=len(_NETWORKS))]
     return Fate(
         prepared_at=prepared_at,
@@ -151,9 +184,13 @@ def fate_of(
         running_at=running_at,
         failed_at=running_at if fails else None,
         preempted_at=_preemption(seed, settings, machine_id, now) if spot else None,
-        ssh_host=f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
-        ssh_port=_FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000),
+        ssh_host=host or f"{network}.{1 + draw(seed, 'address', machine_id, below=254)}",
+        ssh_port=int(port) if port else _first_port(seed, machine_id),
     )
+
+
+def _first_port(seed: int, machine_id: str) -> int:
+    return _FIRST_SSH_PORT + draw(seed, "port", machine_id, below=20_000)
 
 
 def _preemption(
@@ -183,6 +220,7 @@ def new_machine(
 ) -> Machine:
     """The row of a machine rented at this price; a fault may spoil it."""
     stops = now + fault.stops_after if fault.stops_after is not None else fate.preempted_at
+    price = order.list_price or ListPrice(price_microusd, offer.disk_microusd_per_gib)
     return Machine(
         id=machine_id,
         label=None if fault.loses_label else order.label,
@@ -193,9 +231,9 @@ def new_machine(
         region=offer.region,
         image=order.image,
         disk_bytes=order.disk_bytes,
-        gpu_microusd=price_microusd * fault.billed_percent // 100,
+        gpu_microusd=price.microusd * fault.billed_percent // 100,
         # rounded down, so that the bill never exceeds the quoted rate by a fraction
-        disk_microusd=offer.disk_microusd_per_gib * order.disk_bytes // GIB,
+        disk_microusd=price.disk_microusd_per_gib * order.disk_bytes // GIB,
         ssh_host=fate.ssh_host,
         ssh_port=fate.ssh_port,
         created=microseconds(now),

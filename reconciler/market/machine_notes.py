@@ -1,4 +1,4 @@
-"""What a face must give back about a machine: its environment, its start script.
+"""What else is known of a machine: what was ordered with it, and what is really inside.
 
 A table of its own, made when it is first needed: markets from before it are as good as new ones.
 """
@@ -12,11 +12,30 @@ CREATE TABLE IF NOT EXISTS machine_notes (
     machine_id TEXT PRIMARY KEY, note TEXT NOT NULL
 ) STRICT, WITHOUT ROWID
 """
+_LIES = """
+CREATE TABLE IF NOT EXISTS machine_insides (
+    machine_id TEXT PRIMARY KEY, gpu TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
 
 
 def write(connection: sqlite3.Connection, machine_id: str, note: str) -> None:
     connection.execute(_TABLE)
     connection.execute("INSERT OR REPLACE INTO machine_notes VALUES (?, ?)", (machine_id, note))
+
+
+def write_inside(connection: sqlite3.Connection, machine_id: str, gpu: str) -> None:
+    """Another GPU is in it than was sold."""
+    connection.execute(_LIES)
+    connection.execute("INSERT OR REPLACE INTO machine_insides VALUES (?, ?)", (machine_id, gpu))
+
+
+def gpu_inside(connection: sqlite3.Connection, machine_id: str) -> str | None:
+    """None for a machine that is what was sold."""
+    connection.execute(_LIES)
+    query = "SELECT gpu FROM machine_insides WHERE machine_id = ?"
+    row = connection.execute(query, (machine_id,)).fetchone()
+    return None if row is None else str(row[0])
 
 
 def read(connection: sqlite3.Connection) -> dict[str, str]:

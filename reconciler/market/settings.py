@@ -32,6 +32,8 @@ class MarketSettings:
     list_lag: timedelta = timedelta(seconds=3)
     call_latency: timedelta = timedelta(0)
     spot_life: timedelta | None = timedelta(hours=48)
+    ssh_at: str | None = None
+    """``HOST:PORT`` of every machine; None: an address of its own, from documentation."""
 
     def __post_init__(self) -> None:
         for entry in fields(self):
@@ -57,10 +59,11 @@ LIVELY = MarketSettings()
 CALM = MarketSettings(price_swing_percent=0, others_rent_percent=0, spot_life=None)
 
 
-def _plain(value: int | timedelta | None) -> int | None:
+def _plain(value: int | str | timedelta | None) -> int | str | None:
     return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value
 
 
-def _rich(name: str, value: int | None) -> Any:
-    is_count = value is None or name.endswith("_percent")
-    return value if is_count else timedelta(microseconds=value or 0)
+def _rich(name: str, value: int | str | None) -> Any:
+    if not isinstance(value, int) or name.endswith("_percent"):
+        return value
+    return timedelta(microseconds=value)

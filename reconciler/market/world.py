@@ -19,10 +19,12 @@ from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
 from reconciler.market.founding import first_facts_of, or_default
 from reconciler.market.machine import (
     DEFAULT_DISK_BYTES,
+    Inside,
     Machine,
     Order,
     fate_of,
     gone_after,
+    inside_of,
     new_machine,
 )
 from reconciler.market.market_clock import MarketClock, Pace
@@ -60,6 +62,8 @@ class World:
         self.seed = int(facts["seed"])
         self.account = facts["account"]
         self.settings = MarketSettings.from_json(facts["settings"])
+        self.served_as = ""
+        """The face through which calls come now: some faults are for one face alone."""
         self._pace: tuple[int, Pace] | None = None
         """As read when the storage had seen that many changes by others."""
 
@@ -241,6 +245,14 @@ class World:
         with self._storage.transaction() as connection:
             return machine_by_id(connection, machine_id, now)
 
+    def gpus_inside(self, machine_id: str, now: datetime) -> Inside:
+        """What a driver on the machine would say, whatever was sold. Raises ``NoSuchMachine``."""
+        with self._storage.transaction() as connection:
+            machine = machine_by_id(connection, machine_id, now)
+            lie = machine_notes.gpu_inside(connection, machine_id)
+            offer = offer_by_id(connection, machine.offer_id)
+        return inside_of(machine, offer, lie)
+
     def destroy(self, machine_id: str, now: datetime) -> None:
         """Ask for its end; it is gone some seconds later. Asking again changes nothing.
 
@@ -299,7 +311,7 @@ class World:
             call = fault_script.record_call(
                 connection, operation, now, instance_id, offer_id, label
             )
-            return call, fault_script.take_fault(connection, call)
+            return call, fault_script.take_fault(connection, call, self.served_as)
 
     def calls(self) -> tuple[Call, ...]:
         """The newest 10 000 calls, oldest first."""
@@ -314,15 +326,29 @@ class World:
         times: int | None = None,
         until: datetime | None = None,
         instance_id: str | None = None,
+        served_as: str = "",
     ) -> None:
         """Let calls go wrong: the next ``times``, or those before ``until`` (market time), or all.
 
         Scripts are used in the order in which they were made; every process meets them.
+        ``served_as``: only through that face.
         """
         if operation not in OPERATIONS:
             raise ValueError(f"{operation!r} is not an operation of a provider")
         with self._storage.transaction() as connection:
-            fault_script.add_script(connection, fault, operation, times, until, instance_id)
+            fault_script.add_script(
+                connection, fault, operation, times, until, instance_id, served_as
+            )
+
+    def faults(self, now: datetime) -> tuple[fault_script.Script, ...]:
+        """The scripts that calls still meet."""
+        with self._storage.transaction() as connection:
+            return fault_script.scripts_in_force(connection, now)
+
+    def end_fault(self, number: int) -> None:
+        """Take one script back; nothing happens where it is gone already."""
+        with self._storage.transaction() as connection:
+            fault_script.remove_script(connection, number)
 
     def clear_faults(self) -> None:
         """From now on every call goes as it should, unless a hook says otherwise."""
@@ -354,4 +380,8 @@ class World:
         fate = fate_of(self.seed, self.settings, machine_id, bool(offer.spot), now)
         machine = new_machine(machine_id, offer, order, price, fate, now, fault)
         add_machine(connection, machine)
+        if order.note:
+            machine_notes.write(connection, machine_id, order.note)
+        if fault.gpu_inside is not None:
+            machine_notes.write_inside(connection, machine_id, fault.gpu_inside)
         return machine

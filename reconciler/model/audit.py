@@ -24,6 +24,7 @@ AuditAction = Literal[
     "lease",
     "provider",
     "duplicate",
+    "clock",
     "state",
     "checkpoint",
     "gap",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.gpu import memory_matches
+from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, ReadyRules, SshAccess
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -110,6 +111,9 @@ class OfferRules:
     hosting: Hosting = "any"
     exclude_hosts: frozenset[str] = frozenset()
     allow_hosts: frozenset[str] = frozenset()
+    quarantined: frozenset[tuple[str, str]] = frozenset()
+    """Provider and host of those that are shunned for what they did: never written, but added from
+    the state when a plan is made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +150,8 @@ class Fleet:
     team: str | None = None
     owner: str | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    ssh: SshAccess = DEFAULT_SSH
+    ready: ReadyRules = DEFAULT_READY
     weight: int = DEFAULT_WEIGHT
     """Of fleets that share a budget the one with the larger weight keeps its machines."""
     budgets: tuple[str, ...] = ()
@@ -193,12 +199,14 @@ class ProviderSettings:
     """One entry of ``providers:``; ``market`` is the simulated market's file.
 
     ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    ``key`` is a reference, resolved when the provider is opened; the key itself is never here.
     """
 
     name: str
     type: str
     market: str | None = None
     max_hourly_usd: Decimal | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -290,7 +290,7 @@ PROVIDER_ALIASES: Mapping[str, str] = {
     "lambda": """
         gpu_1x_a100=A100-PCIE-40GB gpu_1x_a100_sxm4=A100-SXM-40GB gpu_1x_gh200=GH200
         gpu_1x_rtx6000=QUADRO-RTX6000 gpu_8x_a100=A100-SXM-40GB gpu_8x_v100=V100-SXM2-16GB
-        gpu_8x_v100_n=V100-SXM2-16GB
+        gpu_8x_v100_n=V100-SXM2-16GB Tesla_V100_(16_GB)=V100-SXM2-16GB
     """,
     "nebius": "gpu-b200-sxm-a=B200 gpu-l40s-a=L40S gpu-l40s-d=L40S gpu-rtx6000=RTXPRO6000-SERVER",
     "oci": """

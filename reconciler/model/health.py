@@ -98,3 +98,31 @@ class HealthReport:
         codes = [check.code for check in self.checks]
         codes += [one.code for one in self.unfinished]
         return most_urgent(code for code in codes if code is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """What ``providers check`` found of one configured provider.
+
+    ``account`` is None where none was shown, ``balance_usd`` where none is told.
+    """
+
+    provider: str
+    type: str
+    account: str | None
+    balance_usd: Decimal | None
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProvidersReport:
+    """All configured providers, by name."""
+
+    now: datetime
+    providers: tuple[ProviderHealth, ...]
+
+    @property
+    def code(self) -> ExitCode:
+        """The most urgent of what failed."""
+        checks = (check for one in self.providers for check in one.checks)
+        return most_urgent(check.code for check in checks if check.code is not None)

@@ -34,6 +34,14 @@ class SshEndpoint:
     user: str
 
 
+_DOCUMENTATION = ("192.0.2.", "198.51.100.", "203.0.113.")
+
+
+def is_from_documentation(host: str) -> bool:
+    """Whether it is an address that RFC 5737 keeps free: nothing ever answers there."""
+    return host.startswith(_DOCUMENTATION)
+
+
 @dataclass(frozen=True, slots=True)
 class Instance:
     """One row of a listing or the answer of a direct read.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from reconciler.model.clock_verdict import ClockVerdict
     from reconciler.model.instance import Instance
 
 
@@ -83,6 +84,8 @@ class ObservedState:
     inventories: Mapping[str, ProviderInventory]
     reads: Mapping[tuple[str, str], DirectRead] = field(default_factory=dict)
     visibility: Mapping[str, timedelta] = field(default_factory=dict)
+    clock: ClockVerdict | None = None
+    """None on a market's own clock, which nothing can contradict."""
     destroy_intervals: Mapping[str, timedelta] = field(default_factory=dict)
     """The least time between two destroys, by provider."""
 

@@ -13,7 +13,16 @@ if TYPE_CHECKING:
     from reconciler.model.address import Slot
 
 Stage = Literal[
-    "placed", "created", "booting", "ssh", "ready", "destroying", "gone", "failed", "waiting"
+    "placed",
+    "created",
+    "booting",
+    "ssh",
+    "gpu check",
+    "ready",
+    "destroying",
+    "gone",
+    "failed",
+    "waiting",
 ]
 
 

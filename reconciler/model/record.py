@@ -15,13 +15,19 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Plai
 
 from reconciler.model.address import Slot
 from reconciler.model.budget import DEFAULT_WEIGHT, BudgetRecord
+from reconciler.model.host_memory import HostRecord
 from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
 
 
 def _seconds(value: object) -> object:
-    return timedelta(seconds=value) if isinstance(value, (int, float)) else value
+    if not isinstance(value, (int, float)):
+        return value
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError("a duration beyond all time") from None
 
 
 Seconds = Annotated[
@@ -210,11 +216,15 @@ def duplicate_key(provider: str, instance_id: str) -> str:
 
 
 class ProviderPin(_Stored):
-    """A provider as last applied: its type, its settings and the account it belongs to."""
+    """A provider as last applied: its type, its settings and the account it belongs to.
+
+    ``key`` is the documents' reference to its key (section 12, 4), never the key.
+    """
 
     type: str
     account: str | None = None
     market: str | None = None
+    key: str | None = None
 
 
 class TrailAnchor(_Stored):
@@ -246,6 +256,21 @@ class LetGo(_Stored):
     record: InstanceRecord
     since: AwareDatetime
     ends_at: AwareDatetime
+
+
+class ClockMark(_Stored):
+    """What time it was on the boot clock when the clocks were last beyond doubt (I31).
+
+    ``since_boot`` means something within the boot ``boot_id`` alone (empty: nowhere).
+    ``confirmed``: not by this machine's wall clock alone. ``doubt``: what was wrong with the wall
+    clock at the last pass, "" for nothing.
+    """
+
+    boot_id: str
+    since_boot: Seconds
+    at: AwareDatetime
+    confirmed: bool = False
+    doubt: str = ""
 
 
 class RolledBack(_Stored):
@@ -283,10 +308,14 @@ class RecordedState(_Stored):
     for good: a copy that a person made stays theirs when our own machine is gone.
     """
     let_go: dict[str, LetGo] = {}
+    hosts: dict[str, HostRecord] = {}
+    """What we learnt of hosts, by ``host_key``; at most ``HOSTS_MAX``."""
     rolled_back: RolledBack | None = None
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
     """When that loop meant to pass again at the latest."""
+    clock: ClockMark | None = None
+    """None until a pass with clocks that can be wrong has been made."""
     trail: TrailAnchor | None = None
     """None where nothing was ever written to an audit trail."""
     ledger: Ledger = EMPTY_LEDGER
@@ -304,6 +333,7 @@ class RecordedState(_Stored):
             saved_by="",
             loop_last_seen=None,
             loop_due_at=None,
+            clock=None,
             trail=None,
             ledger=EMPTY_LEDGER,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.cost import ZERO
+from reconciler.model.hand_over import NO_SSH_FILES, SshFiles
 from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 
@@ -50,6 +51,8 @@ class MachineRow:
     ends_at: datetime | None = None
     ssh: SshEndpoint | None = None
     note: str = ""
+    own_key: bool = False
+    """The workspace's own key opens it, as far as the documents tell."""
 
     def time_left(self, now: datetime) -> timedelta | None:
         """Until its end; negative when overdue, None without one."""
@@ -87,6 +90,7 @@ class StatusReport:
     worst_case_until: datetime | None = None
     enforced_by: str = ""
     findings: tuple[Finding, ...] = ()
+    ssh_files: SshFiles = NO_SSH_FILES
 
     @property
     def usd_so_far(self) -> Decimal:

@@ -9,6 +9,7 @@ from reconciler.model.exit_code import most_urgent
 from reconciler.model.plan import Mode
 from reconciler.model.record import LeaseEnding
 from reconciler.operations.look import look, refuse_forgotten_providers
+from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run, RunResult
 from reconciler.planning import billing, transitions
 from reconciler.planning.fingerprint import under_approved_ceilings
@@ -49,6 +50,7 @@ async def apply_fleets(
         return result
     if not request.only_record:
         await run.wait()  # which asks again for the end of what is doomed
+        await refill_failed(run, request)
     return run.result(plan)
 
 

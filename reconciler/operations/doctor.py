@@ -25,11 +25,12 @@ from reconciler.operations.doctor_checks import (
     unfinished_check,
     versions_check,
 )
+from reconciler.operations.open_providers import open_configured
 from reconciler.operations.overdue import overdue_records
 from reconciler.operations.state_place import find_state
 from reconciler.operations.workspace import Workspace
 from reconciler.planning.unfinished import unfinished_business
-from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.providers.registry import OpenedProviders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +66,7 @@ async def examine(directory: Path) -> HealthReport:
             lock_check(place.path, now),
             *checks,
             *await provider_check(opened, state),
-            clock_check(state, opened, wall_now()),
+            clock_check(state, opened, wall_now(), workspace.boot_id),
             disk_check(place.path.parent),
             versions_check(),
         ]
@@ -95,19 +96,19 @@ def _open_providers(place: StatePlace) -> tuple[OpenedProviders, list[Check]]:
     """All of them, each by itself, so that one without its key hides no other."""
     settings = place.settings()
     try:
-        return open_providers(settings, place.directory), []
+        return open_configured(settings, place.directory), []
     except GpuShopperError:
         pass
     opened: list[OpenedProviders] = []
     checks = []
     for name, entry in sorted(settings.items()):
         try:
-            opened.append(open_providers({name: entry}, place.directory))
+            opened.append(open_configured({name: entry}, place.directory))
         except GpuShopperError as error:
             why, fix = error.why, error.fix
             checks.append(failed(f"provider {name}", error.what, error.exit_code, why=why, fix=fix))
     together = {name: one for some in opened for name, one in some.providers.items()}
-    clock = opened[0].clock if opened else open_providers({}, place.directory).clock
+    clock = opened[0].clock if opened else open_configured({}, place.directory).clock
     return OpenedProviders(together, clock), checks
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.inventory.observe import list_everything, observe_instances
+from reconciler.model.clock_verdict import CLOCK_TOLERANCE
 from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.health import failed, passed, warned
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.quantity import about, format_size
+from reconciler.planning.clock_rule import SAY_IT_IS_RIGHT, judge_clocks
 from reconciler.planning.spending import enforced_by
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import VERSION
@@ -28,13 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.model.audit import TrailVerdict
+    from reconciler.model.clock_verdict import ClockReadings, ClockVerdict
     from reconciler.model.health import Check, Unfinished
     from reconciler.model.observation import ProviderInventory
     from reconciler.model.record import RecordedState
     from reconciler.providers.registry import OpenedProviders
 
-CLOCK_TOLERANCE = timedelta(seconds=60)
-"""How far clocks may disagree (SPEC.md section 5)."""
 _FREE_BYTES_LEAST = 16 * 2**20
 _FREE_BYTES_WARNED = 256 * 2**20
 _FREE_FILES_LEAST = 100
@@ -105,20 +106,41 @@ def _of_provider(provider: str, found: ProviderInventory) -> Check:
     return passed(name, held)
 
 
-def clock_check(state: RecordedState | None, opened: OpenedProviders, wall: datetime) -> Check:
-    """The clock that the workspace runs on may not lie before what the state has seen."""
+def clock_check(
+    state: RecordedState | None, opened: OpenedProviders, wall: datetime, boot_id: str
+) -> Check:
+    """What the clocks say of each other (I31). A market's own clock may not lie before what the
+    state has seen.
+    """
     name, now = "clock", opened.clock.now()
+    readings = opened.clock.readings()
+    if readings is not None:
+        return _machine_clock(judge_clocks(readings, boot_id, state), readings)
     known = [state.saved_at, state.loop_last_seen] if state else []
     latest = max((moment for moment in known if moment is not None), default=None)
     if latest is not None and now < latest - CLOCK_TOLERANCE:
         back = about(latest - now)
         why = "a lease would end later than it should, and ages are wrong"
-        fix = "set this machine's clock by a time server"
-        return failed(name, f"it is {back} before the last time in the state", why=why, fix=fix)
+        what = f"the market's clock is {back} before the last time in the state"
+        return failed(name, what, why=why, fix="find out who replaced the market")
     shown = f"{now:%Y-%m-%d %H:%M:%S} UTC"
     if abs(now - wall) > CLOCK_TOLERANCE:
         return passed(name, f"{shown}, of the simulated market")
     return passed(name, shown)
+
+
+def _machine_clock(verdict: ClockVerdict, readings: ClockReadings) -> Check:
+    name, fix = "clock", "set this machine's clock by a time server"
+    if verdict.off:
+        why = "nothing ends that has ended by this clock alone, and nothing is bought"
+        return failed(name, verdict.remark, why=why, fix=f"{fix}; {SAY_IT_IS_RIGHT}")
+    if verdict.remark:
+        why = "one of the clocks that a lease's end is held against is wrong"
+        return warned(name, verdict.remark, why=why, fix=fix)
+    shown = f"{verdict.wall:%Y-%m-%d %H:%M:%S} UTC"
+    if readings.said:
+        return passed(name, f"{shown}, as {' and '.join(sorted(readings.said))} say")
+    return passed(name, f"{shown}, which no provider has confirmed")
 
 
 def loop_check(state: RecordedState | None, now: datetime, tick: timedelta) -> Check:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
@@ -12,6 +14,7 @@ from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.value import dataclass
+from reconciler.planning.clock_rule import judge_clocks
 from reconciler.planning.planner import Assessment, assess, complete_plan
 from reconciler.planning.state_edits import let_go_ended
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.inventory.observe import Listed
-    from reconciler.model.observation import ObservedState
+    from reconciler.model.clock_verdict import ClockVerdict
+    from reconciler.model.observation import ObservedState, ProviderInventory
     from reconciler.model.plan import Plan, PlanRequest
     from reconciler.model.record import RecordedState
     from reconciler.operations.workspace import Workspace
@@ -62,7 +66,10 @@ async def look(
         return _look_at_state(workspace, request)
     inventories = await list_everything(workspace.providers, workspace.clock, told)
     recorded = workspace.read()
+    verdict, moved = read_clocks(workspace, recorded)
+    inventories = {name: _later(one, moved) for name, one in inventories.items()}
     observed = await observe_instances(workspace.providers, inventories, recorded)
+    observed = replace(observed, clock=verdict)
     now = workspace.clock.now()
     state = _as_of(now, recorded, workspace)
     _check_names(workspace, state, request)
@@ -84,14 +91,32 @@ async def look(
 def _look_at_state(workspace: Workspace, request: PlanRequest) -> Look:
     """What the state alone tells: no provider is asked, for machines or for offers."""
     recorded = workspace.read()
+    verdict, _ = read_clocks(workspace, recorded)
+    observed = replace(NOTHING_OBSERVED, clock=verdict)
     now = workspace.clock.now()
     state = _as_of(now, recorded, workspace)
     _check_names(workspace, state, request)
-    inputs = DecisionInputs(
-        workspace.desired, state, NOTHING_OBSERVED, EMPTY_OFFER_BOOK, now, request
-    )
-    assessment = assess(workspace.desired, state, NOTHING_OBSERVED, now, request)
-    return Look(complete_plan(assessment), recorded, NOTHING_OBSERVED, inputs)
+    inputs = DecisionInputs(workspace.desired, state, observed, EMPTY_OFFER_BOOK, now, request)
+    assessment = assess(workspace.desired, state, observed, now, request)
+    return Look(complete_plan(assessment), recorded, observed, inputs)
+
+
+def read_clocks(
+    workspace: Workspace, recorded: RecordedState | None
+) -> tuple[ClockVerdict | None, timedelta]:
+    """What time it is by the clock rule; the workspace goes by it from here on. Also by how much
+    that moved its clock. None where a market's own clock holds.
+    """
+    readings = workspace.clock.readings()
+    if readings is None:
+        return None, timedelta(0)
+    verdict = judge_clocks(readings, workspace.boot_id, recorded, trusted=workspace.trust_clock)
+    return verdict, workspace.clock.settle(verdict.now)
+
+
+def _later(inventory: ProviderInventory, moved: timedelta) -> ProviderInventory:
+    """A listing that was asked for before it was known what time it is."""
+    return replace(inventory, started_at=inventory.started_at + moved) if moved else inventory
 
 
 def _as_of(now: datetime, recorded: RecordedState | None, workspace: Workspace) -> RecordedState:

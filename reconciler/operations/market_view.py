@@ -8,10 +8,12 @@ from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.inventory.offers import collect_offers, query_of
 from reconciler.model.errors import UsageRefused
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.host_memory import quarantined_hosts
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.explanation import explain
+from reconciler.planning.host_memory import shunning
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,6 +47,10 @@ async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
     if fleet is None:
         listed = ", ".join(f"fleet.{one}" for one in sorted(fleets)[:10]) or "none"
         raise UsageRefused(f"there is no fleet.{name} in the documents", fix=f"declared: {listed}")
+    recorded = workspace.backend.read()
+    if recorded is not None:
+        shunned = quarantined_hosts(recorded.hosts, workspace.clock.now())
+        fleet = shunning(fleet, shunned)
     return explain(fleet, await list_market(workspace, query_of([fleet])))
 
 

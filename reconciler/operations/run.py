@@ -18,6 +18,7 @@ from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.workspace import pins_of
 from reconciler.planning import ledger as books
 from reconciler.planning import state_edits, transitions
+from reconciler.planning.clock_rule import clock_marked
 from reconciler.planning.leases import next_deadline
 from reconciler.planning.ledger_buckets import rolled_up
 from reconciler.planning.rollback import settled
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.inventory.observe import Listed
+    from reconciler.model.address import Slot
     from reconciler.model.notice import Notice
     from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
+    from reconciler.model.record import InstanceRecord
     from reconciler.operations.look import Look
     from reconciler.operations.notices import Notifier
     from reconciler.operations.workspace import Workspace
@@ -93,7 +96,8 @@ class RunResult:
         """The most urgent of everything that was found or went wrong."""
         proven = {one.mark for one in self.outcomes if one.action == "prove" and one.done}
         codes = [finding.code for finding in self.plan.findings]
-        codes += [one.code for one in self.outcomes if not _settled(one, proven)]
+        ready = {one.slot for one in self.outcomes if one.action == "ready" and one.done}
+        codes += [one.code for one in self.outcomes if not _settled(one, proven, ready)]
         return most_urgent(
             code
             for code in (
@@ -107,8 +111,12 @@ class RunResult:
         )
 
 
-def _settled(outcome: SlotOutcome, proven: set[str]) -> bool:
-    """A destroy that failed at first, of a machine that was proven gone in the end."""
+def _settled(outcome: SlotOutcome, proven: set[str], ready: set[Slot]) -> bool:
+    """A destroy that failed at first, of a machine that was proven gone in the end; a machine that
+    failed its check, in whose slot another one is ready.
+    """
+    if outcome.action == "ready" and not outcome.done and outcome.slot in ready:
+        return True
     return outcome.action in ("destroy", "prove") and not outcome.done and outcome.mark in proven
 
 
@@ -127,6 +135,7 @@ class Run:
         self.notifier: Notifier = workspace.notifier()
         self._context: ExecutionContext | None = None
         self._executor: PlanExecutor | None = None
+        self._earlier: list[SlotOutcome] = []
         self._observed: ObservedState = NOTHING_OBSERVED
         self.shown: Plan | None = None
 
@@ -150,6 +159,8 @@ class Run:
         context = self.workspace.context(
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
+        if self._executor is not None:
+            self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         self._observed = seen.observed
@@ -167,6 +178,9 @@ class Run:
         if by_loop:
             expected = self.options.interval or self.workspace.safety.tick
             first.append(transitions.loop_passed(plan.now, plan.now + expected))
+        if by_loop or plan.has_changes or self.workspace.trust_clock:
+            seconds = self.workspace.clock.elapsed_seconds()
+            first.append(clock_marked(seen.observed.clock, self.workspace.boot_id, seconds))
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
@@ -192,6 +206,10 @@ class Run:
         elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
+
+    def failed_ready(self) -> list[InstanceRecord]:
+        """The machines bought last that were found unfit."""
+        return list(self._executor.report.failed_ready) if self._executor else []
 
     def _unsaved(self, failure: GpuShopperError | None) -> list[str]:
         """What the last write could not store is kept elsewhere, and where is said."""
@@ -227,7 +245,7 @@ class Run:
         unsaved = self._unsaved(failure)
         return RunResult(
             plan=plan,
-            outcomes=list(report.outcomes) if report else [],
+            outcomes=[*self._earlier, *report.outcomes] if report else [],
             notices=list(self.notifier.sent),
             notice_failures=list(self.notifier.failures),
             warnings=[*self.workspace.backend.warnings, *unsaved],

@@ -10,6 +10,7 @@ from reconciler.model.plan import Mode
 from reconciler.model.saved_plan import PlanOrigin
 from reconciler.operations.apply import act, refuse_blocked
 from reconciler.operations.look import look, refuse_forgotten_providers
+from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run
 from reconciler.operations.workspace import STATE_DIRECTORY
 from reconciler.planning.saved_plan import Present, agreement, other_account, what_moved
@@ -113,6 +114,7 @@ async def apply_saved(
             remark(line)
         await act(run, seen, agreed.plan)
     await run.wait()
+    await refill_failed(run, approved.request)
     return run.result(agreed.plan)
 
 

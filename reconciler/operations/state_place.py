@@ -9,6 +9,7 @@ from reconciler.clock import wall_now
 from reconciler.documents.loader import load_documents
 from reconciler.model.errors import DocumentError, GpuShopperError
 from reconciler.model.value import dataclass
+from reconciler.operations.open_providers import open_configured
 from reconciler.operations.workspace import (
     STATE_DIRECTORY,
     provider_settings,
@@ -16,7 +17,7 @@ from reconciler.operations.workspace import (
     recorded_states,
     state_path,
 )
-from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ async def workspace_now(place: StatePlace) -> datetime:
     with suppress(GpuShopperError):
         if not place.path.exists():
             return wall_now()  # nothing runs here yet, and opening would make a market
-        opened = open_providers(place.settings(), place.directory)
+        opened = open_configured(place.settings(), place.directory)
     if opened is None:
         return wall_now()
     now = opened.clock.now()

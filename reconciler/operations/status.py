@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from reconciler.model.hand_over import DEFAULT_SSH
+from reconciler.model.instance import SshEndpoint
 from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.status import IntentRow, MachineRow, StatusReport
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from reconciler.model.address import Slot
+    from reconciler.model.hand_over import SshAccess
     from reconciler.model.instance import Instance
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.model.status import MachineStage
@@ -41,6 +44,7 @@ async def read_status(workspace: Workspace) -> StatusReport:
         worst_case_until=plan.worst_case_until,
         enforced_by=plan.enforced_by,
         findings=plan.findings,
+        ssh_files=workspace.ssh_files(),
     )
 
 
@@ -50,10 +54,13 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
         for inventory in seen.observed.inventories.values()
         for found in inventory.instances
     }
+    desired = seen.inputs.desired
     proven_gone = {forget.mark for forget in seen.plan.forgets}
     for record in sorted(state.instances.values(), key=lambda one: (one.slot, one.mark)):
         if record.mark in proven_gone:
             continue
+        fleet = desired.fleets.get(record.fleet) if desired else None
+        access = fleet.ssh if fleet else DEFAULT_SSH
         key = (record.provider, record.instance_id)
         read = seen.observed.reads.get(key)
         instance = listed.get(key) or (read.instance if read else None)
@@ -72,9 +79,18 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
             usd_so_far=accrued_cost(record, seen.plan.now),
             age=seen.plan.now - record.created_at,
             ends_at=_end(record, state),
-            ssh=instance.ssh if instance else None,
+            ssh=_endpoint(instance, access) if instance else None,
             note=str(record.doom.reason) if record.doom else announced,
+            own_key=access.generate,
         )
+
+
+def _endpoint(instance: Instance, access: SshAccess) -> SshEndpoint | None:
+    """As the provider says, but for whom the documents let log in."""
+    found = instance.ssh
+    if found is None or access.user is None:
+        return found
+    return SshEndpoint(found.host, found.port, access.user)
 
 
 def _place(row: MachineRow) -> tuple[Slot, bool, bool, timedelta, str]:

@@ -9,33 +9,52 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
+
 from reconciler.clock import wall_now
 from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
+from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, SshFiles
+from reconciler.model.instance import SshEndpoint
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
-from reconciler.providers.registry import OpenedProviders, open_providers
+from reconciler.operations.open_providers import open_configured
+from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
-from reconciler.statefile.process_identity import this_host
+from reconciler.statefile.process_identity import this_boot, this_host
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from datetime import datetime
 
     from reconciler.clock import Clock
     from reconciler.execution.context import ExecutionContext
     from reconciler.execution.interruption import Interruption
     from reconciler.model.fleet import DesiredState
+    from reconciler.model.hand_over import ReadyRules, SshAccess
     from reconciler.model.progress import SlotProgress
     from reconciler.providers.base import Provider
     from reconciler.statefile.backend import StateBackend
+    from reconciler.transport.ssh_login import Login
+
+    LogIn = Callable[[SshEndpoint, str, SshFiles, str, float], Awaitable[Login]]
 
 STATE_DIRECTORY = "state"
+LOGINS_AT_ONCE = 16
+LOGIN_SECONDS = 30.0
+
+
+async def _openssh(
+    endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, deadline_seconds: float
+) -> Login:
+    from reconciler.transport.ssh_login import log_in  # only who has bought something logs in
+
+    return await log_in(endpoint, alias, files, command, deadline_seconds)
 
 
 @dataclass(slots=True)
@@ -55,6 +74,13 @@ class Workspace:
     take_over: bool = False
     """Another host's state is this host's from now on: a person said so."""
     host: HostPin = field(default_factory=this_host)
+    trust_clock: bool = False
+    """This machine's wall clock is right, whatever others say: a person said so."""
+    boot_id: str = field(default_factory=this_boot)
+    ssh: LogIn = _openssh
+    logins: anyio.CapacityLimiter = field(
+        default_factory=lambda: anyio.CapacityLimiter(LOGINS_AT_ONCE)
+    )
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -108,6 +134,45 @@ class Workspace:
             for name, value in env.items()
         }
 
+    def public_keys(self, fleet_name: str) -> tuple[str, ...]:
+        """Who may log in to new machines of a fleet; the lock is held. Made where it is missing."""
+        access = self._access(fleet_name)
+        if not access.generate:
+            return access.public_keys
+        return (self.backend.key.public(), *access.public_keys)
+
+    def _access(self, fleet_name: str) -> SshAccess:
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        return fleet.ssh if fleet else DEFAULT_SSH
+
+    def ready_rules(self, fleet_name: str) -> ReadyRules:
+        """What a new machine of a fleet must show."""
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        return fleet.ready if fleet else DEFAULT_READY
+
+    def has_own_key(self, fleet_name: str) -> bool:
+        """Whether the workspace's own key opens machines of a fleet, and is here."""
+        return self._access(fleet_name).generate and bool(self.ssh_files().private_key)
+
+    async def log_in(
+        self, fleet_name: str, endpoint: SshEndpoint, alias: str, command: str
+    ) -> Login:
+        """Run ``command`` on a machine of a fleet, over SSH."""
+        access, files = self._access(fleet_name), self.ssh_files()
+        if access.user is not None:
+            endpoint = SshEndpoint(endpoint.host, endpoint.port, access.user)
+        if not access.generate:
+            files = SshFiles(known_hosts=files.known_hosts)
+        async with self.logins:
+            return await self.ssh(endpoint, alias, files, command, LOGIN_SECONDS)
+
+    def ssh_files(self) -> SshFiles:
+        """Where they lie; no key is named that is not there."""
+        key = self.backend.key
+        private = key.private_path.resolve()
+        known = str(key.known_hosts.resolve())
+        return SshFiles(str(private) if private.exists() else "", known)
+
     def context(
         self,
         recorded: RecordedState | None,
@@ -130,6 +195,10 @@ class Workspace:
             resolve_env=self.resolve_env,
             progress=progress,
             notify=notifier.send,
+            public_keys=self.public_keys,
+            log_in=self.log_in,
+            ready_rules=self.ready_rules,
+            has_own_key=self.has_own_key,
             fence=self.backend.fence,
         )
 
@@ -151,11 +220,13 @@ async def open_workspace(
     tolerate_bad_documents: bool = False,
     tolerate_bad_state: bool = False,
     take_over: bool = False,
+    trust_clock: bool = False,
 ) -> AsyncIterator[Workspace]:
     """The workspace declared in ``directory``, closed again at the end.
 
     ``tolerate_bad_state``: for what puts another state in its place. ``take_over``: a state of
-    another host is this host's from now on.
+    another host is this host's from now on. ``trust_clock``: the wall clock is right, whatever
+    other clocks say.
 
     With ``tolerate_bad_documents`` (the loop) documents that cannot be read do not stop it, as
     long as exactly one state lies in ``state/``: leases are enforced from there. Raises
@@ -173,9 +244,19 @@ async def open_workspace(
     backend = LocalFile(path, name, now, audited=True)
     recorded = backend.find().state if tolerate_bad_state else backend.read()
     settings = provider_settings(desired, recorded_pins(recorded))
-    opened = open_providers(settings, directory)
+    opened = open_configured(settings, directory)
     try:
-        yield Workspace(directory, name, desired, error, backend, opened, os.environ, take_over)
+        yield Workspace(
+            directory,
+            name,
+            desired,
+            error,
+            backend,
+            opened,
+            os.environ,
+            take_over,
+            trust_clock=trust_clock,
+        )
     finally:
         await opened.close()
 
@@ -235,7 +316,8 @@ def provider_settings(
 ) -> dict[str, ProviderSettings]:
     """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
     recorded = {
-        name: ProviderSettings(name, pin.type, market=pin.market) for name, pin in pins.items()
+        name: ProviderSettings(name, pin.type, market=pin.market, key=pin.key)
+        for name, pin in pins.items()
     }
     return {**recorded, **(dict(desired.providers) if desired else {})}
 
@@ -243,7 +325,9 @@ def provider_settings(
 def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
     """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
     return {
-        name: ProviderPin(type=entry.type, account=accounts.get(name), market=entry.market)
+        name: ProviderPin(
+            type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
+        )
         for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
         if name in accounts
     }

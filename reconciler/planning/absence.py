@@ -40,6 +40,10 @@ class Weighed:
     evidence: AbsenceEvidence | None = None
 
 
+SEEN = Weighed(Presence.SEEN)
+"""What a listing that shows the machine says of it."""
+
+
 def weigh_absence(
     previous: AbsenceEvidence | None,
     inventory: ProviderInventory | None,
@@ -55,7 +59,7 @@ def weigh_absence(
     everything. Repeating the same observation adds nothing.
     """
     if listed or (read is not None and read.instance is not None):
-        return Weighed(Presence.SEEN)
+        return SEEN
     if not isinstance(inventory, Complete):
         return Weighed(Presence.SILENT, previous)
     if needs_read and (read is None or not read.not_found):

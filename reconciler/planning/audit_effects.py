@@ -46,6 +46,7 @@ def effects(
         *_machines(old, after, now, by_hand=by_hand),
         *_notices(old, after),
         *_duplicates(old, after),
+        *_clock(before, after),
     ]
     if by_hand:
         told.append(Effect("state", "changed", detail=_edited(old, after)))
@@ -232,6 +233,15 @@ def _duplicates(old: RecordedState, new: RecordedState) -> Iterator[Effect]:
         provider, _, instance_id = key.partition(" ")
         detail = "no longer remembered" if mark is None else "a copy under this mark; never touched"
         yield Effect("duplicate", "done", None, mark, provider, instance_id, detail=detail)
+
+
+def _clock(old: RecordedState | None, new: RecordedState) -> Iterator[Effect]:
+    was = old.clock.doubt if old and old.clock else ""
+    doubt = new.clock.doubt if new.clock else was
+    if doubt and not was:
+        yield Effect("clock", "refused", detail=doubt)
+    elif was and not doubt:
+        yield Effect("clock", "done", detail="this machine's clock is right again")
 
 
 def _edited(old: RecordedState, new: RecordedState) -> str:

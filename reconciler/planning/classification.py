@@ -14,7 +14,7 @@ from reconciler.model.mark import parse_mark, same_workspace_name, workspace_par
 from reconciler.model.plan import Stranger
 from reconciler.model.record import AbsenceEvidence, duplicate_key
 from reconciler.model.value import dataclass
-from reconciler.planning.absence import Presence, Weighed, weigh_absence
+from reconciler.planning.absence import SEEN, Presence, Weighed, weigh_absence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,18 +59,20 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     seen = _by_id(observed)
     result = Classified()
     taken: set[tuple[str, str]] = set()
-    for _, record in sorted(recorded.instances.items()):
+    for mark in sorted(recorded.instances):
+        record = recorded.instances[mark]
         key = (record.provider, record.instance_id)
         taken.add(key)
         result.records.append(_sight_record(record, seen.get(key), observed))
-    copies = {key for key in seen if duplicate_key(*key) in recorded.duplicates} - taken
-    by_mark = _by_identity(seen, taken | copies)
+    unclaimed = {key: seen[key] for key in seen.keys() - taken}  # most often none
+    copies = {key for key in unclaimed if duplicate_key(*key) in recorded.duplicates}
+    by_mark = _by_identity(unclaimed, copies)
     for _, intent in sorted(recorded.intents.items()):
         sighting = _sight_intent(intent, by_mark, observed)
         if sighting.instance is not None:
             taken.add((sighting.instance.provider, sighting.instance.id))
         result.intents.append(sighting)
-    others = sorted(entry for entry in seen.items() if entry[0] not in taken)
+    others = sorted((key, unclaimed[key]) for key in unclaimed.keys() - taken)
     marks = (*recorded.instances, *recorded.intents, *recorded.let_go) if others else ()
     known = {_identity(mark) for mark in marks}
     gone = {(one.record.provider, one.record.instance_id): one for one in recorded.let_go.values()}
@@ -104,16 +106,18 @@ def _instances(observed: ObservedState) -> Iterator[Instance]:
 def _sight_record(
     record: InstanceRecord, listed: Instance | None, observed: ObservedState
 ) -> Sighting:
+    if listed is not None:
+        return Sighting(record, listed, SEEN, identity_doubt(record, listed))
     read = observed.reads.get((record.provider, record.instance_id))
     weighed = weigh_absence(
         record.absence,
         observed.inventories.get(record.provider),
         read,
-        listed=listed is not None,
+        listed=False,
         window=observed.visibility_window(record.provider),
         needs_read=True,
     )
-    instance = listed or (read.instance if read else None)
+    instance = read.instance if read else None
     doubt = identity_doubt(record, instance) if instance else ""
     return Sighting(record, instance, weighed, doubt)
 

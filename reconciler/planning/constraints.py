@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
     Value = Callable[[Offer], Decimal | int | None]
 
-NEVER_LOOSENED = frozenset({"other GPU", "none left", "ends before the lease"})
+NEVER_LOOSENED = frozenset({"other GPU", "none left", "ends before the lease", "quarantined host"})
 """Reasons that no looser key lifts: another GPU is another wish, and nobody can raise a stock or
-stay on a machine that its host takes back."""
+stay on a machine that its host takes back; a host that lied is no matter of keys."""
 CAP_REASONS = ("above max_gpu_hour_usd", "above max_node_hour_usd")
 _MILL = Decimal("0.001")
 

@@ -7,6 +7,7 @@ and 5, section 12, 1).
 
 from __future__ import annotations
 
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from reconciler.planning.leases import has_ended
 from reconciler.planning.succession import READY_TIMEOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.plan import PlanRequest
@@ -30,21 +31,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything the rules may look at for one machine.
+class Circumstances:
+    """What is the same for all machines of one fleet that end at the same moment.
 
     ``fleet`` is None when the documents declare none of that name; ``documents`` is False when
     they could not be read at all. ``lease`` is the one in force once the plan is carried out.
     """
 
-    record: InstanceRecord
-    instance: Instance | None
     fleet: Fleet | None
     documents: bool
     lease: LeaseRecord | None
     ends_at: datetime
     request: PlanRequest
     now: datetime
+    fitting: set[object] = field(default_factory=set)
+    """Kinds of machine that were found to be as declared: most of a fleet are bought alike."""
+
+    @property
+    def in_loop(self) -> bool:
+        return self.request.mode is Mode.LOOP
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything the rules may look at for one machine."""
+
+    record: InstanceRecord
+    instance: Instance | None
+    given: Circumstances
     successor: InstanceRecord | None = None
     """The machine that takes this one's place, alive beside it (``create_before_destroy``)."""
     successor_ready: bool = False
@@ -59,10 +73,6 @@ class Situation:
     @property
     def shares_slot(self) -> bool:
         return self.successor is not None or self.predecessor is not None
-
-    @property
-    def in_loop(self) -> bool:
-        return self.request.mode is Mode.LOOP
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +89,9 @@ class EnforcementRule:
     """One row of the table. ``finds`` returns None when the rule has nothing to say.
 
     ``replaces``: the slot is to be filled again. ``completes``: it ends what an approved plan
-    began, so the fuse has counted it already.
+    began, so the fuse has counted it already. ``of_fleets`` looks at the fleet, its lease and the
+    request alone: whether it finds something is the same for all machines of a fleet with one end.
+    ``of_pairs`` has nothing to say about a machine that shares its slot with no other.
     """
 
     name: str
@@ -89,15 +101,18 @@ class EnforcementRule:
     outranks_protection: bool = False
     replaces: bool = False
     completes: bool = False
+    of_fleets: bool = False
+    of_pairs: bool = False
 
 
 def _lease_ended(at: Situation) -> Verdict | None:
-    if at.now < at.ends_at:
+    lease, ends_at, now = at.given.lease, at.given.ends_at, at.given.now
+    if now < ends_at:
         return None
-    if at.lease is not None and at.lease.ended_by is not None and has_ended(at.lease, at.now):
-        word = "released" if at.lease.ended_by is LeaseEnding.RELEASED else "destroyed"
+    if lease is not None and lease.ended_by is not None and has_ended(lease, now):
+        word = "released" if lease.ended_by is LeaseEnding.RELEASED else "destroyed"
         return Verdict(DestroyReason.REQUESTED, f"the fleet was {word}")
-    return Verdict(DestroyReason.EXPIRED, f"lease ended {at.ends_at:%Y-%m-%d %H:%M:%S}Z")
+    return Verdict(DestroyReason.EXPIRED, f"lease ended {ends_at:%Y-%m-%d %H:%M:%S}Z")
 
 
 def _over_budget(at: Situation) -> Verdict | None:
@@ -110,7 +125,7 @@ def _over_new_budget(at: Situation) -> Verdict | None:
 
 
 def _requested(at: Situation) -> Verdict | None:
-    if at.request.mode is Mode.DESTROY:
+    if at.given.request.mode is Mode.DESTROY:
         return Verdict(DestroyReason.REQUESTED, "")
     return None
 
@@ -145,7 +160,7 @@ def _successor_failed(at: Situation) -> Verdict | None:
     stays = f"{old.instance_id} keeps the slot"
     if instance.status is InstanceStatus.STOPPED:
         return Verdict(DestroyReason.FAILED_READY, f"it stopped; {stays}")
-    late = at.now >= at.record.created_at + READY_TIMEOUT
+    late = at.given.now >= at.record.created_at + READY_TIMEOUT
     if at.record.ready_at is None and late and instance.status is not InstanceStatus.UNKNOWN:
         limit = format_duration(READY_TIMEOUT)
         return Verdict(DestroyReason.FAILED_READY, f"not ready within {limit}; {stays}")
@@ -153,38 +168,42 @@ def _successor_failed(at: Situation) -> Verdict | None:
 
 
 def _undeclared(at: Situation) -> Verdict | None:
-    if not at.documents or at.fleet is not None:
+    if not at.given.documents or at.given.fleet is not None:
         return None
     return Verdict(DestroyReason.UNDECLARED, f"no fleet {at.record.fleet} in the documents")
 
 
 def _scaled_down(at: Situation) -> Verdict | None:
-    if at.fleet is None or at.record.index < at.fleet.nodes.maximum:
+    fleet = at.given.fleet
+    if fleet is None or at.record.index < fleet.nodes.maximum:
         return None
-    return Verdict(DestroyReason.SCALED_DOWN, f"nodes is {at.fleet.nodes.maximum}")
+    return Verdict(DestroyReason.SCALED_DOWN, f"nodes is {fleet.nodes.maximum}")
 
 
 def _shortened(at: Situation) -> Verdict | None:
     """A shorter lease that stands in the documents alone, not applied yet."""
-    if not at.in_loop or at.fleet is None or at.lease is None or at.lease.started_at is None:
+    fleet, lease = at.given.fleet, at.given.lease
+    if not at.given.in_loop or fleet is None or lease is None or lease.started_at is None:
         return None
-    changed = (at.lease.ttl, at.lease.expires_at) != (at.fleet.ttl, at.fleet.expires_at)
-    end = at.fleet.lease_end(at.lease.started_at)
-    if not changed or at.now < end:
+    changed = (lease.ttl, lease.expires_at) != (fleet.ttl, fleet.expires_at)
+    end = fleet.lease_end(lease.started_at)
+    if not changed or at.given.now < end:
         return None
     return Verdict(DestroyReason.EXPIRED, f"the documents end the lease {end:%Y-%m-%d %H:%M:%S}Z")
 
 
 def _replacement_requested(at: Situation) -> Verdict | None:
-    if at.shares_slot or at.record.slot not in at.request.replace:
+    chosen = at.given.request.replace
+    if not chosen or at.shares_slot or at.record.slot not in chosen:
         return None
     return Verdict(DestroyReason.REQUESTED, "-replace")
 
 
 def _drifted(at: Situation) -> Verdict | None:
-    if at.fleet is None or at.shares_slot or (at.in_loop and not at.request.heal):
+    fleet, in_loop = at.given.fleet, at.given.in_loop
+    if fleet is None or at.shares_slot or (in_loop and not at.given.request.heal):
         return None
-    differences = () if at.in_loop else machine_differences(at.fleet, at.record)
+    differences = () if in_loop else machine_differences(fleet, at.record, at.given.fitting)
     if at.instance is not None and at.instance.status is InstanceStatus.STOPPED:
         differences = (*differences, Difference("status", "stopped", "running"))
     if not differences:
@@ -198,6 +217,7 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "Every machine has an end; a recorded end is a promise and nothing holds it back.",
         _lease_ended,
         outranks_protection=True,
+        of_fleets=True,
     ),
     EnforcementRule(
         "OVER_BUDGET",
@@ -205,7 +225,7 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         _over_budget,
         outranks_protection=True,
     ),
-    EnforcementRule("REQUESTED", "A person asked for it by name.", _requested),
+    EnforcementRule("REQUESTED", "A person asked for it by name.", _requested, of_fleets=True),
     EnforcementRule(
         "OVERPRICED",
         "Nobody approved a rate above the ceiling.",
@@ -220,18 +240,21 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "SUCCESSOR_FAILED",
         "A successor that fails or is late costs money; the machine that it was to replace stays.",
         _successor_failed,
+        of_pairs=True,
     ),
     EnforcementRule(
         "SUPERSEDED",
         "Its successor is ready; until then `create_before_destroy` keeps both.",
         _superseded,
         completes=True,
+        of_pairs=True,
     ),
     EnforcementRule(
         "UNDECLARED",
         "What no document declares has no owner; it may be a slip, so the loop warns first.",
         _undeclared,
         soft_in_loop=True,
+        of_fleets=True,
     ),
     EnforcementRule(
         "SCALED_DOWN",
@@ -244,6 +267,7 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "The documents end the lease earlier; until applied this is soft.",
         _shortened,
         soft_in_loop=True,
+        of_fleets=True,
     ),
     EnforcementRule(
         "OVER_NEW_BUDGET",
@@ -266,10 +290,23 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
 )
 
 
-def first_verdict(situation: Situation) -> tuple[EnforcementRule, Verdict] | None:
-    """The first rule that wants this machine gone, or None to keep it."""
-    for rule in ENFORCEMENT_RULES:
+def first_verdict(
+    situation: Situation, rules: Iterable[EnforcementRule] = ENFORCEMENT_RULES
+) -> tuple[EnforcementRule, Verdict] | None:
+    """The first of ``rules`` that wants this machine gone, or None to keep it."""
+    for rule in rules:
         verdict = rule.finds(situation)
         if verdict is not None:
             return rule, verdict
     return None
+
+
+def rules_beside(situation: Situation) -> tuple[EnforcementRule, ...]:
+    """The rules that may find something in any machine of this fleet and end that is alone in its
+    slot: the others need not be asked about each of a hundred machines.
+    """
+    return tuple(
+        rule
+        for rule in ENFORCEMENT_RULES
+        if not rule.of_pairs and not (rule.of_fleets and rule.finds(situation) is None)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Difference
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 
 
 _NOWHERE = frozenset[str]()
+_COMPARED = (
+    "gpu",
+    "gpu_count",
+    "gpu_memory_bytes",
+    "region",
+    "country",
+    "vcpus",
+    "memory_bytes",
+    "cuda",
+    "disk_bytes",
+    "spot",
+    "image",
+)
+"""Everything of a specification that can differ from the documents, but ``env``."""
+_compared = attrgetter(*_COMPARED)
 
 
 def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
@@ -31,21 +47,30 @@ def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
     return [index for index, _ in zip(free, range(max(0, missing)), strict=False)]
 
 
-def machine_differences(fleet: Fleet, record: InstanceRecord) -> tuple[Difference, ...]:
+def machine_differences(
+    fleet: Fleet, record: InstanceRecord, fitting: set[object]
+) -> tuple[Difference, ...]:
     """How the machine that was bought fails what the documents now ask for.
 
     A machine that was found by its mark and never bought by this state has nothing to compare.
-    ``lifecycle.ignore_changes`` leaves out what it names.
+    ``lifecycle.ignore_changes`` leaves out what it names. ``fitting`` remembers, for this fleet,
+    what of a machine was found to differ in nothing: a hundred alike are compared once.
     """
-    if record.specification is None:
+    bought = record.specification
+    if bought is None:
         return ()
-    found = _differences(fleet, record.provider, record.specification)
+    kind = (record.provider, _compared(bought))
+    if kind in fitting and bought.env == fleet.env:
+        return ()
+    found = _differences(fleet, record.provider, bought)
+    if not found:
+        fitting.add(kind)
     ignored = fleet.ignore_changes
     return tuple(one for one in found if one.attribute.partition(".")[0] not in ignored)
 
 
 def _differences(fleet: Fleet, provider: str, bought: Specification) -> list[Difference]:
-    """A list, because a plan without changes comes here for every machine and finds nothing."""
+    """What it looks at beside ``env`` is in ``_COMPARED``."""
     found: list[Difference] = []
     gpu = (bought.gpu, bought.gpu_count, bought.gpu_memory_bytes)
     if not any(wanted.accepts(*gpu) for wanted in fleet.resources.gpu):

@@ -89,7 +89,7 @@ def _decide_found_intent(
     situation = situation_of(record, instance, scene)
     found = first_verdict(situation)
     sighting = Sighting(record, instance, Weighed(Presence.SEEN))
-    if found is None or (found[0].soft_in_loop and situation.in_loop):
+    if found is None or (found[0].soft_in_loop and situation.given.in_loop):
         decisions.keeps.append(Keep(record, instance, "found by its mark"))
     elif found[0].outranks_protection:
         destroy_for_certain(sighting, found[1], decisions)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
-from reconciler.planning.enforcement import first_verdict
+from reconciler.planning.clock_rule import has_ended_by_wall
+from reconciler.planning.enforcement import first_verdict, rules_beside
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.succession import find_successions
@@ -25,19 +26,23 @@ if TYPE_CHECKING:
     from reconciler.model.observation import ObservedState
     from reconciler.model.record import Doom, InstanceRecord, RecordedState
     from reconciler.planning.classification import Classified, Sighting
-    from reconciler.planning.enforcement import Situation
+    from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict
     from reconciler.planning.succession import Successions
+
+    KnownRules = dict[tuple[str, datetime], tuple[EnforcementRule, ...]]
+    """By fleet and end."""
 
 
 def decide_machines(classified: Classified, scene: Scene) -> Decisions:
     """One action for every record, intent and orphan; strangers are never acted on."""
     decisions = Decisions()
     pairs = find_successions(classified.records)
+    known_rules: KnownRules = {}
     for sighting in classified.records:
         if sighting.record.doom is not None:
             _decide_doomed(sighting, sighting.record.doom, scene, decisions)
         else:
-            _decide_live(sighting, scene, pairs, decisions)
+            _decide_live(sighting, scene, pairs, known_rules, decisions)
     for found in classified.intents:
         decide_intent(found, scene, decisions)
     for stranger in classified.strangers:
@@ -82,7 +87,11 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
 
 
 def _decide_live(
-    sighting: Sighting, scene: Scene, pairs: Successions, decisions: Decisions
+    sighting: Sighting,
+    scene: Scene,
+    pairs: Successions,
+    known_rules: KnownRules,
+    decisions: Decisions,
 ) -> None:
     record, presence = sighting.record, sighting.weighed.presence
     if not scene.may_act(record):
@@ -95,7 +104,7 @@ def _decide_live(
     if presence is Presence.SEEN:
         _note_sighting(sighting, decisions)
     situation = situation_of(record, sighting.instance, scene, pairs)
-    found = first_verdict(situation)
+    found = _verdict(situation, known_rules)
     if found is not None and found[0].outranks_protection:
         destroy_for_certain(sighting, found[1], decisions)
     elif presence is Presence.SILENT and (loss := scene.loss_of(record)) is not None:
@@ -109,6 +118,19 @@ def _decide_live(
         carry_out(sighting, found, situation, scene, decisions)
     else:
         _keep(sighting, situation, scene, decisions)
+
+
+def _verdict(
+    situation: Situation, known_rules: KnownRules
+) -> tuple[EnforcementRule, Verdict] | None:
+    """As ``first_verdict``, each rule of fleets asked once for each fleet and end."""
+    if situation.shares_slot:
+        return first_verdict(situation)
+    key = (situation.record.fleet, situation.given.ends_at)
+    rules = known_rules.get(key)
+    if rules is None:
+        rules = known_rules[key] = rules_beside(situation)
+    return first_verdict(situation, rules)
 
 
 def _note_sighting(sighting: Sighting, decisions: Decisions) -> None:
@@ -130,6 +152,8 @@ def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Dec
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
+    if has_ended_by_wall(scene, situation.given.ends_at):
+        detail = detail or "its lease is over by this machine's clock alone: billed"
     if situation.successor is not None:
         detail = detail or f"stays until {situation.successor.instance_id} is ready"
     elif situation.predecessor is not None:

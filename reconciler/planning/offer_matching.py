@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 DISK_REASON = "too little disk"
 LEASE_REASON = "ends before the lease"
+QUARANTINE_REASON = "quarantined host"
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
 
@@ -152,6 +153,8 @@ def _host_tests(rules: OfferRules) -> Iterator[RefusalTest]:
         yield "other hosting", lambda offer: offer.hosting == rules.hosting
     if rules.exclude_hosts:
         yield "excluded host", lambda offer: offer.host not in rules.exclude_hosts
+    if rules.quarantined:
+        yield QUARANTINE_REASON, lambda o: (o.provider, o.host) not in rules.quarantined
     if rules.allow_hosts:
         yield "host not allowed", lambda offer: offer.host in rules.allow_hosts
 

@@ -25,15 +25,18 @@ if TYPE_CHECKING:
     from reconciler.planning.scene import Decisions, Scene
 
 
-def machines_before(decisions: Decisions) -> list[Running]:
-    """Everything billed now; doubts count (I13)."""
-    billed = [
-        Running(kept.record.fleet, live_rate(kept.record, kept.instance), kept.record.created_at)
+def _machines_kept(decisions: Decisions, scene: Scene) -> list[Running]:
+    return [
+        Running(kept.record.fleet, live_rate(kept.record, kept.instance), scene.end_of(kept.record))
         for kept in decisions.keeps
     ]
+
+
+def _others_before(decisions: Decisions) -> list[Running]:
+    """Everything else that is billed now; doubts count (I13)."""
     ending = [entry.record for entry in decisions.destroys]
     ending += [entry.record for entry in decisions.announces]
-    billed += [Running(one.fleet, one.usd_per_hour, one.created_at) for one in ending]
+    billed = [Running(one.fleet, one.usd_per_hour, one.created_at) for one in ending]
     billed += [
         Running(doubt.slot.fleet, doubt.usd_per_hour, _mark_end(doubt.mark))
         for doubt in decisions.doubts
@@ -41,30 +44,27 @@ def machines_before(decisions: Decisions) -> list[Running]:
     return billed
 
 
-def machines_after(decisions: Decisions, creates: Sequence[Create], scene: Scene) -> list[Running]:
-    """Everything billed once the plan is carried out, with the end of each.
+def _others_after(decisions: Decisions, creates: Sequence[Create], scene: Scene) -> list[Running]:
+    """Everything else that is billed once the plan is carried out, with the end of each.
 
     A machine that goes after its successor counts beside it: should that one never be ready, both
     are billed (SPEC.md section 12, 9).
     """
-    kept: list[Running] = []
-    for entry in decisions.keeps:
-        rate = live_rate(entry.record, entry.instance)
-        kept.append(Running(entry.record.fleet, rate, scene.end_of(entry.record)))
+    billed: list[Running] = []
     for announced in decisions.announces:
         record = announced.record
-        kept.append(Running(record.fleet, record.usd_per_hour, scene.end_of(record)))
+        billed.append(Running(record.fleet, record.usd_per_hour, scene.end_of(record)))
     for destroy in decisions.destroys:
         if destroy.after_successor:
             record = destroy.record
-            kept.append(Running(record.fleet, record.usd_per_hour, scene.end_of(record)))
+            billed.append(Running(record.fleet, record.usd_per_hour, scene.end_of(record)))
     for doubt in decisions.doubts:
         end = _mark_end(doubt.mark) if doubt.worrying else scene.now
-        kept.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
+        billed.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
     for create in creates:
         end = planned_end(scene.leases[create.slot.fleet], scene.now)
-        kept.append(Running(create.slot.fleet, create.usd_per_hour, end))
-    return kept
+        billed.append(Running(create.slot.fleet, create.usd_per_hour, end))
+    return billed
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Billed:
         """Of all machines; None where there are none, or one has no end."""
         if self.endless:
             return None
-        ends = (one.ends_at for machines in self.after.values() for one in machines)
+        ends = {one.ends_at for machines in self.after.values() for one in machines}
         return max(ends, default=None)
 
 
@@ -100,9 +100,11 @@ def billed_machines(
     decisions: Decisions, creates: Sequence[Create], scene: Scene, tick: timedelta
 ) -> Billed:
     """``tick``: how often a loop is expected to pass."""
-    after = _by_fleet(machines_after(decisions, creates, scene))
+    kept = _machines_kept(decisions, scene)
+    before = _by_fleet([*kept, *_others_before(decisions)])
+    after = _by_fleet([*kept, *_others_after(decisions, creates, scene)])
     worst = {name: worst_case(machines, scene.now, tick) for name, machines in after.items()}
-    return Billed(_by_fleet(machines_before(decisions)), after, worst)
+    return Billed(before, after, worst)
 
 
 def fleet_summaries(

@@ -8,6 +8,7 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 from __future__ import annotations
 
 from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from reconciler.model.fleet import Safety
@@ -15,6 +16,7 @@ from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
+from reconciler.planning.clock_rule import clock_findings
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
@@ -39,19 +41,13 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import (
-        Adopt,
-        Announce,
-        Create,
-        Destroy,
-        Finding,
-        Keep,
-        PlanRequest,
-        RateChange,
-    )
+    from reconciler.model.plan import Create, Finding, PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
+
+
+_by_slot = attrgetter("record.fleet", "record.index", "record.mark")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +120,9 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     billed = billed_machines(decisions, creates, scene, tick)
     until = billed.last_end
+    changes = bool(assessment.buying or any(one.what for one in assessment.lease_changes))
     findings = (
+        *clock_findings(scene, decisions, changes=changes),
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
@@ -171,11 +169,6 @@ def _admitted(
 
     admission = admit(creates, scene.budgets, scene, assessment.decisions, scene.tick)
     return admission.creates, admission.findings, admission.budgets
-
-
-def _by_slot(action: Destroy | Adopt | Announce | Keep | RateChange) -> tuple[str, int, str]:
-    record = action.record
-    return (record.fleet, record.index, record.mark)
 
 
 def _safety(desired: DesiredState | None) -> Safety:

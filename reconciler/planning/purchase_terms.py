@@ -80,7 +80,8 @@ class FleetNeed:
     ``replaces`` names, by slot number, the marks of the machines that must be gone first. ``most``:
     the nodes that this run may bring the fleet to (the loop heals what was applied, not what a
     document asks for since); None: any number. ``succeeds`` names the machine that goes once the
-    new one is ready. ``surplus``: slots with a machine of that kind which need none.
+    new one is ready. ``surplus``: slots with a machine of that kind which need none. ``terms`` say
+    nothing where there are no ``slots``.
     """
 
     fleet: Fleet

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.address import Slot
 from reconciler.model.cost import price_ceiling
+from reconciler.model.host_memory import quarantined_hosts
 from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
 from reconciler.planning.fleet_diff import free_slots
+from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 from reconciler.planning.rollback import stops_healing
@@ -39,18 +41,24 @@ class Occupancy:
     taken: set[int] = field(default_factory=set)
     emptying: dict[int, tuple[str, ...]] = field(default_factory=dict)
     succeeding: dict[int, Succession] = field(default_factory=dict)
-    kinds: set[GpuKind] = field(default_factory=set)
-    standings: set[Standing] = field(default_factory=set)
+    staying: list[tuple[str, Specification | None, Instance | None]] = field(default_factory=list)
+    """Machines that stay, or that may be there: provider, what was bought, what was seen."""
     beside: set[Standing] = field(default_factory=set)
     """Where machines stand that go once their successor is ready."""
 
-    def stand(self, provider: str, bought: Specification | None, seen: Instance | None) -> None:
-        """A machine of ``provider`` that stays, or that may be there."""
-        if bought is None:
-            self.standings.add(Standing(provider, seen.region if seen else None))
-            return
-        self.kinds.add((bought.gpu, bought.gpu_count, bought.gpu_memory_bytes))
-        self.standings.add(_standing(provider, bought))
+    @property
+    def kinds(self) -> set[GpuKind]:
+        bought = (bought for _, bought, _ in self.staying if bought is not None)
+        return {(one.gpu, one.gpu_count, one.gpu_memory_bytes) for one in bought}
+
+    @property
+    def standings(self) -> set[Standing]:
+        return {
+            _standing(provider, bought)
+            if bought is not None
+            else Standing(provider, seen.region if seen else None)
+            for provider, bought, seen in self.staying
+        }
 
     def empty(self, index: int, mark: str) -> None:
         """Its next machine waits for every one that is still to go."""
@@ -77,7 +85,7 @@ def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupanc
         record, occupancy = destroy.record, fleets[destroy.record.fleet]
         if not scene.has_complete_listing(record.provider):
             occupancy.taken.add(record.index)
-            occupancy.stand(record.provider, record.specification, None)
+            occupancy.staying.append((record.provider, record.specification, None))
         elif destroy.after_successor:
             occupancy.succeeding[record.index] = Succession.model_construct(
                 mark=record.mark, reason=destroy.reason
@@ -90,7 +98,8 @@ def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupanc
         if doubt.worrying:
             occupancy.taken.add(doubt.slot.index)
             known = recorded.instances.get(doubt.mark) or recorded.intents.get(doubt.mark)
-            occupancy.stand(doubt.provider, known.specification if known else None, None)
+            bought = known.specification if known else None
+            occupancy.staying.append((doubt.provider, bought, None))
         else:
             occupancy.empty(doubt.slot.index, doubt.mark)
     staying = [(keep.record, keep.instance) for keep in decisions.keeps]
@@ -98,7 +107,7 @@ def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupanc
     for record, instance in staying:
         occupancy = fleets[record.fleet]
         occupancy.taken.add(record.index)
-        occupancy.stand(record.provider, record.specification, instance)
+        occupancy.staying.append((record.provider, record.specification, instance))
     return fleets
 
 
@@ -106,16 +115,21 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     """One entry for each declared and targeted fleet which may buy, in order of the names."""
     if scene.desired is None or scene.request.mode is Mode.DESTROY:
         return []
-    heals = scene.request.heal and not stops_healing(scene, decisions.doubts)
+    clock = scene.observed.clock
+    in_time = clock is None or not clock.off
+    heals = scene.request.heal and in_time and not stops_healing(scene, decisions.doubts)
     if scene.request.mode is Mode.LOOP and not heals:
         return []
     if scene.request.only_record:
         return []
     occupancies = occupancy_by_fleet(decisions, scene)
+    shunned = quarantined_hosts(scene.recorded.hosts, scene.now)
     needs = []
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
-            needs.append(_need(fleet, occupancies.get(name) or Occupancy(), scene))
+            needs.append(
+                _need(shunning(fleet, shunned), occupancies.get(name) or Occupancy(), scene)
+            )
     return needs
 
 
@@ -136,7 +150,7 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         replaces={
             index: occupancy.emptying[index] for index in covered if index in occupancy.emptying
         },
-        terms=_terms(fleet, occupancy),
+        terms=_terms(fleet, occupancy) if covered else PurchaseTerms(),
         lease_ended=ended,
         most=wanted if scene.request.mode is Mode.LOOP else None,
         succeeds={
@@ -148,9 +162,11 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
 
 def _terms(fleet: Fleet, occupancy: Occupancy) -> PurchaseTerms:
     """A successor may go to another region, and never to the host of a machine that still runs."""
-    standings = occupancy.standings
+    standings: set[Standing] = set()
+    if fleet.placement != "any":
+        standings = occupancy.standings
     if fleet.placement == "spread":
-        standings = standings | occupancy.beside
+        standings |= occupancy.beside
     return terms_of(fleet, occupancy.kinds, standings)
 
 

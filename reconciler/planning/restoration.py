@@ -80,6 +80,7 @@ def _merged(
         leases={**older.leases, **newer.leases},
         providers={**older.providers, **newer.providers},
         duplicates={**older.duplicates, **newer.duplicates},
+        hosts={**older.hosts, **newer.hosts},
     )
 
 

@@ -9,6 +9,7 @@ from reconciler.model.fleet import DEFAULT_TICK
 from reconciler.model.mark import parse_mark
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.value import dataclass
+from reconciler.planning.enforcement import Circumstances
 from reconciler.planning.leases import planned_end
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ class Scene:
     """Marks of machines that a budget ends, and why."""
     over_new_budget: Mapping[str, str] = field(default_factory=dict)
     """The same by budgets that stand in the documents alone, not applied yet."""
-    _ends: dict[str, datetime] = field(default_factory=dict)
-    """Of started leases, by fleet: most fleets have many machines."""
+    _circumstances: dict[str, Circumstances] = field(default_factory=dict)
+    """Under started leases, by fleet: most fleets have many machines."""
 
     @property
     def tick(self) -> timedelta:
@@ -65,22 +66,27 @@ class Scene:
     def fleet(self, name: str) -> Fleet | None:
         return self.desired.fleets.get(name) if self.desired else None
 
-    def end_of(self, record: InstanceRecord) -> datetime:
-        """When its lease ends, or would if it had started with it.
-
-        Without a lease the mark's own end holds: it was the lease end when it was made.
-        """
-        known = self._ends.get(record.fleet)
+    def circumstances_of(self, record: InstanceRecord) -> Circumstances:
+        """What the rules are told of its fleet; one value for all machines of a started lease."""
+        known = self._circumstances.get(record.fleet)
         if known is not None:
             return known
         lease = self.leases.get(record.fleet)
-        if lease is None:
-            mark = parse_mark(record.mark)
-            return mark.end if mark else record.created_at
-        end = planned_end(lease, record.created_at)
-        if lease.ends_at is not None:
-            self._ends[record.fleet] = end
-        return end
+        made = Circumstances(
+            fleet=self.fleet(record.fleet),
+            documents=self.desired is not None,
+            lease=lease,
+            ends_at=_end_of(record, lease),
+            request=self.request,
+            now=self.now,
+        )
+        if lease is not None and lease.ends_at is not None:
+            self._circumstances[record.fleet] = made
+        return made
+
+    def end_of(self, record: InstanceRecord) -> datetime:
+        """When its lease ends, or would if it had started with it."""
+        return self.circumstances_of(record).ends_at
 
     def may_act(self, record: InstanceRecord) -> bool:
         """False for machines that are not targeted, or whose provider shows another account."""
@@ -99,6 +105,14 @@ class Scene:
 
     def has_complete_listing(self, provider: str) -> bool:
         return isinstance(self.observed.inventories.get(provider), Complete)
+
+
+def _end_of(record: InstanceRecord, lease: LeaseRecord | None) -> datetime:
+    """Without a lease the mark's own end holds: it was the lease end when it was made."""
+    if lease is None:
+        mark = parse_mark(record.mark)
+        return mark.end if mark else record.created_at
+    return planned_end(lease, record.created_at)
 
 
 @dataclass(slots=True)

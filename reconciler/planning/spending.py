@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.cost import ZERO, projected_cost
 from reconciler.model.quantity import NEVER, about
-from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,10 +22,9 @@ DESTROY_TIME = timedelta(seconds=60)
 _LOOP_LATE_AFTER_TICKS = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """One machine that is billed, known or in doubt, and when it ends: maybe ``NEVER``. Rate in
-    dollars an hour.
+    dollars an hour. A named tuple, because every plan makes one for each machine.
     """
 
     fleet: str
@@ -41,7 +40,7 @@ def live_rate(record: InstanceRecord, instance: Instance | None) -> Decimal:
 
 def hourly_burn_rate(machines: Iterable[Running]) -> Decimal:
     """The sum of the rates."""
-    return sum((machine.usd_per_hour for machine in machines), ZERO)
+    return sum([machine.usd_per_hour for machine in machines], ZERO)
 
 
 def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> Decimal | None:
@@ -49,13 +48,14 @@ def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> D
 
     None when one of them has no end.
     """
-    if any(one.ends_at == NEVER for one in machines):
+    alike = Counter((one.usd_per_hour, one.ends_at) for one in machines)
+    if any(ends_at == NEVER for _, ends_at in alike):
         return None
     margin = tick + DESTROY_TIME
     return sum(
         (
-            projected_cost(one.usd_per_hour, max(timedelta(0), one.ends_at - now) + margin)
-            for one in machines
+            number * projected_cost(rate, max(timedelta(0), ends_at - now) + margin)
+            for (rate, ends_at), number in alike.items()
         ),
         ZERO,
     )

@@ -26,16 +26,14 @@ def situation_of(
     pairs: Successions = NO_SUCCESSIONS,
 ) -> Situation:
     """What the rules may look at. ``pairs`` are the slots that hold two machines just now."""
+    given = scene.circumstances_of(record)
+    if pairs is NO_SUCCESSIONS and not scene.over_budget and not scene.over_new_budget:
+        return Situation(record, instance, given)
     heir = pairs.successors.get(record.mark)
     return Situation(
         record=record,
         instance=instance,
-        fleet=scene.fleet(record.fleet),
-        documents=scene.desired is not None,
-        lease=scene.leases.get(record.fleet),
-        ends_at=scene.end_of(record),
-        request=scene.request,
-        now=scene.now,
+        given=given,
         successor=heir.record if heir else None,
         successor_ready=heir is not None and _may_take_over(heir, scene, pairs),
         predecessor=pairs.predecessors.get(record.mark),
@@ -52,8 +50,9 @@ def _may_take_over(heir: Sighting, scene: Scene, pairs: Successions) -> bool:
 
 def _is_protected(situation: Situation) -> bool:
     """By the lease in force: looser documents count only after apply (SPEC.md section 12, 1)."""
-    declared = situation.fleet is not None and situation.fleet.prevent_destroy is True
-    return declared or (situation.lease is not None and situation.lease.prevent_destroy)
+    fleet, lease = situation.given.fleet, situation.given.lease
+    declared = fleet is not None and fleet.prevent_destroy is True
+    return declared or (lease is not None and lease.prevent_destroy)
 
 
 def destroy_for_certain(sighting: Sighting, verdict: Verdict, decisions: Decisions) -> None:
@@ -87,10 +86,10 @@ def carry_out(
     elif _is_protected(situation):
         decisions.protected.append((record, verdict))
         decisions.keeps.append(Keep(record, sighting.instance, f"{verdict.reason}, protected"))
-    elif rule.soft_in_loop and situation.in_loop:
+    elif rule.soft_in_loop and situation.given.in_loop:
         soften(record, sighting.instance, verdict, scene, decisions)
     else:
-        fleet = situation.fleet
+        fleet = situation.given.fleet
         create_first = rule.replaces and fleet is not None and fleet.create_before_destroy
         decisions.destroys.append(
             Destroy(

@@ -13,11 +13,21 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import Offer, OfferListing
 
 CallKind = Literal["create", "destroy", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class CallPace:
+    """How often an adapter calls one endpoint: at most ``calls`` of them in ``seconds``."""
+
+    endpoint: str
+    calls: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,14 @@ class ProviderCapabilities:
     long a healthy call may take; so many calls are kept on their way that the pace holds.
     ``parallel_calls`` of one kind may be on their way at any pace.
     ``stopped_bills``: a stopped machine is still charged for. ``ends_itself``: the provider can
-    be told to destroy a machine at its lease end without us.
+    be told to destroy a machine at its lease end without us. ``node_ends_itself``: a machine holds
+    a key with which it can destroy itself, and no other machine. ``runs_images``,
+    ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
+    ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
+    documentation that its machines may have.
+    ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
+    ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -47,7 +64,16 @@ class ProviderCapabilities:
     ends_itself: bool = False
     has_spot: bool = True
     runs_images: bool = True
+    boots_vm_images: bool = False
+    runs_setup: bool = False
+    opens_ports: bool = False
     ssh_answers: bool = True
+    rehearsal: bool = False
+    node_ends_itself: bool = False
+    mark_places: tuple[str, ...] = ("label",)
+    price_unit: str = "USD per hour of a node"
+    has_balance: bool = False
+    paces: tuple[CallPace, ...] = ()
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""
@@ -71,7 +97,14 @@ class OfferQuery:
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """One create call. ``mark`` is sent inside it; ``env`` holds resolved values: never log it."""
+    """One create call. ``mark`` is sent inside it; ``env`` holds resolved values: never log it.
+
+    ``ssh_public_keys`` may log in as the provider's own user, each as ``parse_public_key`` gives
+    it: the adapter puts all of them on the machine, by the create call itself where it can.
+    ``image`` is a container, ``vm_image`` an operating system, never both. ``setup`` is shell text
+    that runs once, as root where there is one. ``ports`` are TCP ports of the machine that must be
+    reachable beside the one of SSH.
+    """
 
     mark: str
     offer: Offer
@@ -79,6 +112,23 @@ class CreateRequest:
     image: str | None
     env: Mapping[str, str]
     ends_at: datetime
+    ssh_public_keys: tuple[str, ...] = ()
+    vm_image: str | None = None
+    setup: str | None = None
+    ports: tuple[int, ...] = ()
+
+
+def why_unable(request: CreateRequest, capabilities: ProviderCapabilities) -> str:
+    """What of ``request`` such a provider cannot carry out; "" when it can do all of it."""
+    for wanted, able, what in (
+        (request.image, capabilities.runs_images, "it runs no container images"),
+        (request.vm_image, capabilities.boots_vm_images, "it boots no VM images of your choice"),
+        (request.setup, capabilities.runs_setup, "it runs no setup text"),
+        (request.ports, capabilities.opens_ports, "it opens no ports beside SSH"),
+    ):
+        if wanted and not able:
+            return what
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +148,10 @@ class Provider(ABC):
 
     name: str
     capabilities: ProviderCapabilities
+    key_source: str = ""
+    """Where its key was found, fit to show; "" where it needs none."""
+    origin: str = ""
+    """Scheme, host and port of its API; "" where it has none."""
 
     @abstractmethod
     async def list_offers(self, query: OfferQuery) -> OfferListing:
@@ -125,6 +179,20 @@ class Provider(ABC):
 
         Raises ``InstanceNotFound`` when the provider denies that it exists.
         """
+
+    async def gpus_inside(self, instance_id: str) -> GpuReading | None:
+        """What the driver there would say, from a provider whose machines answer no SSH.
+
+        None: that cannot be told. Raises as a read does.
+        """
+        return None
+
+    async def balance(self) -> Decimal | None:
+        """Dollars that the account can still spend, below 0 where it owes.
+
+        None where the provider does not tell (``has_balance`` of the truth table).
+        """
+        return None
 
     async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
         """Release what the adapter holds. It cannot be used afterwards."""

@@ -12,6 +12,8 @@ from reconciler.model.errors import AuthenticationFailed
 from reconciler.providers.base import Provider, ProviderCapabilities
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import OfferListing
@@ -42,4 +44,7 @@ class KeylessProvider(Provider):
         raise self._refusal()
 
     async def destroy_instance(self, instance_id: str) -> None:
+        raise self._refusal()
+
+    async def balance(self) -> Decimal | None:
         raise self._refusal()

@@ -24,7 +24,7 @@ _SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
 def doctor_text(report: HealthReport, palette: Palette) -> str:
     """One line for each check, with why and fix where something is wrong; then what is open."""
-    lines = [line for check in report.checks for line in _check_lines(check, palette)]
+    lines = [line for check in report.checks for line in check_lines(check, palette)]
     for one in report.unfinished[:_SHOWN]:
         lines += wrap(_unfinished_line(one, report), indent=2, hang=4)
     left_out = len(report.unfinished) - _SHOWN
@@ -33,7 +33,8 @@ def doctor_text(report: HealthReport, palette: Palette) -> str:
     return "\n".join([*lines, _last_line(report, palette)])
 
 
-def _check_lines(check: Check, palette: Palette) -> Iterator[str]:
+def check_lines(check: Check, palette: Palette) -> Iterator[str]:
+    """What was found, and below it why that matters and what to do where it is not well."""
     paint = {"ok": palette.quiet, "warning": palette.change, "failed": palette.alarm}
     sign = paint[check.verdict](_SIGNS[check.verdict])
     yield f"{sign}  {cell(check.name):<{_NAME_WIDTH}}  {cell(check.what, _LONGEST)}"
@@ -69,7 +70,7 @@ def doctor_json(report: HealthReport) -> str:
         "format_version": FORMAT_VERSION,
         "workspace": report.workspace,
         "now": moment_text(report.now),
-        "checks": [_check_fields(check) for check in report.checks],
+        "checks": [check_fields(check) for check in report.checks],
         "unfinished": [_unfinished_fields(one) for one in report.unfinished],
         "usd_per_hour_at_risk": f"{report.usd_per_hour:f}" if report.state_read else None,
         "usd_at_risk": f"{report.usd:f}" if report.state_read else None,
@@ -79,7 +80,8 @@ def doctor_json(report: HealthReport) -> str:
     return ascii_json(document, indent=2)
 
 
-def _check_fields(check: Check) -> dict[str, Any]:
+def check_fields(check: Check) -> dict[str, Any]:
+    """One check for other programs."""
     return {
         "name": check.name,
         "verdict": check.verdict,

@@ -51,6 +51,7 @@ _STEP_OF: dict[Stage, StepName] = {
     "created": "ready",
     "booting": "ready",
     "ssh": "ready",
+    "gpu check": "ready",
     "ready": "ready",
     "failed": "ready",
     "destroying": "destroy",

@@ -94,10 +94,11 @@ def plan_entries(plan: Plan) -> list[Entry]:
     gone = {entry.record.mark: entry for entry in plan.destroys}
     replaced = {create.predecessor for create in plan.creates} & set(gone)
     adopted = {entry.record.mark for entry in plan.adopts}
+    kept = [one for one in plan.keeps if one.record.mark not in adopted] if adopted else plan.keeps
     entries = [_created(create, gone.get(create.predecessor)) for create in plan.creates]
     entries += [_destroyed(one) for one in plan.destroys if one.record.mark not in replaced]
     entries += [_on_record("<=", one.record, detail="found by its mark") for one in plan.adopts]
-    entries += [_kept(one) for one in plan.keeps if one.record.mark not in adopted]
+    entries += _kept(kept)
     entries += [
         _on_record(
             "!", one.record, one.reason, f"ends {utc(one.due_at)}: {one.detail}".rstrip(": ")
@@ -153,10 +154,17 @@ def _destroyed(destroy: Destroy) -> Entry:
     return replace(entry, differences=destroy.differences)
 
 
-def _kept(keep: Keep) -> Entry:
-    if keep.detail in _UNTOLD:
-        return Entry(".", keep.record.fleet, keep.record.index)
-    return _on_record(".", keep.record, detail=keep.detail)
+def _kept(keeps: Iterable[Keep]) -> Iterator[Entry]:
+    """Machines that are only counted share one entry of their fleet."""
+    counted_only: dict[str, Entry] = {}
+    for keep in keeps:
+        if keep.detail not in _UNTOLD:
+            yield _on_record(".", keep.record, detail=keep.detail)
+            continue
+        fleet = keep.record.fleet
+        if fleet not in counted_only:
+            counted_only[fleet] = Entry(".", fleet, None)
+        yield counted_only[fleet]
 
 
 def _on_record(sign: str, record: InstanceRecord, reason: str = "", detail: str = "") -> Entry:

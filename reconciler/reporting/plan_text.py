@@ -267,9 +267,9 @@ def closing_step(plan: Plan) -> str:
 
 def _pairs(plan: Plan) -> int:
     """Slots that hold two machines until the new one is ready."""
-    kept = {entry.record.mark for entry in plan.keeps}
-    heirs = (entry.record.succeeds for entry in plan.keeps)
-    return sum(1 for heir in heirs if heir is not None and heir.mark in kept)
+    heirs = [entry.record.succeeds for entry in plan.keeps if entry.record.succeeds is not None]
+    kept = {entry.record.mark for entry in plan.keeps} if heirs else set()
+    return sum(1 for heir in heirs if heir.mark in kept)
 
 
 def _command(plan: Plan) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from reconciler.model.hand_over import NO_SSH_FILES, SshFiles
 from reconciler.reporting.columns import cell
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _HOST = re.compile(r"[A-Za-z0-9:][A-Za-z0-9.:-]{0,252}", re.ASCII)
 _USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
-_KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_KEY_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 
 
 def is_plain_endpoint(endpoint: SshEndpoint) -> bool:
@@ -40,23 +41,52 @@ def endpoint_text(endpoint: SshEndpoint | None) -> str:
     return f"{endpoint.user}@{host}:{endpoint.port}"
 
 
-def ssh_command(endpoint: SshEndpoint, instance_id: str = "") -> list[str]:
+def ssh_command(
+    endpoint: SshEndpoint, alias: str = "", files: SshFiles = NO_SSH_FILES
+) -> list[str]:
     """The arguments that start a login. Raises ValueError for an endpoint that is not plain.
 
-    With ``instance_id`` the host key is remembered for the machine, not for its address: rented
-    addresses are reused.
+    Under ``alias`` (see ``key_alias``) the host key is recorded at the first contact and checked
+    from then on.
     """
     if not is_plain_endpoint(endpoint):
         shown = cell(f"{endpoint.user}@{endpoint.host}:{endpoint.port}")
         raise ValueError(f"the provider's SSH data is not a plain host, user and port: {shown}")
-    alias = key_alias(instance_id)
-    options = ["-o", f"HostKeyAlias={alias}"] if alias else []
+    options = [word for name, value in _options(alias, files) for word in ("-o", f"{name}={value}")]
     return ["ssh", *options, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
 
 
-def key_alias(instance_id: str) -> str:
-    """The name of a machine in ``known_hosts``; empty when its id is not plain text."""
-    return f"gpu-shopper-{instance_id}" if _KEY_ALIAS.fullmatch(instance_id) else ""
+def _options(alias: str, files: SshFiles) -> Iterator[tuple[str, str]]:
+    """Names and values as ssh reads them. A path that its grammar has no place for is left out."""
+    key, known = _path(files.private_key), _path(files.known_hosts)
+    if key:
+        yield "IdentityFile", key
+        yield "IdentitiesOnly", "yes"
+    if alias:
+        if known:
+            yield "UserKnownHostsFile", known
+            yield "StrictHostKeyChecking", "accept-new"
+        yield "HostKeyAlias", alias
+
+
+def _path(path: str) -> str:
+    """Quoted for spaces; ``%`` and ``$`` begin something that ssh would put in their place."""
+    if not path.startswith("/") or not path.isprintable() or set(path) & set('"\\$'):
+        return ""
+    return f'"{path.replace("%", "%%")}"'
+
+
+def key_alias(provider: str, instance_id: str) -> str:
+    """The name of a machine in ``known_hosts``, so that its host key is remembered for it and not
+    for its address, which is rented again; "" when its id is not plain text.
+    """
+    name = f"gpu-shopper-{provider}-{instance_id}"
+    return name if _KEY_ALIAS.fullmatch(name) else ""
+
+
+def files_for(row: MachineRow, files: SshFiles) -> SshFiles:
+    """``files`` without the key where it does not open the machine of ``row``."""
+    return files if row.own_key else SshFiles(known_hosts=files.known_hosts)
 
 
 def ssh_alias(slot: Slot) -> str:
@@ -64,7 +94,7 @@ def ssh_alias(slot: Slot) -> str:
     return f"{slot.fleet}-{slot.index}"
 
 
-def ssh_config(rows: Iterable[MachineRow]) -> str:
+def ssh_config(rows: Iterable[MachineRow], files: SshFiles = NO_SSH_FILES) -> str:
     """One ``Host`` block a slot, by slot; a machine that cannot be reached is a comment.
 
     Where a slot holds two machines while it is replaced, the first one listed has the name.
@@ -72,13 +102,13 @@ def ssh_config(rows: Iterable[MachineRow]) -> str:
     blocks: list[str] = []
     seen: set[Slot] = set()
     for row in sorted(rows, key=lambda one: one.slot):
-        blocks.append("\n".join(_block(row, again=row.slot in seen)))
+        blocks.append("\n".join(_block(row, files, again=row.slot in seen)))
         if row.ssh is not None and is_plain_endpoint(row.ssh):
             seen.add(row.slot)
     return "\n\n".join(["# Written by gpu-shopper ssh-config.", *blocks]) + "\n"
 
 
-def _block(row: MachineRow, *, again: bool) -> Iterator[str]:
+def _block(row: MachineRow, files: SshFiles, *, again: bool) -> Iterator[str]:
     if row.ssh is None:
         yield f"# {row.slot}: no SSH address yet ({row.stage})"
     elif not is_plain_endpoint(row.ssh):
@@ -90,5 +120,7 @@ def _block(row: MachineRow, *, again: bool) -> Iterator[str]:
         yield f"  HostName {row.ssh.host}"
         yield f"  Port {row.ssh.port}"
         yield f"  User {row.ssh.user}"
-        if alias := key_alias(row.instance_id):
-            yield f"  HostKeyAlias {alias}"
+        for name, value in _options(
+            key_alias(row.provider, row.instance_id), files_for(row, files)
+        ):
+            yield f"  {name} {value}"

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.record import RecordedState
     from reconciler.model.state_change import Backup
+    from reconciler.statefile.workspace_key import WorkspaceKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,9 @@ class StateBackend(ABC):
 
     warnings: list[str]
     """What a person should be told: repaired permissions, dead holders. Grows; one line each."""
+
+    key: WorkspaceKey
+    """The SSH key that opens the workspace's machines."""
 
     @abstractmethod
     def read(self) -> RecordedState | None:

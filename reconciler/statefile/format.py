@@ -6,8 +6,9 @@ covers every byte after it, so that one flipped bit anywhere is noticed before a
     {"checksum":"sha256:<64 digits>","instances":{...},...,"version":3,"workspace":"..."}
 
 Older versions are read and become version 3 with the next write; what stood there stays as a
-backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back,
-version 2 no ledger and no budgets.
+backup. Version 1 knew no host, no writer's name, no machines that were let go and no roll-back;
+version 2 did not remember what time it was on the boot clock, no references to keys, nothing of
+hosts, no ledger and no budgets.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ VERSION = 3
 """The format written. A newer one is refused, never guessed at."""
 
 _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
-_TAIL_WITHOUT_VERSION = b',"workspace":"'
-_TAIL = b',"version":%d' % VERSION + _TAIL_WITHOUT_VERSION
+_VERSION = b',"version":%d' % VERSION
+_TAIL = _VERSION + b',"workspace":"'
 """Keys are sorted: how every state of this version goes on after its last collection."""
 _SHOWN_DIGITS = 12
 
@@ -62,17 +63,24 @@ def decode(data: bytes, where: str) -> RecordedState:
     Raises ``StateError`` for bytes that are cut, empty, zeroed, changed, of a newer version or
     of a shape that this program does not know.
     """
-    body = _checked_body(data, where)
-    return _decoded_at_once(body) or _decoded_in_steps(data, where)
+    start = _checked_start(data, where)
+    return _decoded_at_once(data, start) or _decoded_in_steps(data, where)
 
 
-def _decoded_at_once(body: bytes) -> RecordedState | None:
-    """The usual case, straight from the bytes; None for anything else, an older version too."""
-    inside, tail, name = body.rpartition(_TAIL)
-    if not tail:
+def _decoded_at_once(data: bytes, start: int) -> RecordedState | None:
+    """The usual case, straight from the bytes; None for anything else, an older version too.
+
+    Blanks take the place of checksum and version, in one copy: more of them would be a tenth of
+    all memory that a plan of ten thousand nodes needs.
+    """
+    tail = data.rfind(_TAIL)
+    if tail < 0:
         return None
+    text = bytearray(data)
+    text[1:start] = b" " * (start - 1)
+    text[tail : tail + len(_VERSION)] = b" " * len(_VERSION)
     try:
-        return RecordedState.model_validate_json(inside + _TAIL_WITHOUT_VERSION + name)
+        return RecordedState.model_validate_json(text)
     except ValidationError:
         return None  # it may hold a lone surrogate, which this parser refuses
 
@@ -102,8 +110,10 @@ def _from_version_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _from_version_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What machines have cost is counted from their records on."""
-    return {**fields, "ledger": {}, "budgets": {}}
+    """The first pass of the loop, or the first apply that changes something, reads the clocks.
+    Nothing was learnt of hosts yet. What machines have cost is counted from their records on.
+    """
+    return {**fields, "clock": None, "hosts": {}, "ledger": {}, "budgets": {}}
 
 
 _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
@@ -113,21 +123,20 @@ _UPGRADES: Mapping[int, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
 """By the version that each step starts from."""
 
 
-def _checked_body(data: bytes, where: str) -> bytes:
-    """The object without its checksum, which is right."""
+def _checked_start(data: bytes, where: str) -> int:
+    """Where the object goes on after its checksum, which is right."""
     head = _HEAD.match(data)
     if head is None:
         # A newer version may begin in another way; say so rather than call it damaged.
         _check_version(_parsed(data), where)
         raise _corrupt(where, _shape_of(data))
-    body = b"{" + data[head.end() :]
-    found = _digest(body)
+    found = _digest(b"{", memoryview(data)[head.end() :])
     if found != head[1]:
         raise _corrupt(
             where,
             f"checksum written {_short(head[1])}, checksum of what is there {_short(found)}",
         )
-    return body
+    return head.end()
 
 
 def _check_version(fields: Mapping[str, Any], where: str) -> None:
@@ -159,8 +168,11 @@ def _canonical(fields: Mapping[str, Any]) -> bytes:
     return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
 
 
-def _digest(body: bytes) -> bytes:
-    return hashlib.sha256(body).hexdigest().encode("ascii")
+def _digest(*body: bytes | memoryview) -> bytes:
+    digest = hashlib.sha256()
+    for part in body:
+        digest.update(part)
+    return digest.hexdigest().encode("ascii")
 
 
 def _short(digest: bytes) -> str:

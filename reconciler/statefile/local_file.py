@@ -27,6 +27,7 @@ from reconciler.statefile.private_files import (
     shown,
     write_private,
 )
+from reconciler.statefile.workspace_key import WorkspaceKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +79,7 @@ class LocalFile(StateBackend):
         self._now = now
         self._files = files or Files()
         self._history = History(path, self._files)
+        self.key = WorkspaceKey(path, workspace, self._files, self.warnings)
         self._place = LockPlace(path, now, self._files, self.warnings)
         self._locks: list[LocalLock] = []
         self._known: _Stored | None = None

@@ -8,9 +8,11 @@ inputs 43, 44, 60).
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 from contextlib import suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from reconciler import __version__
 from reconciler.model.errors import StateLocked
@@ -39,11 +41,41 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from filelock import FileLock
-
     from reconciler.statefile.files import Files
 
 _POLL_SECONDS = 0.1
+
+
+class KernelLock(Protocol):
+    """Held until ``release``, or until this process ends."""
+
+    def release(self) -> None: ...
+
+
+class ReadOnlyLock:
+    """The same kernel lock as ``FileLock``'s, taken without the right to write."""
+
+    def __init__(self, files: Files, descriptor: int) -> None:
+        self._files = files
+        self._descriptor = descriptor
+
+    @classmethod
+    def taken(cls, files: Files, path: Path) -> ReadOnlyLock | None:
+        """None when someone else holds it. Raises ``OSError``, also where no lock's file is."""
+        import fcntl
+
+        descriptor = files.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException as error:
+            files.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                return None
+            raise
+        return cls(files, descriptor)
+
+    def release(self) -> None:
+        self._files.close(self._descriptor)
 
 
 class LockPlace:
@@ -85,10 +117,11 @@ class LockPlace:
             fix="nothing more is sent from here; run the command again",
         )
 
-    def take_kernel_lock(self, timeout_seconds: float) -> FileLock | None:
+    def take_kernel_lock(self, timeout_seconds: float) -> KernelLock | None:
         """The lock, held; None when someone else kept it for all that time.
 
         A link, or a file of someone else, under the lock's name is refused (``StateError``).
+        A file system that became read-only still locks: what has ended must be destroyed.
         """
         from filelock import FileLock, Timeout
 
@@ -100,8 +133,17 @@ class LockPlace:
         except Timeout:
             return None
         except OSError as error:
+            if error.errno == errno.EROFS:
+                return self._take_unwritable()
             raise local_failure("lock", self.kernel_path, error) from error
         return lock
+
+    def _take_unwritable(self) -> KernelLock | None:
+        """The lock on a file that can only be read; None at once when someone else holds it."""
+        try:
+            return ReadOnlyLock.taken(self.files, self.kernel_path)
+        except OSError as error:
+            raise local_failure("lock", self.kernel_path, error) from error
 
     def refused(self, holder: LockInfo | None, why: str) -> StateLocked:
         """The error that names the holder, as far as one is known."""
@@ -125,7 +167,7 @@ class LocalLock(StateLock):
     def __init__(self, place: LockPlace, operation: str, timeout_seconds: float) -> None:
         self._place = place
         self._timeout_seconds = timeout_seconds
-        self._kernel_lock: FileLock | None = None
+        self._kernel_lock: KernelLock | None = None
         self._epoch: tuple[object, ...] = ()
         self.info = _info_of_this_process(place, operation)
 
@@ -161,7 +203,7 @@ class LocalLock(StateLock):
         self._kernel_lock = kernel_lock
         return self
 
-    def _give_up(self, kernel_lock: FileLock) -> None:
+    def _give_up(self, kernel_lock: KernelLock) -> None:
         with suppress(OSError):
             self._place.files.remove(self._place.info_path)
         kernel_lock.release()

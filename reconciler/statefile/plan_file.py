@@ -26,7 +26,7 @@ from reconciler.model.plan_document import PlanDocument
 from reconciler.model.published import ascii_json
 from reconciler.model.text import printable
 from reconciler.statefile.files import Files
-from reconciler.statefile.private_files import shown, write_private
+from reconciler.statefile.private_files import kind_of, shown, write_private
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +83,8 @@ def read_plan(path: Path, *, files: Files | None = None) -> PlanDocument:
         try:
             found = files.status_of_open(descriptor)
             if not stat.S_ISREG(found.st_mode):
-                raise UsageRefused(f"{shown(path)} is not a regular file", fix=_AGAIN)
+                what = f"{shown(path)} is {kind_of(found)}, not a regular file"
+                raise UsageRefused(what, fix=_AGAIN)
             if found.st_size > PLAN_BYTES_MAX:
                 raise _unusable(path, f"it has {found.st_size} bytes, more than {PLAN_BYTES_MAX}")
             data = files.read(descriptor)

@@ -158,7 +158,7 @@ def prepare_directory(files: Files, directory: Path, warnings: list[str]) -> Non
 def check_directory(directory: Path, found: os.stat_result) -> None:
     """Raise ``StateError`` unless nobody else decides what stands in ``directory``."""
     if not stat.S_ISDIR(found.st_mode):
-        raise _unsafe(directory, found, f"it is {_kind(found)}, not a directory")
+        raise _unsafe(directory, found, f"it is {kind_of(found)}, not a directory")
     if found.st_uid not in (os.geteuid(), 0):
         raise _unsafe(directory, found, "it belongs to another user")
     if found.st_uid != os.geteuid() and found.st_mode & _WRITABLE_BY_OTHERS:
@@ -232,14 +232,15 @@ def _close_directory(
 
 def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise _unsafe(path, found, f"it is {_kind(found)}, not a regular file")
+        raise _unsafe(path, found, f"it is {kind_of(found)}, not a regular file")
     if found.st_uid != os.geteuid():
         raise _unsafe(path, found, "it belongs to another user")
     if found.st_mode & _WRITABLE_BY_OTHERS:
         raise _unsafe(path, found, "others may write it")
 
 
-def _kind(found: os.stat_result) -> str:
+def kind_of(found: os.stat_result) -> str:
+    """What stands there, in words: "a named pipe"."""
     return _KINDS.get(stat.S_IFMT(found.st_mode), "a regular file")
 
 

@@ -58,7 +58,7 @@ class ProcessIdentity:
 def this_process() -> ProcessIdentity:
     """The process that asks."""
     pid = os.getpid()
-    return ProcessIdentity(socket.gethostname(), pid, _boot_id(), _started(pid))
+    return ProcessIdentity(socket.gethostname(), pid, this_boot(), _started(pid))
 
 
 def this_host() -> HostPin:
@@ -117,7 +117,8 @@ def _exists(pid: int) -> bool:
     return _process_fields(pid)[:1] != [_ZOMBIE]
 
 
-def _boot_id() -> str:
+def this_boot() -> str:
+    """The id of this boot; empty where the system does not tell it."""
     try:
         return _BOOT_ID.read_text("ascii").strip()
     except (OSError, ValueError):

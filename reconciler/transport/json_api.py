@@ -19,6 +19,7 @@ from reconciler.model.errors import GpuShopperError
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.transport.api_base import ApiBase, path_segment
+from reconciler.transport.http_dates import date_of
 from reconciler.transport.json_text import NotJson, read_json
 from reconciler.transport.pacing import Pace, Pacer
 from reconciler.transport.retrying import Patience, asked_pause, pause_before_retry
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import httpx
 
     from reconciler.clock import Clock
+    from reconciler.transport.shared_turns import SharedTurns
 
 BODY_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS = 5.0
@@ -46,13 +48,17 @@ class CallFailed(GpuShopperError):
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One kind of call. ``path`` has ``{}`` for each id; ``patience`` of one try for a create."""
+    """One kind of call. ``path`` has ``{}`` for each id; ``patience`` of one try for a create.
+
+    ``shared``: the pace that all endpoints of the API keep together, where it has one.
+    """
 
     method: str
     path: str
     pace: Pace
     patience: Patience = field(default_factory=Patience)
     deadline_seconds: float = 30.0
+    shared: Pace | None = None
 
     @property
     def name(self) -> str:
@@ -82,7 +88,8 @@ def _worth_another_try(answer: ApiAnswer) -> bool:
 class JsonApi:
     """One account at one provider's API. Close it at the end.
 
-    ``chance`` draws from 0 to 1. ``transport`` replaces the network in tests.
+    ``chance`` draws from 0 to 1. ``turns`` are shared with other processes; ``clock`` is then this
+    machine's. ``transport`` replaces the network in tests.
     """
 
     def __init__(
@@ -92,6 +99,7 @@ class JsonApi:
         clock: Clock,
         chance: Callable[[], float],
         *,
+        turns: SharedTurns | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._base = base
@@ -99,8 +107,13 @@ class JsonApi:
         self._clock = clock
         self._chance = chance
         self._transport = transport
-        self._pacer = Pacer(clock)
+        self._pacer = Pacer(clock, turns)
         self._client: httpx.AsyncClient | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the API."""
+        return self._base.origin
 
     async def call(
         self,
@@ -122,8 +135,9 @@ class JsonApi:
         if query:
             url += "?" + urlencode(query)
         tried = 0
+        self._opened()  # loading the library takes longer than some paces: not within a turn
         while True:
-            await self._pacer.turn(endpoint.name, endpoint.pace)
+            await self._pacer.turn(endpoint.name, endpoint.pace, endpoint.shared)
             tried += 1
             failure: CallFailed | None = None
             answer: ApiAnswer | None = None
@@ -162,6 +176,7 @@ class JsonApi:
                 ) as response:
                     if response.is_redirect:
                         raise self._redirected(endpoint, response)
+                    self._hear_date(response)
                     text = await self._text(endpoint, response)
         except TimeoutError:
             seconds = endpoint.deadline_seconds
@@ -176,6 +191,14 @@ class JsonApi:
         retry_after = response.headers.get("Retry-After")
         asked = asked_pause(retry_after, self._clock.now())
         return _answer(response.status_code, self._redacted(text, secrets), asked)
+
+    def _hear_date(self, response: httpx.Response) -> None:
+        """What time it is at the provider: of a host whose certificate is good, whatever else it
+        answers. A date that a cache kept is none.
+        """
+        said = date_of(response.headers.get("Date"), response.headers.get("Age"))
+        if said is not None:
+            self._clock.hear(urlsplit(self._base.origin).hostname or self._base.origin, said)
 
     def _opened(self) -> httpx.AsyncClient:
         if self._client is None:

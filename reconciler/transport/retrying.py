@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
+from reconciler.transport.http_dates import moment_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,5 @@ def asked_pause(retry_after: str | None, now: datetime) -> float | None:
     text = (retry_after or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= 9:
         return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, IndexError, OverflowError):
-        return None
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+    moment = moment_of(text)
+    return None if moment is None else max(0.0, (moment - now).total_seconds())

@@ -6,6 +6,7 @@ import click
 import pytest
 
 from reconciler.cli.terraform_flags import with_double_dashes
+from reconciler.documents.secret_guard import names_secret
 from tests.cli.in_process import every_command, run
 
 COMMANDS = {" ".join(words): (words, command) for words, command in every_command()}
@@ -26,6 +27,11 @@ def test_one_dash_is_as_good_as_two(name: str, flag: str) -> None:
         arguments = [f"{flag}{value}", "x"]
         assert with_double_dashes(command, [f"-{flag.lstrip('-')}{value}", "x"]) == arguments
         assert with_double_dashes(command, arguments) == arguments
+
+
+def test_I10_no_flag_takes_a_secret_because_others_can_read_a_process_list() -> None:
+    named = {flag for _, flag in FLAGS if names_secret(flag.lstrip("-").replace("-", "_"))}
+    assert named == set()
 
 
 def test_what_follows_a_double_dash_or_is_a_short_flag_stays_as_it_is() -> None:

@@ -13,13 +13,18 @@ from pathlib import Path
 import click
 
 from reconciler.cli.root import root
+from reconciler.market.fault_words import ENDPOINTS, FAULT_WORDS
+from reconciler.model.provider_types import PROVIDER_TYPES
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.operations.provider_matrix import capability_matrix
 from reconciler.planning.enforcement import ENFORCEMENT_RULES
 from reconciler.reporting.plan_entries import SIGNS
+from reconciler.reporting.provider_text import matrix_markdown
 
 ROOT = Path(__file__).parents[2]
 COMMANDS_PAGE = ROOT / "docs/reference/commands.md"
 REASONS_PAGE = ROOT / "docs/reference/reasons.md"
+MATRIX_PAGE = ROOT / "docs/providers/matrix.md"
 GUIDE = ROOT / "docs/guide.md"
 WRITE_THEM = "run `.venv/bin/python -m tests.documentation.reference_pages`"
 
@@ -136,7 +141,35 @@ def reasons_page() -> str:
     return "\n".join(parts)
 
 
-SECTIONS = {"signs": sign_table, "rules": rule_table, "reasons": reason_table}
+_MATRIX_HEAD = """\
+# What each provider can do
+
+Generated: `gpu-shopper providers matrix -markdown` prints it. These are the truth tables of the
+adapters, which plans and runs obey; `simulated` is shown as a new market is. How each was found out
+stands on the provider's own page.
+"""
+
+
+def matrix_page() -> str:
+    """``docs/providers/matrix.md``."""
+    return f"{_MATRIX_HEAD}\n{matrix_markdown(capability_matrix(PROVIDER_TYPES))}\n"
+
+
+def fault_table() -> str:
+    """The words of ``simulate fault``."""
+    lines = ["| word | what is answered | endpoints |", "|--|--|--|"]
+    for word, one in FAULT_WORDS.items():
+        where = "all" if one.endpoints == tuple(ENDPOINTS) else ", ".join(one.endpoints)
+        lines.append(f"| `{word}` | {one.meaning} | {where} |")
+    return "\n".join(lines)
+
+
+SECTIONS = {
+    "signs": sign_table,
+    "rules": rule_table,
+    "reasons": reason_table,
+    "faults": fault_table,
+}
 
 
 def with_sections(page: str) -> str:
@@ -155,6 +188,7 @@ def write_pages() -> None:
     """Write what is generated. Repeating it changes nothing."""
     COMMANDS_PAGE.write_text(commands_page(), encoding="utf-8")
     REASONS_PAGE.write_text(reasons_page(), encoding="utf-8")
+    MATRIX_PAGE.write_text(matrix_page(), encoding="utf-8")
     GUIDE.write_text(with_sections(GUIDE.read_text(encoding="utf-8")), encoding="utf-8")
 
 

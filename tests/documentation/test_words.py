@@ -25,10 +25,12 @@ from reconciler.reporting.plan_entries import SIGNS
 from tests.documentation.reference_pages import (
     COMMANDS_PAGE,
     GUIDE,
+    MATRIX_PAGE,
     REASONS_PAGE,
     ROOT,
     WRITE_THEM,
     commands_page,
+    matrix_page,
     reasons_page,
     with_sections,
 )
@@ -55,6 +57,10 @@ def test_the_page_of_commands_is_the_generated_one() -> None:
 
 def test_the_page_of_reasons_is_the_generated_one() -> None:
     assert REASONS_PAGE.read_text(encoding="utf-8") == reasons_page(), WRITE_THEM
+
+
+def test_the_page_of_what_providers_can_do_is_the_generated_one() -> None:
+    assert MATRIX_PAGE.read_text(encoding="utf-8") == matrix_page(), WRITE_THEM
 
 
 def test_the_page_of_reasons_holds_every_sign_reason_and_rule_with_its_sentence() -> None:
@@ -183,6 +189,8 @@ _BLOCKS = {
     "resources": "ResourcesBlock",
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
+    "ssh": "SshBlock",
+    "ready": "ReadyBlock",
     "lifecycle": "LifecycleBlock",
     "providers": "ProviderBlock",
     "safety": "SafetyBlock",

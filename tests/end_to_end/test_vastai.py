@@ -1,4 +1,4 @@
-"""`vastai` over a real socket: the installed command against the served face, in wall time.
+"""Real providers over a real socket: the installed command against the served face, in wall time.
 
 The market runs at the pace of the wall clock, because a real provider does.
 """
@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
@@ -16,6 +18,8 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.clock import wall_now
+from reconciler.market.faces.lambda_rows import instance_id
+from reconciler.market.faces.runpod_names import pod_id
 from reconciler.market.faults import Fault
 from reconciler.market.ledger import living
 from reconciler.market.machine import Machine
@@ -23,31 +27,80 @@ from reconciler.market.world import World
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.record import RecordedState
 from reconciler.statefile.local_file import LocalFile
+from tests.cli.in_process import run
 from tests.end_to_end.command import Ended, Running, environment, gpu_shopper, started
 from tests.end_to_end.workplace import QUICK
+from tests.simulation.face_shop import quickstart
 from tests.simulation.shop import several_offers
 from tests.simulation.vast_shop import VAST_QUICKSTART
 
-DOCUMENTS = VAST_QUICKSTART + "    env: {GREETING: hello-canary-3141}\n"
+ENV = "    env: {GREETING: hello-canary-3141}\n"
+DOCUMENTS = VAST_QUICKSTART + ENV
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A provider as a shell knows it. ``id_of``: what it calls a machine of the market."""
+
+    name: str
+    key: str
+    url: str
+    refusal: str
+    id_of: Callable[[Machine], str] = lambda machine: machine.id
+    ttl: str = "8s"
+    balance: str | None = None
+
+    @property
+    def documents(self) -> str:
+        return quickstart(self.name) + ENV
+
+
+VAST = Kind("vastai", "VAST_API_KEY", "VAST_URL", "Invalid user key", balance="100.000000")
+LAMBDA = Kind(
+    "lambda",
+    "LAMBDA_API_KEY",
+    "LAMBDA_API_URL",
+    "global/invalid-api-key",
+    lambda machine: instance_id(machine.id),
+    ttl="20s",
+)
+RUNPOD = Kind(
+    "runpod",
+    "RUNPOD_API_KEY",
+    "RUNPOD_API_URL",
+    "the key is refused: 401",
+    lambda machine: pod_id(machine.id),
+    ttl="12s",
+)
+KINDS = [
+    pytest.param(VAST, id="vastai"),
+    pytest.param(LAMBDA, id="lambda"),
+    pytest.param(RUNPOD, id="runpod"),
+]
 
 
 class Rehearsal:
-    """A directory with documents for `vastai`, a market, and the command that serves it."""
+    """A directory with documents, a market, and the command that serves it."""
 
-    def __init__(self, directory: Path, world: World, server: Running) -> None:
+    def __init__(self, directory: Path, world: World, server: Running, kind: Kind) -> None:
         self.directory = directory
         self.world = world
         self.server = server
         server.until(lambda: server.out.endswith("\n"))
-        export, *settings = server.out.split()
-        assert export == "export"
-        self.settings = dict(entry.split("=", 1) for entry in settings)
+        self.kind = kind
+        self.settings: dict[str, str] = {}
+        for line in server.out.splitlines():
+            export, *settings = line.split()
+            assert export == "export"
+            self.settings.update(
+                {entry.partition("=")[0]: entry.partition("=")[2] for entry in settings}
+            )
         self.said: list[str] = []
-        self.declare(DOCUMENTS)
+        self.declare(kind.documents)
 
     @property
     def key(self) -> str:
-        return self.settings["VAST_API_KEY"]
+        return self.settings[self.kind.key]
 
     def declare(self, documents: str) -> None:
         (self.directory / "fleets.yaml").write_text(documents)
@@ -74,10 +127,10 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(parent: Path) -> Iterator[Rehearsal]:
+def rehearsal(parent: Path, kind: Kind = VAST, *serving: str) -> Iterator[Rehearsal]:
     directory = parent / "workplace"
     (directory / "state").mkdir(mode=0o700, parents=True)
-    (directory / "fleets.yaml").write_text(DOCUMENTS)
+    (directory / "fleets.yaml").write_text(kind.documents)
     market = directory / "state" / "simulated-market.sqlite"
     now = wall_now()
     with (
@@ -90,10 +143,10 @@ def rehearsal(parent: Path) -> Iterator[Rehearsal]:
             settings=QUICK,
         ) as world,
         started(
-            "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
+            "simulate", "serve", "--port", "0", *serving, cwd=directory, outputs=parent / "server"
         ) as server,
     ):
-        yield Rehearsal(directory, world, server)
+        yield Rehearsal(directory, world, server, kind)
 
 
 def spellings(secret: str) -> list[bytes]:
@@ -101,22 +154,26 @@ def spellings(secret: str) -> list[bytes]:
     return [plain, base64.b64encode(plain), quote(secret, safe="").encode()]
 
 
-def test_the_whole_trip_over_a_real_socket(tmp_path: Path) -> None:
-    with rehearsal(tmp_path) as shop:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_whole_trip_over_a_real_socket(tmp_path: Path, kind: Kind) -> None:
+    with rehearsal(tmp_path, kind) as shop:
         assert shop.run("validate").code == 0
+        checked = shop.run("providers", "check", "-json")
+        assert checked.code == 0, checked.err
+        assert json.loads(checked.out)["providers"][0]["balance_usd"] == kind.balance
         offers = shop.run("offers", "--gpu", "RTX4090", "--json")
         assert offers.code == 0
-        assert {one["provider"] for one in json.loads(offers.out)["offers"]} == {"vastai"}
+        assert {one["provider"] for one in json.loads(offers.out)["offers"]} == {kind.name}
         plan = shop.run("plan", "-detailed-exitcode")
         assert plan.code == ExitCode.CHANGES, plan.err
         assert shop.alive() == ()
-        shop.declare(DOCUMENTS.replace("ttl: 4h", "ttl: 8s"))
+        shop.declare(kind.documents.replace("ttl: 4h", f"ttl: {kind.ttl}"))
         applied = shop.run("apply", "-auto-approve")
         assert applied.code == 0, applied.err
         (machine,) = shop.alive()
         (record,) = shop.state().instances.values()
-        assert (record.instance_id, record.mark) == (machine.id, machine.label)
-        assert machine.id in shop.run("status").out
+        assert (record.instance_id, record.mark) == (kind.id_of(machine), machine.label)
+        assert kind.id_of(machine) in shop.run("status").out
         shop.server.until(lambda: wall_now() > shop.state().leases["dev"].ends_at)  # type: ignore[operator]
         passed = shop.run("reconcile", "--once")
         assert passed.code == 0, passed.err
@@ -130,9 +187,9 @@ def test_the_whole_trip_over_a_real_socket(tmp_path: Path) -> None:
 def _no_secret_was_written(shop: Rehearsal) -> None:
     """I10: the key is in no output, log, state or recorded decision, however it is spelled."""
     shop.run("plan", "-record", "decision.json")
-    refused = shop.run("plan", VAST_API_KEY=shop.key[::-1])
+    refused = shop.run("plan", **{shop.kind.key: shop.key[::-1]})
     assert refused.code == ExitCode.CREDENTIALS
-    shop.run("plan", "--debug", VAST_URL="http://127.0.0.1:1")
+    shop.run("plan", "--debug", **{shop.kind.url: "http://127.0.0.1:1"})
     kept = {
         path: path.read_bytes()
         for path in shop.directory.rglob("*")
@@ -146,8 +203,9 @@ def _no_secret_was_written(shop: Rehearsal) -> None:
             assert spelled not in written
 
 
-def test_C1_1_a_create_answered_with_500_is_found_by_its_label(tmp_path: Path) -> None:
-    with rehearsal(tmp_path) as shop:
+@pytest.mark.parametrize("kind", KINDS)
+def test_C1_1_a_create_answered_with_500_is_found_by_its_label(tmp_path: Path, kind: Kind) -> None:
+    with rehearsal(tmp_path, kind) as shop:
         fault = Fault(error="unavailable", done=True)
         shop.world.script_fault(fault, "create_instance", times=1)
         assert shop.run("apply", "-auto-approve").code == ExitCode.PROVIDER_FAILURE
@@ -157,12 +215,14 @@ def test_C1_1_a_create_answered_with_500_is_found_by_its_label(tmp_path: Path) -
         found = shop.run("apply", "-auto-approve")
         assert found.code == 0, found.err
         assert [one.id for one in shop.alive()] == [machine.id]
-        assert [one.instance_id for one in shop.state().instances.values()] == [machine.id]
+        recorded = [one.instance_id for one in shop.state().instances.values()]
+        assert recorded == [kind.id_of(machine)]
         assert shop.sent("create_instance") == 1
 
 
-def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path) -> None:
-    with rehearsal(tmp_path / "mine") as mine, rehearsal(tmp_path / "other") as other:
+@pytest.mark.parametrize("kind", KINDS)
+def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path, kind: Kind) -> None:
+    with rehearsal(tmp_path / "mine", kind) as mine, rehearsal(tmp_path / "other", kind) as other:
         assert mine.run("apply", "-auto-approve").code == 0
         refused = mine.run("apply", "-auto-approve", **other.settings)
         assert refused.code == ExitCode.CREDENTIALS
@@ -174,26 +234,30 @@ def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("kind", "value", "said"),
     [
-        ({"VAST_API_KEY": ""}, "set VAST_API_KEY"),
-        ({"VAST_API_KEY": "two words"}, "VAST_API_KEY holds no API key"),
-        ({"VAST_API_KEY": "f" * 64}, "Invalid user key"),
+        (VAST, "", "set {key}"),
+        (VAST, "two words", "{key} holds no API key"),
+        (VAST, "f" * 64, "{refusal}"),
+        (LAMBDA, "f" * 64, "{refusal}"),
+        (RUNPOD, "f" * 64, "{refusal}"),
     ],
 )
 def test_bad_input_37_without_a_good_key_it_is_77_and_nothing_is_touched(
-    tmp_path: Path, settings: dict[str, str], said: str
+    tmp_path: Path, kind: Kind, value: str, said: str
 ) -> None:
-    with rehearsal(tmp_path) as shop:
+    settings = {kind.key: value}
+    with rehearsal(tmp_path, kind) as shop:
         assert shop.run("apply", "-auto-approve").code == 0
         for command in ("apply -auto-approve", "reconcile --once", "plan"):
             ended = shop.run(*command.split(), **settings)
             assert ended.code == ExitCode.CREDENTIALS, command
-            assert said in " ".join((ended.out + ended.err).split())
+            told = said.format(key=kind.key, refusal=kind.refusal)
+            assert told in " ".join((ended.out + ended.err).split())
         (machine,) = shop.alive()
         listed = shop.run("status", **settings)
         assert listed.code == ExitCode.CREDENTIALS
-        assert machine.id in listed.out
+        assert kind.id_of(machine) in listed.out
         assert len(shop.state().instances) == 1
         assert shop.sent("create_instance") == 1
         assert shop.sent("destroy_instance") == 0
@@ -205,3 +269,91 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
         ended = shop.run("simulate", "serve", "--port", port)
         assert ended.code == ExitCode.UNEXPECTED
         assert "name another: --port" in ended.err
+
+
+def test_the_documents_name_the_key_and_the_state_keeps_the_name_alone(tmp_path: Path) -> None:
+    """Section 12, 4: the loop goes on with the recorded reference when documents are lost."""
+    with rehearsal(tmp_path) as shop:
+        named = DOCUMENTS.replace("vastai: {}", "vastai: {key: '${env:KEY_OF_THE_LAB}'}")
+        shop.declare(named.replace("ttl: 4h", "ttl: 10s"))
+        assert shop.run("apply", "-auto-approve").code == ExitCode.CREDENTIALS
+        lab = {"KEY_OF_THE_LAB": shop.key, "VAST_API_KEY": shop.key[::-1]}
+        checked = shop.run("providers", "check", **lab)
+        assert "found in ${env:KEY_OF_THE_LAB}" in checked.out
+        assert shop.run("apply", "-auto-approve", **lab).code == 0
+        assert len(shop.alive()) == 1
+        assert shop.state().providers["vastai"].key == "${env:KEY_OF_THE_LAB}"
+        assert shop.key not in (shop.directory / "state" / "demo.json").read_text()
+        shop.server.until(lambda: wall_now() > shop.state().leases["dev"].ends_at)  # type: ignore[operator]
+        shop.declare("version: 1\nworkspace: demo\nproviders: [broken\n")
+        without = shop.run("reconcile", "--once", VAST_API_KEY=shop.key)
+        assert without.code == ExitCode.DESTROY_UNVERIFIED
+        assert "${env:KEY_OF_THE_LAB}: the environment variable is not set" in without.err
+        assert len(shop.alive()) == 1
+        shop.run("reconcile", "--once", **lab)
+        shop.server.until(lambda: shop.alive() == ())
+
+
+def test_I26_commands_at_once_take_turns_together(tmp_path: Path) -> None:
+    with rehearsal(tmp_path) as shop:
+        outputs = tmp_path / "outputs"
+        (tmp_path / "home").mkdir()
+        changes = {**shop.settings, "HOME": str(tmp_path / "home")}
+        with ExitStack() as stack:
+            commands = [
+                stack.enter_context(
+                    started("status", cwd=shop.directory, outputs=outputs / name, **changes)
+                )
+                for name in ("one", "two", "three")
+            ]
+            assert [command.end().code for command in commands] == [0, 0, 0]
+        assert shop.server.err.count("GET /api/v1/instances/ 200") == 3
+        turns = tmp_path / "home/.cache/gpu-shopper/turns"
+        assert len(list(turns.iterdir())) == 2  # of two endpoints, each taken by all three
+        assert shop.key[:16] not in "".join(path.read_text() for path in turns.iterdir())
+
+
+def test_I31_a_clock_a_day_ahead_buys_nothing_until_a_person_says_that_it_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with rehearsal(tmp_path) as shop:
+        for name, value in shop.settings.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr("reconciler.clock.wall_now", lambda: wall_now() + timedelta(days=1))
+        refused = run(capsys, "apply", "-auto-approve", directory=shop.directory)
+        assert refused.code == ExitCode.REFUSED_BY_RULE
+        assert "127.0.0.1 is 1d behind this machine's clock" in " ".join(refused.err.split())
+        assert "-trust-clock" in refused.err
+        checked = run(capsys, "doctor", directory=shop.directory)
+        assert "FAILED   clock" in checked.out
+        assert shop.alive() == ()
+        said = run(capsys, "apply", "-auto-approve", "-trust-clock", directory=shop.directory)
+        assert said.code == 0, said.err
+        assert len(shop.alive()) == 1
+        passed = run(capsys, "reconcile", "--once", directory=shop.directory)
+        assert "which most clocks agree with" in " ".join(passed.out.split())
+        monkeypatch.undo()
+        mended = shop.run("reconcile", "--once", "-trust-clock")
+        assert mended.code == 0, mended.err
+        assert shop.run("doctor").out.count("as 127.0.0.1 say") == 1
+        assert shop.run("reconcile", "--interval", "9s", "-trust-clock").code == ExitCode.USAGE
+
+
+def test_faults_are_switched_on_and_off_while_the_market_is_served(tmp_path: Path) -> None:
+    with rehearsal(tmp_path, VAST, "--fault", "vastai:list=500") as shop:
+        assert shop.run("simulate", "fault").out == "vastai:list=500\n"
+        failed = shop.run("providers", "check")
+        assert failed.code == ExitCode.PROVIDER_FAILURE
+        shop.run("simulate", "fault", "--clear")
+        assert shop.run("providers", "check").code == 0
+        shop.run("simulate", "fault", "vastai:create=500-done", "--times", "1")
+        assert shop.run("apply", "-auto-approve").code == ExitCode.PROVIDER_FAILURE
+        assert len(shop.alive()) == 1
+        assert shop.run("simulate", "fault").out == "Every call goes as it should.\n"
+        shop.run("simulate", "fault", "C4.2", "--for", "1h")
+        shop.run("simulate", "fault", "destroy=429")
+        shop.server.signal(signal.SIGINT)
+        shop.server.end()
+        listed = shop.run("simulate", "fault").out
+        assert listed.startswith("destroy=404, until ")
+        assert listed.endswith("destroy=429\n"), "those of the serving ended, the others did not"

@@ -1,22 +1,30 @@
-"""Every point of a story at which the process can die, numbered, and a death at each of them.
+"""Every point of a story at which the process can die, numbered, and what a death at each leaves.
 
-A point is a call that somebody else can notice or that lets time pass: to a provider (before it
-arrives, and after it had its effect and before the answer), to the file system (a write can also
-end half-way), to sleep. What happens between two of them stays in memory, so that a death at any
-await there is a death at the next point.
+A point is a call to a provider (before it arrives, and after it had its effect and before the
+answer), to the file system (a write can also end half-way), to sleep, and every await that lets
+somebody else go on: each step of the event loop.
+
+A process that is killed leaves what stands on the disk and at the market at that moment, and
+nothing else. So that is looked at, byte for byte, at each point of one run. From each that is not
+the same as one before, the time included, the next process starts, in peace. That a death leaves
+just this is checked too: at each point the process really dies once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
+import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 from reconciler.market.faults import Fault, Operation
 from reconciler.market.machine import Machine
@@ -32,7 +40,7 @@ from reconciler.statefile.local_file import LocalFile
 from tests.markets import small_world
 from tests.simulation.disks import OneFailure, PowerCut, UnsyncedFiles
 from tests.simulation.shop import Shop, several_offers
-from tests.simulation.walk import Life, MortalClock
+from tests.simulation.walk import Killed, Life, MortalClock
 from tests.virtual_time import run_virtual
 
 MINUTE = timedelta(minutes=1)
@@ -47,7 +55,7 @@ QUICK = MarketSettings(
 _CLEAN_RUNS = 2
 _QUIET = 2 * MINUTE
 _FAST = Path("/dev/shm")
-_CHANGES = {
+_CHANGES = {  # before which a loss of power leaves something of its own
     "file make_directory",
     "file open for writing",
     "file write",
@@ -70,13 +78,21 @@ class CountedLife(Life):
     def __init__(self) -> None:
         super().__init__()
         self.points: list[str] = []
+        self.told: Callable[[str], None] = lambda _: None
 
     def pulse(self, _: object = None) -> Fault | None:
         return self.point("sleep")
 
+    def step(self) -> None:
+        """One that nobody notices: who dies there learns of it at the next point."""
+        if not self.over:
+            with suppress(Killed):
+                self.point("await")
+
     def point(self, name: str) -> Fault | None:
         if not self.over:
             self.points.append(name)
+            self.told(name)
         return super().pulse()
 
 
@@ -160,18 +176,151 @@ class _Prepared:
     documents: str
 
 
-def deaths(story: Story) -> tuple[list[str], int]:
-    """All points of the story, and at how many of them its process died, one life for each.
-
-    A death before a mere look, or while time passes, leaves what a death at the next change leaves:
-    only that one is tried.
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a process that is gone leaves behind: files, and what the market holds and was asked to
+    change; what it was merely asked leaves no trace there.
     """
-    return _lives(story, None)
+
+    files: tuple[tuple[str, bytes], ...]
+    market: tuple[str, ...]
+
+    @classmethod
+    def now(cls, shop: NumberedShop) -> Left:
+        places = sorted((shop.directory / "state").glob("*"))
+        files = tuple((one.name, one.read_bytes()) for one in places)
+        rows = shop.world._storage._connection.execute
+        return cls(files, tuple(repr(rows(query).fetchall()) for query in _MARKET))
+
+
+_MARKET = (
+    "SELECT * FROM world",
+    "SELECT * FROM offers",
+    "SELECT * FROM machines",
+    "SELECT * FROM fault_scripts",
+    "SELECT operation, instance_id, offer_id, label, at FROM calls"
+    " WHERE operation IN ('create_instance', 'destroy_instance')",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Deaths:
+    """``points`` by name, in order: at each the process died once. ``different``: how many of them
+    leave something that none before left, each judged by two clean runs.
+    """
+
+    points: list[str]
+    different: int
+
+
+def deaths(story: Story) -> Deaths:
+    """The story once as a whole, the clean runs from each thing that a death in it can leave, and a
+    real death at each point. Raises AssertionError where a promise is broken.
+    """
+    with _fast_directory() as directory:
+        begun = run_virtual(_prepare, story, directory / "state")
+        place = directory / "place"  # one name for all: it stands in some of the files
+        watched = run_virtual(_watched_life, story, begun, place)
+        rmtree(place)
+        for number, left in watched.first_with.items():
+            run_virtual(_judge_left, story, left, place, f"{watched.names[number]}, {number}")
+            rmtree(place)
+        for number, (name, expected) in enumerate(zip(watched.names, watched.left, strict=True)):
+            found = run_virtual(_left_by_death, story, begun, place, number + 1)
+            assert found == expected, f"{story.name}: death at {name}, {number}: something else"
+            rmtree(place)
+    return Deaths(watched.names, len(watched.first_with))
 
 
 def power_cuts(story: Story, *, names_kept: bool) -> tuple[list[str], int]:
-    """As ``deaths``, of the whole host: what was not synced is lost."""
+    """A death of the whole host at each change: what was not synced is lost."""
     return _lives(story, names_kept)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One whole run. ``left``: by point; ``first_with``: where each thing was first left."""
+
+    names: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    first_with: dict[int, _Prepared] = field(default_factory=dict)
+    known: set[tuple[Left, float]] = field(default_factory=set)
+
+    def look(self, name: str, shop: NumberedShop) -> None:
+        left, seconds = Left.now(shop), shop.clock.elapsed_seconds()
+        if (left, seconds) not in self.known:
+            self.known.add((left, seconds))
+            market = shop.world._storage._connection.serialize()
+            files = dict(left.files)
+            self.first_with[len(self.names)] = _Prepared(market, files, seconds, shop.documents)
+        self.names.append(name)
+        self.left.append(left)
+
+
+async def _watched_life(story: Story, begun: _Prepared, directory: Path) -> _Watched:
+    watched = _Watched()
+    with small_world(*_offers(), settings=QUICK) as world:
+        shop = NumberedShop(directory, world)
+        await _go_back_to(begun, shop)
+        shop.life.told = lambda name: watched.look(name, shop)
+        with _same_chances(), _each_step(lambda: watched.look("await", shop)):
+            await story.act(shop)
+    return watched
+
+
+@contextmanager
+def _same_chances() -> Iterator[None]:
+    """Lineage, nonces and names of temporary files are the same in each life."""
+    chance = random.Random(7)
+    with (
+        patch("secrets.token_hex", lambda count: chance.randbytes(count).hex()),
+        patch("secrets.choice", chance.choice),
+    ):
+        yield
+
+
+@contextmanager
+def _each_step(look: Callable[[], None]) -> Iterator[None]:
+    """Before each step of the running event loop."""
+    loop: Any = asyncio.get_running_loop()
+    call_soon = loop.call_soon
+
+    def watched(callback: Callable[..., object], *arguments: object, context: Any = None) -> Any:
+        def step() -> None:
+            look()
+            callback(*arguments)
+
+        return call_soon(step, context=context)
+
+    loop.call_soon = watched
+    try:
+        yield
+    finally:
+        del loop.call_soon
+
+
+async def _judge_left(story: Story, left: _Prepared, directory: Path, where: str) -> None:
+    with small_world(*_offers(), settings=QUICK) as world:
+        shop = Shop(directory, world)
+        await _go_back_to(left, shop)
+        try:
+            await _judge(story, shop)
+        except Exception as error:
+            error.add_note(f"{story.name}, death at point {where}")
+            raise
+
+
+async def _left_by_death(story: Story, begun: _Prepared, directory: Path, number: int) -> Left:
+    with small_world(*_offers(), settings=QUICK) as world:
+        shop = NumberedShop(directory, world)
+        await _go_back_to(begun, shop)
+        shop.life.points.clear()
+        life = shop.life
+        life.left = number
+        with _same_chances(), _each_step(life.step):
+            await _until_death(story.act, shop)
+        assert life.over
+        return Left.now(shop)
 
 
 def failures(story: Story) -> list[str]:
@@ -189,7 +338,7 @@ def failures(story: Story) -> list[str]:
             rmtree(place)
 
 
-def _lives(story: Story, names_kept: bool | None) -> tuple[list[str], int]:
+def _lives(story: Story, names_kept: bool) -> tuple[list[str], int]:
     with _fast_directory() as directory:
         begun = run_virtual(_prepare, story, directory / "state")
         whole = run_virtual(_one_life, story, begun, directory / "whole", None, names_kept)
@@ -219,20 +368,19 @@ async def _prepare(story: Story, directory: Path) -> _Prepared:
 
 
 async def _one_life(
-    story: Story, begun: _Prepared, directory: Path, number: int | None, names_kept: bool | None
+    story: Story, begun: _Prepared, directory: Path, number: int | None, names_kept: bool
 ) -> CountedLife:
     with small_world(*_offers(), settings=QUICK) as world:
         shop = NumberedShop(directory, world)
         await _go_back_to(begun, shop)
         disk = PowerCut(shop.files, directory / "state")
-        if names_kept is not None:
-            shop.files = disk
+        shop.files = disk
         life = shop.life
         life.points.clear()
         life.left = number
         try:
             await _until_death(story.act, shop)
-            if life.over and names_kept is not None:
+            if life.over:
                 _fill(directory, disk.after(names_kept=names_kept))
             await _judge(story, shop)
         except Exception as error:

@@ -17,6 +17,8 @@ from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
 from reconciler.model.address import parse_address
+from reconciler.model.hand_over import SshFiles
+from reconciler.model.instance import SshEndpoint
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.progress import SlotProgress
 from reconciler.model.record import RecordedState
@@ -26,9 +28,11 @@ from reconciler.operations.plan import plan_fleets
 from reconciler.operations.reconcile import reconcile_once
 from reconciler.operations.run import RunOptions, RunResult
 from reconciler.operations.workspace import Workspace
+from reconciler.planning.gpu_check import MARKER
 from reconciler.providers.registry import OpenedProviders
 from reconciler.providers.simulated.provider import SimulatedProvider
 from reconciler.statefile.local_file import LocalFile
+from reconciler.transport.ssh_login import Login
 from tests.markets import START, market_offer, small_world
 from tests.virtual_time import run_virtual
 
@@ -88,7 +92,19 @@ class Shop:
             backend=LocalFile(path, "demo", self.clock.now, audited=True),
             opened=self.opened(),
             environ={},
+            ssh=self.log_in,
         )
+
+    async def log_in(
+        self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+    ) -> Login:
+        """What a login comes to: no subprocess has a place in virtual time."""
+        await self.clock.sleep(1)
+        machine = next(one for one in self.alive() if one.ssh_host == endpoint.host)
+        inside = self.world.gpus_inside(machine.id, self.now)
+        line = f"NVIDIA {inside.gpu}, {inside.gpu_memory_bytes // 2**20} MiB, 550.54.14\n"
+        cuda = f"CUDA Version : {inside.cuda}\n" if inside.cuda else ""
+        return Login("done", f"{MARKER}\n{line * inside.gpu_count}{cuda}")
 
     def opened(self) -> OpenedProviders:
         """What the workspace rents from."""

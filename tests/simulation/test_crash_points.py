@@ -1,4 +1,4 @@
-"""C10.1: kill -9 at every point of five stories loses no machine, doubles none, and heals."""
+"""C10.1: kill -9 at every point and await of six stories loses nothing, doubles nothing, heals."""
 
 from __future__ import annotations
 
@@ -80,22 +80,27 @@ STORIES = (
     Story("expiry with an unknown create", one_unknown_and_all_ended, loop, loop, left=0),
 )
 POINTS = {
-    "first apply": (165, 48),
-    "replacement": (358, 93),
-    "surge replacement": (599, 205),
-    "heal after loss": (272, 91),
-    "destroy with proof": (346, 106),
-    "expiry with an unknown create": (216, 79),
+    "first apply": (285, 38),
+    "replacement": (639, 74),
+    "surge replacement": (953, 153),
+    "heal after loss": (429, 70),
+    "destroy with proof": (597, 80),
+    "expiry with an unknown create": (330, 58),
 }
-"""How many points there are at least, and deaths: fewer need a reason."""
+"""How many points there are at least, at each of which the process dies, and how many of those
+leave something of their own: fewer need a reason.
+"""
+CUTS = {"first apply": (165, 48), "replacement": (358, 93), "heal after loss": (272, 91)}
+"""The same for losses of power: calls and sleeps, and changes, before each of which it happens."""
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.name)
 def test_C10_1_death_at_any_point_loses_nothing_doubles_nothing_and_heals(story: Story) -> None:
-    points, died = deaths(story)
-    kinds = ", ".join(f"{count} {name}" for name, count in sorted(Counter(points).items()))
-    print(f"{story.name}: {len(points)} points ({kinds}), {died} deaths")  # noqa: T201
-    assert (len(points), died) >= POINTS[story.name]
+    found = deaths(story)
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(Counter(found.points).items()))
+    print(f"{story.name}: {len(found.points)} deaths ({kinds})")  # noqa: T201
+    print(f"{found.different} leave something of their own, judged by two clean runs")  # noqa: T201
+    assert (len(found.points), found.different) >= POINTS[story.name]
 
 
 THREE = [
@@ -109,7 +114,7 @@ def test_C10_8_a_loss_of_power_at_any_point_loses_nothing_and_doubles_nothing(
     story: Story, names_kept: bool
 ) -> None:
     points, died = power_cuts(story, names_kept=names_kept)
-    assert (len(points), died) >= POINTS[story.name]
+    assert (len(points), died) >= CUTS[story.name]
 
 
 @pytest.mark.parametrize("story", THREE, ids=lambda story: story.name)

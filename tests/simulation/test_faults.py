@@ -375,3 +375,39 @@ def test_I6_the_worst_case_of_a_plan_is_never_exceeded_when_nobody_looks_again(
         assert Decimal("1.60") < billed <= result.plan.worst_case_usd
 
     story(tmp_path, tell)
+
+
+def test_M1_an_outage_proves_nothing_about_an_unknown_create(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        inject(shop, "C1.1")
+        await shop.apply()
+        outage = shop.now + 60 * MINUTE
+        shop.world.script_fault(Fault(error="unavailable"), "list_instances", until=outage)
+        for _ in range(5):
+            await shop.wait(5 * MINUTE)
+            await shop.apply()
+        assert shop.sent("create_instance") == 1
+        await shop.wait(40 * MINUTE)
+        result = await shop.apply()
+        assert result.code is ExitCode.DONE
+        assert len(shop.alive()) == shop.sent("create_instance") == 1
+
+    story(tmp_path, tell)
+
+
+def test_M7_a_destroy_that_fails_for_hours_is_asked_for_as_long(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        broken = shop.now + 12 * 60 * MINUTE
+        shop.world.script_fault(Fault(error="unavailable"), "destroy_instance", until=broken)
+        await shop.wait(5 * 60 * MINUTE)
+        while shop.now < broken:
+            before = shop.sent("destroy_instance")
+            await shop.reconcile()
+            assert shop.sent("destroy_instance") > before
+            await shop.wait(30 * MINUTE)
+        await shop.reconcile()
+        await shop.wait(MINUTE)
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)

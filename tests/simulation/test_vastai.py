@@ -3,88 +3,38 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.fault_catalogue import CATALOGUE
-from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.record import InstanceRecord
 from tests.faces import Change
 from tests.markets import market_offer
 from tests.simulation.shop import several_offers
+from tests.simulation.survival import (
+    BROKEN_ANSWERS,
+    HOUR,
+    MINUTE,
+    marks,
+    only,
+    page_changed,
+    replaced,
+    rows_changed,
+    survive,
+    three_nodes,
+)
 from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop, vast_story
-
-MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-THREE = VAST_QUICKSTART.replace("    ttl: 4h", "    ttl: 4h\n    nodes: 3")
-
-
-def marks(shop: VastShop) -> list[str | None]:
-    return sorted((one.label for one in shop.alive()), key=str)
-
-
-def records(shop: VastShop) -> list[InstanceRecord]:
-    """What the state holds; nothing where there is none yet."""
-    state = shop.workspace().backend.read()
-    return list(state.instances.values()) if state else []
-
-
-async def try_for(shop: VastShop, minutes: int) -> None:
-    """Apply every minute, as a pipeline would. A refusal by a rule does nothing."""
-    for _ in range(minutes):
-        with suppress(UnsafePlan):
-            await shop.apply()
-        await shop.wait(MINUTE)
-        slots = [one.slot for one in records(shop) if one.doom is None]
-        assert len(slots) == len(set(slots)), "two machines in one slot"
-
-
-async def loop_for(shop: VastShop, minutes: int) -> None:
-    """A loop passes every minute."""
-    for _ in range(minutes):
-        await shop.reconcile()
-        await shop.wait(MINUTE)
-
-
-async def survive(
-    shop: VastShop, break_it: Callable[[], None], mend_it: Callable[[], None], *, minutes: int
-) -> None:
-    """The trip of three nodes, broken at its beginning and at its end for ``minutes``."""
-    foreign = shop.world.place_foreign(shop.now, "somebody's own", offer_id="o12")
-    shop.documents = THREE
-    break_it()
-    await try_for(shop, minutes)
-    mend_it()
-    await try_for(shop, 9)
-    known = {record.instance_id for record in records(shop)}
-    ours = {one.id for one in shop.alive()} - {foreign.id}
-    assert ours <= known, "billed and unknown to the state"
-    await shop.wait(4 * HOUR)
-    break_it()
-    await loop_for(shop, minutes)
-    mend_it()
-    await loop_for(shop, 8)
-    assert [one.id for one in shop.alive()] == [foreign.id]
-    assert records(shop) == []
-
 
 # --- without faults -----------------------------------------------------------------------------
 
 
 def test_the_whole_trip_ends_with_nothing_billed(tmp_path: Path) -> None:
     async def tell(shop: VastShop) -> None:
-        plan = await shop.plan(THREE)
+        plan = await shop.plan(three_nodes(VAST_QUICKSTART))
         assert len(plan.creates) == 3
         assert shop.sent("create_instance") == 0
-        result = await shop.apply(THREE)
+        result = await shop.apply(three_nodes(VAST_QUICKSTART))
         assert result.code is ExitCode.DONE
         assert marks(shop) == sorted(shop.state().instances)
         assert all(record.ready_at for record in shop.state().instances.values())
@@ -177,50 +127,6 @@ def test_whatever_goes_wrong_nothing_leaks_and_nothing_is_doubled(
 # --- broken answers -------------------------------------------------------------------------------
 
 
-def replaced(status: int, body: bytes, **headers: str) -> Change:
-    return lambda _, __: FaceAnswer(
-        status, body, {name.replace("_", "-"): text for name, text in headers.items()}
-    )
-
-
-def cut(_: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
-    return replace(answer, body=answer.body[: len(answer.body) * 2 // 3])
-
-
-def rows_changed(**fields: Any) -> Change:
-    """Every machine of every answer with other fields; ``...`` takes a field away."""
-
-    def change(_: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
-        value = json.loads(answer.body)
-        rows = value.get("instances")
-        for row in rows if isinstance(rows, list) else [rows] if isinstance(rows, dict) else []:
-            row.update(fields)
-            for name in [name for name, text in fields.items() if text is ...]:
-                del row[name]
-        return replace(answer, body=json.dumps(value).encode())
-
-    return change
-
-
-def page_changed(**fields: Any) -> Change:
-    def change(_: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
-        value = {**json.loads(answer.body), **fields}
-        left = {name: found for name, found in value.items() if found is not ...}
-        return replace(answer, body=json.dumps(left).encode())
-
-    return change
-
-
-def only(change: Change, method: str, path_part: str) -> Change:
-    """``change`` for one endpoint, where the answer is a good one."""
-
-    def changed(request: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
-        fits = request.method == method and path_part in "/".join(request.segments)
-        return change(request, answer) if fits and answer.status == 200 else answer
-
-    return changed
-
-
 ENDPOINTS = {
     "search": ("POST", "bundles"),
     "create": ("PUT", "asks"),
@@ -228,25 +134,14 @@ ENDPOINTS = {
     "read": ("GET", "v0/instances/"),
     "destroy": ("DELETE", "v0/instances/"),
 }
-AUTH_404 = b'{"success": false, "error": "auth_error", "msg": "Invalid user key"}'
 BROKEN: dict[str, Change] = {
-    "truncated JSON": cut,
-    "HTML with 200": replaced(200, b"<html>Just a moment...</html>", Content_Type="text/html"),
-    "empty body": replaced(200, b""),
-    "null": replaced(200, b"null"),
-    "empty list": replaced(200, b"[]"),
-    "empty object": replaced(200, b"{}"),
+    **BROKEN_ANSWERS,
     "success without anything": replaced(200, b'{"success": true}'),
     "no success": replaced(200, b'{"success": false}'),
-    "404 about the key": replaced(404, AUTH_404),
-    "bare 404": replaced(404, b"Not Found"),
-    "401": replaced(401, b""),
+    "404 about the key": replaced(
+        404, b'{"success": false, "error": "auth_error", "msg": "Invalid user key"}'
+    ),
     "429 storm": replaced(429, b"API requests too frequent: endpoint threshold=3.0"),
-    "502 of a proxy": replaced(502, b"<html>Bad Gateway</html>"),
-    "redirect": replaced(302, b"", Location="https://elsewhere.example.com/"),
-    "packed": replaced(200, b"\x1f\x8b", Content_Encoding="gzip"),
-    "deep nesting": replaced(200, b"[" * 100_000),
-    "a number of 5000 digits": replaced(200, b'{"instances": [' + b"9" * 5000 + b"]}"),
 }
 
 
@@ -271,22 +166,24 @@ def test_a_broken_answer_never_leaks_a_machine_nor_makes_a_second_one(
 
 
 ROWS: dict[str, Change] = {
-    "unknown status": rows_changed(actual_status="zombified"),
-    "no status": rows_changed(actual_status=...),
-    "status is a number": rows_changed(actual_status=7),
-    "status is null": rows_changed(actual_status=None),
-    "everything is offline": rows_changed(actual_status="offline"),
-    "no label": rows_changed(label=...),
-    "label is null": rows_changed(label=None),
-    "label is a number": rows_changed(label=7),
-    "label is a lone surrogate": rows_changed(label="\ud800"),
-    "label and variable are gone": rows_changed(label=None, extra_env=None),
-    "id is negative": rows_changed(id=-1),
-    "id leads elsewhere": rows_changed(id="../users/1"),
-    "price is null": rows_changed(dph_total=None, instance=None),
-    "price is text": rows_changed(dph_total="0.2", instance={"totalHour": "0.2"}),
-    "price is not a number": rows_changed(dph_total=float("nan")),
-    "address is hostile": rows_changed(public_ipaddr="-oProxyCommand=x", ssh_host="a b;c"),
+    "unknown status": rows_changed("instances", actual_status="zombified"),
+    "no status": rows_changed("instances", actual_status=...),
+    "status is a number": rows_changed("instances", actual_status=7),
+    "status is null": rows_changed("instances", actual_status=None),
+    "everything is offline": rows_changed("instances", actual_status="offline"),
+    "no label": rows_changed("instances", label=...),
+    "label is null": rows_changed("instances", label=None),
+    "label is a number": rows_changed("instances", label=7),
+    "label is a lone surrogate": rows_changed("instances", label="\ud800"),
+    "label and variable are gone": rows_changed("instances", label=None, extra_env=None),
+    "id is negative": rows_changed("instances", id=-1),
+    "id leads elsewhere": rows_changed("instances", id="../users/1"),
+    "price is null": rows_changed("instances", dph_total=None, instance=None),
+    "price is text": rows_changed("instances", dph_total="0.2", instance={"totalHour": "0.2"}),
+    "price is not a number": rows_changed("instances", dph_total=float("nan")),
+    "address is hostile": rows_changed(
+        "instances", public_ipaddr="-oProxyCommand=x", ssh_host="a b;c"
+    ),
     "list is null": page_changed(instances=None),
     "list is missing": page_changed(instances=...),
     "list is empty": page_changed(instances=[], total_instances=0),

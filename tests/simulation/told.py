@@ -16,19 +16,19 @@ from tests.markets import START
 _OUTCOMES_OF_A_CREATE = {"done", "refused", "absent", "gone"}
 
 
-def trail_of(state: Path) -> list[AuditEntry]:
+def trail_of(state: Path, files: Files | None = None) -> list[AuditEntry]:
     """Every entry of the trail beside ``state`` that can be read."""
-    trail = TrailFiles(state, Files(), [])
+    trail = TrailFiles(state, files or Files(), [])
     whole = b"".join(trail.bytes_of(path) for path in trail.all())
     return [
         AuditEntry.model_validate_json(line) for line in whole.splitlines() if line.endswith(b'"}')
     ]
 
 
-def check_verifies(state: Path) -> None:
+def check_verifies(state: Path, files: Files | None = None) -> None:
     """The chain holds, and its end is what the state was saved with."""
-    trail = TrailFiles(state, Files(), [])
-    found = LocalFile(state, "demo", lambda: START).read()
+    trail = TrailFiles(state, files or Files(), [])
+    found = LocalFile(state, "demo", lambda: START, files=files).read()
     contents = [(path.name, trail.bytes_of(path)) for path in trail.all()]
     verdict = verified(contents, found.trail if found else None)
     assert not verdict.damaged, f"I20: {verdict.findings}"

@@ -8,21 +8,17 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from tests.end_to_end.test_vastai import Rehearsal, rehearsal
 from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop, vast_story
+from tests.witness.vendor_documents import SPECS, deviations
 
-SPECS = os.environ.get("GPU_SHOPPER_VENDOR_SPECS", "")
 VASTAI = os.environ.get("GPU_SHOPPER_VASTAI", "")
 # Where the document is wrong, by the vendor's own guide, command and answers.
 KNOWN_ERRORS = {
@@ -33,45 +29,6 @@ KNOWN_ERRORS = {
     ("GET /api/v0/instances/{id}", "200", "instances.ports"),  # an object, or null
     ("GET /api/v0/instances/{id}", "200", "instances.public_ipaddr"),  # null before it runs
 }
-
-
-def deviations(
-    document: Any, request: FaceRequest, answer: FaceAnswer
-) -> Iterator[tuple[str, ...]]:
-    """What of one exchange is not as ``document`` says: endpoint, request or status, place."""
-    found = _operation(document, request)
-    if found is None:
-        yield (f"{request.method} /{'/'.join(request.segments)}", "no such path", "")
-        return
-    name, operation = found
-    if request.body and "requestBody" in operation:
-        content = operation["requestBody"]["content"]
-        for place in _misfits(document, content, json.loads(request.body)):
-            yield (name, "request", place)
-    response = operation["responses"].get(str(answer.status))
-    if response is None:
-        yield (name, str(answer.status), "no such status")
-    elif "content" in response:
-        for place in _misfits(document, response["content"], json.loads(answer.body)):
-            yield (name, str(answer.status), place)
-
-
-def _operation(document: Any, request: FaceRequest) -> tuple[str, Any] | None:
-    for path, operations in document["paths"].items():
-        wanted = path.strip("/").split("/")
-        if len(wanted) == len(request.segments) and all(
-            one == given or one.startswith("{")
-            for one, given in zip(wanted, request.segments, strict=True)
-        ):
-            return f"{request.method} {path}", operations[request.method.lower()]
-    return None
-
-
-def _misfits(document: Any, content: Any, value: Any) -> Iterator[str]:
-    schema = {**content["application/json"]["schema"], "components": document["components"]}
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
-        place = ".".join(str(key) for key in error.absolute_path)
-        yield re.sub(r"\b\d+\b", "N", place)
 
 
 @pytest.mark.skipif(not SPECS, reason="GPU_SHOPPER_VENDOR_SPECS names no folder")

@@ -50,3 +50,13 @@ def as_json(status: int, value: Any, **headers: str) -> FaceAnswer:
 
 def as_text(status: int, text: str, content_type: str = "text/plain") -> FaceAnswer:
     return FaceAnswer(status, text.encode(), {"Content-Type": content_type})
+
+
+_HTML = "<html><head><title>Just a moment...</title></head><body>Checking</body></html>"
+
+
+def unreadable(turn: int, done: FaceAnswer | None) -> FaceAnswer:
+    """A page of HTML with 200, or an answer cut in the middle, in turn."""
+    if turn % 2 or done is None:
+        return as_text(200, _HTML, "text/html")
+    return FaceAnswer(200, done.body[: len(done.body) * 2 // 3], done.headers)

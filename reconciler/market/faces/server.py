@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
-from reconciler.market.faces.vast import VastFace
+from reconciler.market.faces.mounts import AllFaces
 from reconciler.market.world import World
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _HEADERS_OF_ITS_OWN = frozenset({"content-length", "connection", "date", "server
 
 
 class FaceServer(ThreadingHTTPServer):
-    """Serves the market in ``path`` as Vast.ai; port 0 takes any free one.
+    """Serves the market in ``path`` as every provider that has a face; port 0: any free one.
 
     Each request opens the market anew, so that other commands work on it at the same time. A
     request whose answer is late holds up no other.
@@ -32,7 +32,7 @@ class FaceServer(ThreadingHTTPServer):
     def __init__(self, path: Path, port: int, log: Callable[[str], None]) -> None:
         self.log = log
         self._path = path
-        self._face = VastFace()
+        self._faces = AllFaces()
         self._turn = threading.Lock()
         self._stopped = threading.Event()
         super().__init__((HOST, port), _Handler)
@@ -49,7 +49,7 @@ class FaceServer(ThreadingHTTPServer):
     def answer(self, request: FaceRequest) -> FaceAnswer:
         """One at a time."""
         with self._turn, World.open(self._path) as world:
-            answer = self._face.handle(world, request)
+            answer = self._faces.handle(world, request)
             speed = world.pace().speed
         if answer.after:
             self._stopped.wait(answer.after.total_seconds() / speed)
@@ -85,7 +85,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:  # the caller did not wait
             self.close_connection = True
 
-    do_GET = do_POST = do_PUT = do_DELETE = _serve
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve
 
     def log_message(self, format: str, *args: object) -> None:
         """Silent: what is said is said by the server's own log, escaped."""

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING
 from reconciler.market.errors import MarketError
 from reconciler.market.faces import vast_calls as calls
 from reconciler.market.faces import vast_errors as errors
-from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
+from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, unreadable
 from reconciler.market.faces.vast_limits import Limits
 from reconciler.market.faults import HEALTHY, Fault, Operation
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from reconciler.market.world import World
+
+
+FACE = "vastai"
+"""What faults for this face alone are named by."""
 
 
 def key_of(world: World) -> str:
@@ -53,6 +57,7 @@ class VastFace:
 
     def handle_at(self, world: World, request: FaceRequest, now: datetime) -> FaceAnswer:
         """As ``handle``, for those who keep the time themselves."""
+        world.served_as = FACE
         call = _route(request)
         if call is None:
             return errors.answer(404, "not_found", "there is no such endpoint")
@@ -110,7 +115,7 @@ class VastFace:
             return Limits().too_often(3.0, fault.delay)
         if fault.error == "unreadable":
             self._broken += 1
-            return errors.unreadable(self._broken, done)
+            return unreadable(self._broken, done)
         made = json.loads(done.body).get("new_contract") if done and fault.carries_id else None
         return errors.scripted(fault.error or "unavailable", made)
 

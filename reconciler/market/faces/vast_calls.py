@@ -26,6 +26,7 @@ from reconciler.market.faces.vast_rows import (
     spoil_prices,
 )
 from reconciler.market.faults import Fault, distort
+from reconciler.market.ledger import billed_total
 from reconciler.market.machine import Order
 from reconciler.market.units import usd
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from reconciler.market.faces.vast_rows import Place
     from reconciler.market.world import World
 
+OPENING_CREDIT_USD = Decimal(100)
+"""What a market's account begins with; it falls by what is billed, and below 0."""
 OFFERS_MAX = 64
 INSTANCES_MAX = 25
 DISK_GB_MIN = 8
@@ -72,7 +75,8 @@ def current_user(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
     number = int(hashlib.sha256(world.account.encode()).hexdigest()[:7], 16) + 1
-    user = {"id": number, "email": "renter@example.com", "balance": 0.0, "credit": 25.4}
+    credit = float(OPENING_CREDIT_USD - billed_total(world, now))
+    user = {"id": number, "email": "renter@example.com", "balance": 0.0, "credit": credit}
     return as_json(200, {**user, "ssh_key": "", "sid": world.account})
 
 

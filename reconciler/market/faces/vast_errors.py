@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reconciler.market.faces.exchange import FaceAnswer, as_json, as_text
+from reconciler.market.faces.exchange import FaceAnswer, as_json
 
 if TYPE_CHECKING:
     from reconciler.market.faults import ErrorWord
-
-_HTML = "<html><head><title>Just a moment...</title></head><body>Checking</body></html>"
 
 
 def answer(status: int, error: str, msg: str, **more: Any) -> FaceAnswer:
@@ -26,13 +24,6 @@ def no_such_ask(status: int, ask: str) -> FaceAnswer:
         return answer(410, "no_such_ask", f"error 410/3907: ask {ask} is no longer available.")
     said = f"error 404/3603: no_such_ask Instance type by id {ask} is not available."
     return answer(status, "invalid_args", said)
-
-
-def unreadable(turn: int, done: FaceAnswer | None) -> FaceAnswer:
-    """A page of HTML with 200, or an answer cut in the middle, in turn."""
-    if turn % 2 or done is None:
-        return as_text(200, _HTML, "text/html")
-    return FaceAnswer(200, done.body[: len(done.body) * 2 // 3], done.headers)
 
 
 def scripted(word: ErrorWord, new_contract: int | None) -> FaceAnswer:

@@ -12,6 +12,7 @@ from reconciler.clock import Clock, wall_now
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
 from reconciler.market.machine import Order
+from reconciler.market.settings import LIVELY
 from reconciler.market.units import usd
 from reconciler.market.world import World
 from reconciler.model.errors import (
@@ -34,12 +35,18 @@ from reconciler.providers.base import (
     Provider,
     ProviderCapabilities,
 )
-from reconciler.providers.simulated.translation import as_instance, as_listing
+from reconciler.providers.simulated.translation import (
+    as_instance,
+    as_listing,
+    as_reading,
+    note_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from reconciler.market.settings import MarketSettings
+    from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.offer import OfferListing
 
@@ -122,7 +129,7 @@ class SimulatedProvider(Provider):
     async def create_instance(self, request: CreateRequest) -> Created:
         offer_id = request.offer.id
         fault = await self._begin("create_instance", offer_id=offer_id, label=request.mark)
-        order = Order(offer_id, request.mark, request.disk_bytes, request.image)
+        order = Order(offer_id, request.mark, request.disk_bytes, request.image, note_of(request))
         now = self._clock.now()
         if not fault.has_effect:
             await self._answer("create_instance", fault)
@@ -144,6 +151,13 @@ class SimulatedProvider(Provider):
         if fault.has_effect:
             self._ask(lambda: self._world.destroy(instance_id, now))
         await self._answer("destroy_instance", fault, instance_id)
+
+    async def gpus_inside(self, instance_id: str) -> GpuReading:
+        """From the market's own books: nobody can log in to a simulated machine."""
+        await anyio.lowlevel.checkpoint()
+        return as_reading(
+            self._ask(lambda: self._world.gpus_inside(instance_id, self._clock.now()))
+        )
 
     async def close(self) -> None:
         if self._closes_world:
@@ -249,5 +263,13 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         ends_itself=False,
         has_spot=True,
         runs_images=True,
+        boots_vm_images=True,
+        runs_setup=True,
+        opens_ports=True,
         ssh_answers=False,
+        price_unit="USD per hour of a node, its disk apart",
     )
+
+
+DEFAULT_CAPABILITIES = _capabilities(LIVELY)
+"""The truth table of a market with the settings that a new one gets."""

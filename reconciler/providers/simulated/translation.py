@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from reconciler.market.machine import SSH_USER
 from reconciler.market.units import usd
 from reconciler.model.cost import exact_usd
+from reconciler.model.gpu_reading import GpuReading, SeenGpu
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
 from reconciler.model.offer import Offer, OfferListing
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.market.faults import Fault
-    from reconciler.market.machine import Machine
+    from reconciler.market.machine import Inside, Machine
     from reconciler.market.offer import Quote
+    from reconciler.providers.base import CreateRequest
 
 # An offer's figures come from short lists: made once, not for each of 100 000 offers.
 _decimal = lru_cache(maxsize=4096)(Decimal)
@@ -34,6 +37,25 @@ _STATUSES = {
     "failed": InstanceStatus.FAILED,
     "destroying": InstanceStatus.DESTROYING,
 }
+
+
+def note_of(request: CreateRequest) -> str:
+    """What a machine's ledger keeps of its order beside the label; "" where there is nothing."""
+    asked: dict[str, object] = {
+        "ssh_public_keys": request.ssh_public_keys,
+        "vm_image": request.vm_image,
+        "setup": request.setup,
+        "ports": request.ports,
+    }
+    kept = {name: value for name, value in asked.items() if value}
+    return json.dumps(kept, sort_keys=True) if kept else ""
+
+
+def as_reading(inside: Inside) -> GpuReading:
+    """What a driver would have said."""
+    gpu = SeenGpu(inside.gpu, inside.gpu_memory_bytes)
+    cuda = None if inside.cuda is None else _decimal(inside.cuda)
+    return GpuReading((gpu,) * inside.gpu_count, cuda=cuda, simulated=True)
 
 
 def as_listing(

@@ -13,8 +13,9 @@ from typing import Any
 
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+from reconciler.providers.base import CallPace
 from reconciler.transport.json_api import ApiAnswer, CallFailed, Endpoint, JsonApi
-from reconciler.transport.pacing import Pace
+from reconciler.transport.pace import Pace
 from reconciler.transport.retrying import NEVER_AGAIN, Patience
 
 __all__ = ["ApiAnswer", "CallFailed", "Refusal", "VastApi", "refusal_of"]
@@ -39,6 +40,18 @@ CREATE = Endpoint(
 DESTROY = Endpoint(
     "DELETE", "/api/v0/instances/{}/", Pace(1, 3.3), Patience(tries=5, least_seconds=3.3)
 )
+PACES = tuple(
+    CallPace(what, endpoint.pace.calls, endpoint.pace.seconds)
+    for what, endpoint in {
+        "search": SEARCH,
+        "account": CURRENT_USER,
+        "list": LIST,
+        "read": READ,
+        "create": CREATE,
+        "destroy": DESTROY,
+    }.items()
+)
+"""For the truth table."""
 
 _WORDS = re.compile(r"[a-z][a-z0-9_]{0,60}")
 _AUTH = re.compile(
@@ -108,6 +121,10 @@ class VastApi:
 
     def __init__(self, door: JsonApi) -> None:
         self._door = door
+
+    @property
+    def origin(self) -> str:
+        return self._door.origin
 
     async def close(self) -> None:
         await self._door.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,25 @@ DISK_GB_MIN = 8
 IMAGE_LENGTH_MAX = 1024
 ENV_LENGTH_MAX = 32_768
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+KEYS_VARIABLE = "GPU_SHOPPER_KEYS"
+SETUP_VARIABLE = "GPU_SHOPPER_SETUP"
+PORTS_MAX = 64
 # Without it the machine's environment does not reach those who log in.
 _ONSTART = "env >> /etc/environment"
+# The start script runs at every start and may be 4048 characters long, so what may be long is in
+# the environment, and what is there already is not added again.
+_ADD_KEYS = (
+    "mkdir -p -m 700 /root/.ssh; touch /root/.ssh/authorized_keys; "
+    "chmod 600 /root/.ssh/authorized_keys; "
+    f'printf %s "${KEYS_VARIABLE}" | base64 -d | while read -r key; do '
+    'grep -qxF "$key" /root/.ssh/authorized_keys || '
+    'echo "$key" >> /root/.ssh/authorized_keys; done'
+)
+_RUN_SETUP = (
+    "[ -e /root/.gpu-shopper-setup ] || { touch /root/.gpu-shopper-setup; "
+    f'printf %s "${SETUP_VARIABLE}" | base64 -d > /root/.gpu-shopper-setup.sh; '
+    "sh /root/.gpu-shopper-setup.sh > /root/.gpu-shopper-setup.log 2>&1 || true; }"
+)
 
 
 def why_refused(request: CreateRequest) -> str:
@@ -29,9 +47,34 @@ def why_refused(request: CreateRequest) -> str:
         # A name that begins with "-" would be read as a flag of docker.
         if not _VARIABLE.fullmatch(name):
             return "the name of an environment variable has letters, digits and _ only"
-    if sum(len(name) + len(value) for name, value in request.env.items()) > ENV_LENGTH_MAX - 200:
-        return f"env may hold {ENV_LENGTH_MAX - 200} characters together"
+    if len(request.ports) > PORTS_MAX:
+        return f"{PORTS_MAX} ports may be opened"
+    environment = _environment(request)
+    if sum(len(name) + len(value) for name, value in environment.items()) > ENV_LENGTH_MAX:
+        return f"env, setup and keys may hold about {ENV_LENGTH_MAX} characters together"
     return ""
+
+
+def _environment(request: CreateRequest) -> dict[str, str]:
+    """Ours last: nothing of the user's takes their place. A port is a flag of docker here."""
+    environment = dict(request.env)
+    if request.ssh_public_keys:
+        environment[KEYS_VARIABLE] = _packed("".join(f"{key}\n" for key in request.ssh_public_keys))
+    if request.setup:
+        environment[SETUP_VARIABLE] = _packed(request.setup)
+    environment.update({f"-p {port}:{port}": "1" for port in request.ports})
+    return {**environment, MARK_VARIABLE: request.mark}
+
+
+def _packed(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _start_script(request: CreateRequest) -> str:
+    """Keys first: whatever becomes of the rest, somebody can log in and look."""
+    parts = [_ADD_KEYS] if request.ssh_public_keys else []
+    parts.append(_ONSTART)
+    return "; ".join([*parts, _RUN_SETUP] if request.setup else parts)
 
 
 def order_of(request: CreateRequest) -> dict[str, Any]:
@@ -48,8 +91,8 @@ def order_of(request: CreateRequest) -> dict[str, Any]:
         "runtype": "ssh_direct",
         "target_state": "running",
         "cancel_unavail": True,
-        "env": {**request.env, MARK_VARIABLE: request.mark},
-        "onstart": _ONSTART,
+        "env": _environment(request),
+        "onstart": _start_script(request),
     }
     if request.offer.spot:
         order["price"] = float(request.offer.usd_per_hour)

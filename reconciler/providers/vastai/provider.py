@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -28,8 +29,8 @@ from reconciler.providers.base import (
     Provider,
     ProviderCapabilities,
 )
-from reconciler.providers.vastai.api import CallFailed, Refusal, refusal_of
-from reconciler.providers.vastai.instances import as_instance
+from reconciler.providers.vastai.api import PACES, CallFailed, Refusal, refusal_of
+from reconciler.providers.vastai.instances import MARK_VARIABLE, as_instance
 from reconciler.providers.vastai.listing import InstanceWalk
 from reconciler.providers.vastai.offers import ask_of
 from reconciler.providers.vastai.orders import order_of, why_refused
@@ -54,8 +55,14 @@ CAPABILITIES = ProviderCapabilities(
     ends_itself=False,
     has_spot=True,
     runs_images=True,
+    runs_setup=True,
+    opens_ports=True,
     ssh_answers=True,
+    mark_places=("label", f"variable {MARK_VARIABLE}"),
+    has_balance=True,
+    paces=PACES,
 )
+_MICRO = Decimal("0.000001")
 _GONE = frozenset({"no_such_instance", "not_found"})
 _OFFER_GONE = "no_such_ask"
 _SURELY_NOTHING = frozenset(
@@ -66,8 +73,10 @@ _SURELY_NOTHING = frozenset(
 class VastProvider(Provider):
     """Speaks Vast.ai's API. Ids of machines are whole numbers there."""
 
-    def __init__(self, name: str, api: VastApi, clock: Clock) -> None:
+    def __init__(self, name: str, api: VastApi, clock: Clock, *, key_source: str = "") -> None:
         self.name = name
+        self.key_source = key_source
+        self.origin = api.origin
         self.capabilities = CAPABILITIES
         self._api = api
         self._clock = clock
@@ -180,16 +189,26 @@ class VastProvider(Provider):
         if value.get("success") is not True:
             raise self._unexpected("destroy", "it does not say that it was accepted")
 
+    async def balance(self) -> Decimal:
+        """The account's credit: their field of that name is what can be spent."""
+        credit = (await self._user()).credit
+        if credit is None:
+            raise self._unexpected("account", "no usable credit")
+        return credit.quantize(_MICRO, rounding=ROUND_FLOOR)
+
     # --- answers ----------------------------------------------------------------------------
 
     async def _account_id(self) -> str:
         if self._account is None:
-            answer = await self._asked(self._api.current_user())
-            try:
-                self._account = UserRow.model_validate(self._object(answer, "account")).id
-            except ValidationError as error:
-                raise self._unexpected("account", misfit(error)) from None
+            self._account = (await self._user()).id
         return self._account
+
+    async def _user(self) -> UserRow:
+        answer = await self._asked(self._api.current_user())
+        try:
+            return UserRow.model_validate(self._object(answer, "account"))
+        except ValidationError as error:
+            raise self._unexpected("account", misfit(error)) from None
 
     async def _asked(self, call: Awaitable[ApiAnswer]) -> ApiAnswer:
         try:

@@ -7,16 +7,25 @@ is None when it cannot be read. Nothing here knows what a value means.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field
 
-from reconciler.model.cost import exact_usd
+from reconciler.providers.shapes import (
+    Count,
+    Flag,
+    Label,
+    Money,
+    MoneyOrNone,
+    Number,
+    Text,
+    Wire,
+    misfit,
+)
+
+__all__ = ["InstancePage", "InstanceRow", "OfferRow", "Rates", "UserRow", "misfit"]
 
 _ID = re.compile(r"[1-9][0-9]{0,18}")
-# More than any machine costs or has; keeps absurd exponents out of all arithmetic.
-_NUMBER_MAX = Decimal(10) ** 12
 
 
 def _id(value: object) -> str:
@@ -27,69 +36,10 @@ def _id(value: object) -> str:
     raise ValueError("an id must be a whole number above 0")
 
 
-def _money(value: object) -> Decimal:
-    amount = exact_usd(value)
-    if amount > _NUMBER_MAX:
-        raise ValueError("a price must be a price")
-    return amount
-
-
-def _count(value: object) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 10_000:
-        return value
-    raise ValueError("a count must be a whole number above 0")
-
-
-def _number_or_none(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
-        return None
-    number = Decimal(value)
-    return number if number.is_finite() and abs(number) <= _NUMBER_MAX else None
-
-
-def _money_or_none(value: object) -> Decimal | None:
-    try:
-        return _money(value)
-    except ValueError:
-        return None
-
-
-def _text_or_none(value: object) -> str | None:
-    return _storable(value) if isinstance(value, str) else None
-
-
-def _label(value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        return _storable(value)
-    raise ValueError("a label must be text or null")
-
-
-def _storable(text: str) -> str:
-    """Lone surrogates cannot be written anywhere; they become what shows them (bad input 53)."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
-def _flag_or_none(value: object) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
 Id = Annotated[str, BeforeValidator(_id)]
 IdOrNone = Annotated[
     str | None, BeforeValidator(lambda value: None if value is None else _id(value))
 ]
-Money = Annotated[Decimal, BeforeValidator(_money)]
-MoneyOrNone = Annotated[Decimal | None, BeforeValidator(_money_or_none)]
-Count = Annotated[int, BeforeValidator(_count)]
-Number = Annotated[Decimal | None, BeforeValidator(_number_or_none)]
-Text = Annotated[str | None, BeforeValidator(_text_or_none)]
-Label = Annotated[str | None, BeforeValidator(_label)]
-Flag = Annotated[bool | None, BeforeValidator(_flag_or_none)]
-
-
-class Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True, arbitrary_types_allowed=True)
 
 
 class OfferRow(Wire):
@@ -161,10 +111,7 @@ class InstancePage(Wire):
 
 
 class UserRow(Wire):
+    """``credit`` is what can be spent; below 0 for an account that owes."""
+
     id: Id
-
-
-def misfit(error: ValidationError) -> str:
-    """Which field does not fit, in our own words: pydantic's text repeats the value."""
-    fields = {".".join(map(str, found["loc"][:1])) for found in error.errors(include_input=False)}
-    return f"no usable {', '.join(sorted(fields))}"
+    credit: Number = None

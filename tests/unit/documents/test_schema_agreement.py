@@ -117,7 +117,7 @@ REFUSED = (
     "state: {path: s.json}",
     "state: {path: ./s.json}",
     "providers: {simulated: {key: x}}",
-    "providers: {simulated: {type: pegasus}}",
+    "providers: {simulated: {type: 'pega sus'}}",
     "notifiers: {n: {type: webhook}}",
     "notifiers: {n: {type: mail, url: 'https://hooks.example.com/x'}}",
     "notifiers: {n: {type: webhook, url: 'ftp://hooks.example.com/x'}}",

@@ -228,6 +228,21 @@ def test_C3_1_a_machine_may_seem_stuck_while_it_boots() -> None:
     on(Bench("C3.1"), scenario)
 
 
+def test_C3_5_a_machine_may_have_another_gpu_inside_than_it_says() -> None:
+    async def scenario(bench: Bench) -> None:
+        instance_id, _ = await bench.create()
+        await bench.clock.sleep(3600)
+        assert (await bench.provider.get_instance(instance_id)).gpu == "RTX4090"
+        inside, honest = (
+            await bench.provider.gpus_inside(instance_id),
+            await bench.provider.gpus_inside(bench.old),
+        )
+        assert [gpu.name for gpu in inside.gpus] == ["GTX1080"]
+        assert [gpu.name for gpu in honest.gpus] == ["RTX4090"]
+
+    on(Bench("C3.5"), scenario)
+
+
 @pytest.mark.parametrize(
     ("number", "kind"),
     [

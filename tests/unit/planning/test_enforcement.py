@@ -12,7 +12,13 @@ from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding, Succession
-from reconciler.planning.enforcement import ENFORCEMENT_RULES, Situation, first_verdict
+from reconciler.planning.enforcement import (
+    ENFORCEMENT_RULES,
+    Circumstances,
+    Situation,
+    first_verdict,
+    rules_beside,
+)
 from tests.builders import HOUR, TTL, fleet, instance, lease, record
 from tests.markets import START
 
@@ -21,9 +27,7 @@ REASONS = DestroyReason
 
 
 def situation(mode: Mode = Mode.APPLY, *, heal: bool = False, **changes: Any) -> Situation:
-    fields: dict[str, Any] = {
-        "record": record(),
-        "instance": instance(),
+    given: dict[str, Any] = {
         "fleet": fleet(),
         "documents": True,
         "lease": lease(),
@@ -31,7 +35,9 @@ def situation(mode: Mode = Mode.APPLY, *, heal: bool = False, **changes: Any) ->
         "request": PlanRequest(mode, heal=heal),
         "now": NOW,
     }
-    return Situation(**{**fields, **changes})
+    given |= {name: changes.pop(name) for name in given if name in changes}
+    machine = {"record": record(), "instance": instance(), **changes}
+    return Situation(given=Circumstances(**given), **machine)
 
 
 DEAR = instance(usd_per_hour=Decimal("0.421"))
@@ -101,6 +107,10 @@ RELEASED = lease(ended_at=START, ended_by=LeaseEnding.RELEASED)
 def test_the_first_rule_that_matches_speaks(at: Situation, rule: str | None) -> None:
     found = first_verdict(at)
     assert (found[0].name if found else None) == rule
+    if not at.shares_slot:
+        # What the rules of fleets say of a sound machine beside it is what they say of this one.
+        beside = Situation(record(), instance(), at.given)
+        assert first_verdict(at, rules_beside(beside)) == found
 
 
 @pytest.mark.parametrize(

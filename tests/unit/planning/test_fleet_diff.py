@@ -67,7 +67,7 @@ DIFFERENCES: list[tuple[Any, list[str]]] = [
 def test_a_machine_differs_where_the_documents_no_longer_allow_it(
     wanted: Any, attributes: list[str]
 ) -> None:
-    found = machine_differences(wanted, record())
+    found = machine_differences(wanted, record(), set())
     assert [one.attribute for one in found] == attributes
 
 
@@ -75,9 +75,9 @@ def test_a_machine_differs_where_the_documents_no_longer_allow_it(
 def test_ignore_changes_leaves_out_what_it_names(wanted: Any, attributes: list[str]) -> None:
     names = {one.partition(".")[0] for one in attributes}
     ignoring = replace(wanted, ignore_changes=frozenset(names))
-    assert machine_differences(ignoring, record()) == ()
+    assert machine_differences(ignoring, record(), set()) == ()
     others = replace(wanted, ignore_changes=frozenset(MACHINE_ATTRIBUTES) - names)
-    assert [one.attribute for one in machine_differences(others, record())] == attributes
+    assert [one.attribute for one in machine_differences(others, record(), set())] == attributes
 
 
 def test_what_can_be_ignored_is_exactly_what_can_differ() -> None:
@@ -88,7 +88,7 @@ def test_what_can_be_ignored_is_exactly_what_can_differ() -> None:
 def test_differences_of_a_mapping_name_each_key_and_no_value() -> None:
     held = record(specification=specification(env={"GONE": "s1", "KEPT": "s2", "MOVED": "s3"}))
     wanted = fleet(env={"ADDED": "s4", "KEPT": "s2", "MOVED": "s5"})
-    assert [str(one) for one in machine_differences(wanted, held)] == [
+    assert [str(one) for one in machine_differences(wanted, held, set())] == [
         str(Difference("env.ADDED", "(not set)", "(a value)")),
         str(Difference("env.GONE", "(a value)", "(not set)")),
         str(Difference("env.MOVED", "(a value)", "(another value)")),
@@ -101,5 +101,52 @@ def test_what_was_never_told_is_no_difference() -> None:
         resources=resources(cpu=parse_range("16.."), cuda=parse_range("12.5..")),
         where=Where(exclude_countries=frozenset({"NL"})),
     )
-    assert machine_differences(wanted, record(specification=silent)) == ()
-    assert machine_differences(fleet(gpu="H100"), record(specification=None)) == ()
+    assert machine_differences(wanted, record(specification=silent), set()) == ()
+    assert machine_differences(fleet(gpu="H100"), record(specification=None), set()) == ()
+
+
+def test_machines_that_are_alike_in_what_is_compared_are_compared_once() -> None:
+    fitting: set[object] = set()
+    assert machine_differences(fleet(), record(), fitting) == ()
+    assert len(fitting) == 1
+    elsewhere = record(specification=specification(offer_id="another", host="another"))
+    assert machine_differences(fleet(), elsewhere, fitting) == ()
+    assert len(fitting) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gpu": "H100"},
+        {"gpu_count": 2},
+        {"gpu_memory_bytes": 1},
+        {"region": "elsewhere"},
+        {"country": "RU"},
+        {"vcpus": 1},
+        {"memory_bytes": 1},
+        {"cuda": Decimal(1)},
+        {"disk_bytes": 1},
+        {"spot": True},
+        {"image": "another"},
+        {"env": {"KEY": "1"}},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_machine_that_differs_is_never_taken_for_one_that_fits(changes: Any) -> None:
+    wanted = fleet(
+        gpu="RTX4090:24GB",
+        where=Where(
+            regions=frozenset({specification().region}), exclude_countries=frozenset({"RU"})
+        ),
+    )
+    limits: dict[str, Any] = {
+        "cpu": parse_range("2.."),
+        "memory": parse_range("2GB..", sizes=True),
+        "cuda": parse_range("2.."),
+    }
+    wanted = replace(wanted, resources=replace(wanted.resources, **limits))
+    fitting: set[object] = set()
+    assert machine_differences(wanted, record(), fitting) == ()
+    other = record(specification=specification(**changes))
+    found = machine_differences(wanted, other, fitting)
+    assert found == machine_differences(wanted, other, set()) != ()

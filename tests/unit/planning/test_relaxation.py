@@ -147,7 +147,9 @@ def test_every_reason_has_a_step_or_is_named_as_one_that_has_none() -> None:
         NodeCount(1, 1, 1),
         resources(cpu=Range(Decimal(1)), memory=Range(Decimal(1)), cuda=Range(Decimal(1))),
         Where(names, names, names, names, names),
-        OfferRules(Decimal("0.5"), True, "datacenter", names, names),
+        OfferRules(
+            Decimal("0.5"), True, "datacenter", names, names, frozenset({("simulated", "x")})
+        ),
         max_gpu_hour_usd=Decimal(1),
         max_node_hour_usd=Decimal(1),
     )

@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.model.hand_over import SshFiles
 from reconciler.model.instance import SshEndpoint
-from reconciler.reporting.ssh_text import endpoint_text, is_plain_endpoint, ssh_command, ssh_config
+from reconciler.reporting.ssh_text import (
+    endpoint_text,
+    is_plain_endpoint,
+    key_alias,
+    ssh_command,
+    ssh_config,
+)
 from tests.unit.reporting.hostile import HOSTILE
 from tests.unit.reporting.status_rows import machine_row
 
@@ -33,7 +40,7 @@ def test_each_reachable_machine_has_a_host_block() -> None:
         "  HostName 203.0.113.7\n"
         "  Port 22000\n"
         "  User root\n"
-        "  HostKeyAlias gpu-shopper-m-0\n"
+        "  HostKeyAlias gpu-shopper-simulated-m-0\n"
         "\n"
         "# fleet.train[1]: no SSH address yet (booting)\n"
     )
@@ -62,6 +69,35 @@ def test_an_id_that_is_not_plain_is_no_host_key_alias() -> None:
 def test_a_login_is_an_argument_list() -> None:
     assert ssh_command(GOOD) == ["ssh", "-p", "22000", "root@203.0.113.7"]
     alias = ["-o", "HostKeyAlias=gpu-shopper-m-1"]
-    assert ssh_command(GOOD, "m-1") == ["ssh", *alias, "-p", "22000", "root@203.0.113.7"]
-    assert ssh_command(GOOD, "m 1; rm") == ["ssh", "-p", "22000", "root@203.0.113.7"]
+    assert ssh_command(GOOD, "gpu-shopper-m-1") == [
+        "ssh", *alias, "-p", "22000", "root@203.0.113.7"
+    ]  # fmt: skip
+    assert key_alias("vastai", "m-1") == "gpu-shopper-vastai-m-1"
+    assert key_alias("vastai", "m 1; rm") == ""
     assert endpoint_text(SshEndpoint("2001:db8::1", 22, "root")) == "root@[2001:db8::1]:22"
+
+
+FILES = SshFiles("/home/me/my fleets/state/demo.id_ed25519", "/home/me/100%/demo.known_hosts")
+
+
+def test_the_key_and_the_recorded_host_keys_are_used() -> None:
+    words = ssh_command(GOOD, "alias", FILES)
+    assert 'IdentityFile="/home/me/my fleets/state/demo.id_ed25519"' in words
+    assert 'UserKnownHostsFile="/home/me/100%%/demo.known_hosts"' in words
+    assert {"IdentitiesOnly=yes", "StrictHostKeyChecking=accept-new"} <= set(words)
+    text = ssh_config([machine_row(own_key=True)], FILES)
+    assert '  IdentityFile "/home/me/my fleets/state/demo.id_ed25519"\n' in text
+    assert '  UserKnownHostsFile "/home/me/100%%/demo.known_hosts"\n' in text
+
+
+def test_a_key_that_does_not_open_a_machine_is_not_named() -> None:
+    text = ssh_config([machine_row(own_key=False)], FILES)
+    assert "Identit" not in text
+    assert "UserKnownHostsFile" in text
+
+
+@pytest.mark.parametrize("path", ['/a"b', "/a\nHost *", "/a\\b", "/${HOME}/x", "relative", HOSTILE])
+def test_I22_a_path_that_ssh_would_read_otherwise_is_left_out(path: str) -> None:
+    assert ssh_command(GOOD, "alias", SshFiles(path, path)) == ssh_command(GOOD, "alias")
+    rows = [machine_row(own_key=True)]
+    assert ssh_config(rows, SshFiles(path, path)) == ssh_config(rows)

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.errors import StateError
 from reconciler.statefile.format import VERSION, decode, encode
-from tests.unit.statefile.states import instance, state
+from tests.unit.statefile.states import instance, lease, state
 
 
 def _lines(error: StateError) -> str:
@@ -120,3 +120,14 @@ def test_times_come_back_aware() -> None:
     saved = decode(encode(state(saved_at=datetime.fromisoformat("2026-03-01T14:00:00+02:00"))), "x")
     assert saved.saved_at is not None
     assert saved.saved_at.utcoffset() is not None
+
+
+def test_I23_a_duration_beyond_all_time_is_damage_and_no_traceback() -> None:
+    """Found by the fuzzer: target "state", seed 0, input 583."""
+    fields = json.loads(encode(state(leases={"train": lease()})))
+    fields["leases"]["train"]["grace"] = 2**63
+    del fields["checksum"]
+    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    digest = hashlib.sha256(body).hexdigest().encode()
+    with pytest.raises(StateError, match="damaged"):
+        decode(b'{"checksum":"sha256:' + digest + b'",' + body[1:], "x")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.errors import GpuShopperError, StateConflict, StateError
-from reconciler.model.record import RecordedState
+from reconciler.model.record import ProviderPin, RecordedState
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import VERSION, decode, encode
 from reconciler.statefile.history import BACKUPS_KEPT
@@ -110,25 +110,32 @@ def test_a_backup_that_is_a_link_is_not_followed(path: Path, tmp_path: Path) -> 
     assert found.state is None
 
 
-def _version_1(of: RecordedState) -> bytes:
-    """``of`` as version 1 wrote it."""
+_NOT_IN = {1: ("host", "saved_by", "let_go", "rolled_back", "clock"), 2: ("clock",)}
+
+
+def _older(of: RecordedState, version: int) -> bytes:
+    """``of`` as ``version`` wrote it."""
     fields = json.loads(encode(of))
-    for name in ("checksum", "host", "saved_by", "let_go", "rolled_back"):
+    for name in ("checksum", *_NOT_IN[version]):
         del fields[name]
-    body = json.dumps({**fields, "version": 1}, sort_keys=True, separators=(",", ":")) + "\n"
+    for pin in fields["providers"].values():
+        del pin["key"]
+    body = json.dumps({**fields, "version": version}, sort_keys=True, separators=(",", ":")) + "\n"
     digest = hashlib.sha256(body.encode()).hexdigest()
     return f'{{"checksum":"sha256:{digest}",{body[1:]}'.encode()
 
 
+@pytest.mark.parametrize("version", _NOT_IN)
 def test_an_older_format_is_upgraded_on_read_and_kept_as_it_was_on_the_first_write(
-    path: Path,
+    path: Path, version: int
 ) -> None:
     path.parent.mkdir(mode=0o700)
-    old = _version_1(state(serial=7, saved_at=now()))
+    pins = {"vastai": ProviderPin(type="vastai", account="7")}
+    old = _older(state(serial=7, saved_at=now(), providers=pins), version)
     path.write_bytes(old)
     path.chmod(0o600)
     found = _open(path).read()
-    assert found == state(serial=7, saved_at=now())
+    assert found == state(serial=7, saved_at=now(), providers=pins)
     assert path.read_bytes() == old  # reading writes nothing
     _turn(path)
     assert json.loads(path.read_bytes())["version"] == VERSION

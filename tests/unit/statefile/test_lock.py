@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
 import signal
 import subprocess
@@ -8,9 +9,10 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
+import filelock
 import pytest
 
-from reconciler.model.errors import StateError, StateLocked
+from reconciler.model.errors import GpuShopperError, StateError, StateLocked
 from reconciler.statefile.backend import LockInfo
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock_info import decode_info, encode_info
@@ -283,3 +285,41 @@ def test_I19_of_several_processes_with_one_serial_exactly_one_writes(path: Path)
     stored = _open(path).read()
     assert stored is not None
     assert stored.serial == 2
+
+
+def _becomes_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+
+
+def test_C10_6_on_a_read_only_file_system_the_lock_is_held_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalFile(path, "demo", now).write(state(), expected_serial=None)
+    _becomes_read_only(monkeypatch)
+    with LocalFile(path, "demo", now).lock("reconcile", timeout_seconds=0) as held:
+        assert held.still_ours
+        with pytest.raises(StateLocked), LocalFile(path, "demo", now).lock("b", timeout_seconds=0):
+            pass
+    with LocalFile(path, "demo", now).lock("reconcile", timeout_seconds=0):
+        pass
+
+
+def test_C10_6_a_holder_from_before_is_respected(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LocalFile(path, "demo", now).lock("apply", timeout_seconds=0):
+        _becomes_read_only(monkeypatch)
+        with pytest.raises(StateLocked), LocalFile(path, "demo", now).lock("b", timeout_seconds=0):
+            pass
+
+
+def test_C10_6_without_a_lock_file_a_read_only_file_system_cannot_be_locked(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    _becomes_read_only(monkeypatch)
+    with pytest.raises(GpuShopperError, match="cannot lock"):
+        LocalFile(path, "demo", now).lock("apply", timeout_seconds=0).__enter__()

@@ -6,7 +6,8 @@ import json
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any
 
 import anyio
@@ -299,3 +300,49 @@ def test_C6_1_a_port_where_nobody_listens_means_that_nothing_left() -> None:
     with pytest.raises(CallFailed) as caught:
         _over_a_socket(port, CREATE)
     assert not caught.value.sent
+
+
+def heard(*answers: Play) -> dict[str, datetime]:
+    """What a clock has heard of the time from the answers to one call."""
+
+    async def run() -> dict[str, datetime]:
+        wall = LoopClock(START)
+        clock = SystemClock(wall.now, wall.elapsed_seconds)
+        base = parse_api_base("https://api.example.com/v1")
+        door = JsonApi(base, KEY, clock, lambda: 0.0, transport=Network(*answers))
+        with suppress(CallFailed):
+            await door.call(READ, "7")
+        await door.close()
+        return dict(clock.readings().said)
+
+    return run_virtual(run)
+
+
+DATE = "Wed, 01 Jul 2026 13:00:00 GMT"
+
+
+@pytest.mark.parametrize("status", [200, 401, 404, 500])
+def test_I31_the_date_of_an_answer_is_heard_whatever_the_answer(status: int) -> None:
+    said = heard(answering(status, Date=DATE))
+    assert {name: one.hour for name, one in said.items()} == {"api.example.com": 13}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Date": ""},
+        {"Date": "yesterday"},
+        {"Date": "Wed, 01 Jul 2026 13:00:60 GMT"},
+        {"Date": "Fri, 31 Dec 9999 23:59:59 GMT"},
+        {"Date": DATE, "Age": "86400"},
+    ],
+)
+def test_I31_a_date_that_cannot_be_read_or_comes_from_a_cache_is_none(
+    headers: dict[str, str],
+) -> None:
+    assert heard(answering(200, **headers)) == {}
+
+
+def test_I31_the_date_of_a_redirect_is_nobodys() -> None:
+    assert heard(answering(302, Location="https://evil.example/", Date=DATE)) == {}

@@ -89,3 +89,31 @@ def test_I26_no_window_ever_holds_more_calls_than_it_may(calls: int) -> None:
     assert all(
         later - first >= 4.0 - 1e-9 for first, later in zip(begun, begun[calls:], strict=False)
     )
+
+
+def test_what_all_calls_share_holds_beside_the_pace_of_each() -> None:
+    begun: list[tuple[str, float]] = []
+
+    async def run() -> None:
+        clock = LoopClock(START)
+        pacer = Pacer(clock)
+
+        async def call(name: str, seconds: float) -> None:
+            await pacer.turn(name, Pace(1, seconds), Pace(1, 1.0))
+            begun.append((name, clock.elapsed_seconds()))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(call, "launch", 12.0)
+                tasks.start_soon(call, "read", 0.0)
+            await clock.sleep(11.5)
+            tasks.start_soon(call, "read", 0.0)
+
+    run_virtual(run)
+    assert begun == [
+        ("launch", 0.0),
+        ("read", 1.0),
+        ("read", 2.0),
+        ("read", 11.5),
+        ("launch", 12.5),
+    ]

@@ -1,0 +1,1 @@
+"""One suite for every provider, ours and others: docs/providers/third-party.md."""

@@ -1,0 +1,1 @@
+"""The provider `lambda`: on-demand instances of Lambda."""

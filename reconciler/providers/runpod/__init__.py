@@ -1,0 +1,1 @@
+"""The provider `runpod`: pods of the cloud RunPod."""

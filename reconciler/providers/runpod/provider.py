@@ -1,0 +1,239 @@
+"""The provider `runpod`: one account at RunPod, and what its answers mean."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reconciler.model.errors import (
+    AuthenticationFailed,
+    CreateOutcomeUnknown,
+    CreateRefused,
+    InstanceNotFound,
+    InsufficientCapacity,
+    OfferGone,
+    ProviderError,
+    ProviderUnavailable,
+    RateLimited,
+    UnexpectedResponse,
+)
+from reconciler.model.observation import Complete, Partial
+from reconciler.model.offer import OfferListing
+from reconciler.providers.base import (
+    Created,
+    CreateRequest,
+    OfferQuery,
+    Provider,
+    ProviderCapabilities,
+)
+from reconciler.providers.runpod.api import CallFailed, Problem, problem_of
+from reconciler.providers.runpod.listing import read_listing
+from reconciler.providers.runpod.offers import CLOUDS, Shelf, choice_of
+from reconciler.providers.runpod.orders import order_of, why_refused
+from reconciler.providers.runpod.pods import as_instance, is_gone, rate_of
+from reconciler.providers.runpod.wire import POD_ID, PodRow, UserRow, misfit, shape_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+    from typing import TypeVar
+
+    from reconciler.clock import Clock
+    from reconciler.model.instance import Instance
+    from reconciler.providers.runpod.api import ApiAnswer, RunpodApi
+
+    Answer = TypeVar("Answer")
+
+CAPABILITIES = ProviderCapabilities(
+    visibility_window=timedelta(seconds=180),
+    create_deadline=timedelta(seconds=120),
+    call_deadline=timedelta(seconds=120),
+    destroy_time=timedelta(seconds=60),
+    create_interval=timedelta(seconds=6.2),
+    parallel_calls=4,
+    stopped_bills=True,
+    ends_itself=False,
+    has_spot=False,
+    runs_images=True,
+    opens_ports=True,
+    ssh_answers=True,
+)
+GPU_COUNTS = (1, 2, 4, 8)
+"""Asked for where a query names none; any number can be named."""
+
+
+class RunpodProvider(Provider):
+    """Speaks RunPod's REST v2, and GraphQL for what REST does not tell."""
+
+    def __init__(self, name: str, api: RunpodApi, clock: Clock, *, key_source: str = "") -> None:
+        self.name = name
+        self.key_source = key_source
+        self.origin = api.origin
+        self.capabilities = CAPABILITIES
+        self._api = api
+        self._clock = clock
+        self._account: str | None = None
+
+    async def close(self) -> None:
+        await self._api.close()
+
+    async def list_offers(self, query: OfferQuery) -> OfferListing:
+        """What both clouds have in stock, on-demand, for each number of GPUs: a question each."""
+        read_at = self._clock.now()
+        shelf = Shelf(self.name)
+        for count in sorted(query.gpu_counts or GPU_COUNTS) if False in query.kinds else ():
+            for cloud in CLOUDS:
+                answer = await self._asked(self._api.gpu_types(cloud, count))
+                rows = self._object(answer, "catalog").get("gpus")
+                if not isinstance(rows, list):
+                    raise self._unexpected("catalog", "it holds no list of GPU types")
+                shelf.add(rows, cloud, count)
+        return OfferListing(self.name, shelf.offers, dict(shelf.unusable), read_at)
+
+    # --- machines ---------------------------------------------------------------------------
+
+    async def list_instances(self) -> Complete | Partial:
+        started_at = self._clock.now()
+        account = await self._account_id()
+        value = self._object(await self._asked(self._api.pods()), "list")
+        try:
+            found, missing = read_listing(self.name, value)
+        except ValueError as error:
+            raise self._unexpected("list", str(error)) from None
+        if missing:
+            return Partial(self.name, account, started_at, found, missing)
+        return Complete(self.name, account, started_at, found)
+
+    async def get_instance(self, instance_id: str) -> Instance:
+        self._check_id(instance_id)
+        answer = await self._asked(self._api.pod(instance_id))
+        value = self._object(answer, "read", gone_is=instance_id)
+        try:
+            row = PodRow.model_validate(value)
+        except ValidationError as error:
+            raise self._unexpected("read", misfit(error)) from None
+        if row.id != instance_id:
+            raise self._unexpected("read", "it describes another pod")
+        if is_gone(row):
+            raise self._not_found(instance_id)
+        return as_instance(self.name, row)
+
+    async def create_instance(self, request: CreateRequest) -> Created:
+        choice = choice_of(request.offer.id)
+        if choice is None:
+            raise OfferGone(self.name, "the offer's id is none of RunPod's")
+        refused = why_refused(request)
+        if refused:
+            raise CreateRefused(self.name, refused)
+        secrets = tuple(request.env.values())
+        try:
+            answer = await self._api.create(order_of(request, choice), secrets)
+        except CallFailed as error:
+            if not error.sent:
+                raise CreateRefused(self.name, error.what) from error
+            raise CreateOutcomeUnknown(self.name, error.what) from error
+        return self._created(answer)
+
+    def _created(self, answer: ApiAnswer) -> Created:
+        """The id first: an answer with one made a pod, whatever else it says (C1.4)."""
+        value = answer.value if isinstance(answer.value, dict) else {}
+        instance_id = _pod_id_in(value)
+        if instance_id is not None and answer.status == 201:
+            row = shape_or_none(PodRow, value)
+            return Created(instance_id, rate_of(row) if row else None)
+        problem = problem_of(answer)
+        if instance_id is not None:
+            what = f"the create was answered with {problem} and made pod {instance_id}"
+            raise CreateOutcomeUnknown(self.name, what, instance_id=instance_id)
+        if "id" not in value:
+            self._raise_if_surely_nothing(problem)
+        raise CreateOutcomeUnknown(self.name, f"the create was answered with {problem}")
+
+    def _raise_if_surely_nothing(self, problem: Problem) -> None:
+        """Only a problem document of theirs proves that nothing was made.
+
+        400 is "sold out" as well as a broken rule, and they say to try the next candidate.
+        """
+        if problem.says(400):
+            raise InsufficientCapacity(self.name, f"it cannot be placed: {problem}")
+        if problem.says(403):
+            raise OfferGone(self.name, f"the key may not rent this: {problem}")
+        if problem.says(402):
+            raise CreateRefused(self.name, f"the balance is too low: {problem}")
+        if problem.says(422):
+            raise CreateRefused(self.name, f"the order is refused: {problem}")
+        if problem.says(429):
+            raise CreateRefused(self.name, f"too many calls: {problem}")
+
+    async def destroy_instance(self, instance_id: str) -> None:
+        self._check_id(instance_id)
+        answer = await self._asked(self._api.destroy(instance_id))
+        if answer.status != 204:
+            raise self._refused(answer, "destroy", gone_is=instance_id)
+
+    # --- answers ----------------------------------------------------------------------------
+
+    async def _account_id(self) -> str:
+        """The account's own id, which only GraphQL tells."""
+        if self._account is None:
+            answer = await self._asked(self._api.who())
+            if answer.is_about_the_key:
+                raise AuthenticationFailed(self.name, f"the key is refused: {answer.status}")
+            if answer.status == 429:
+                raise RateLimited(self.name, "account: 429", delay_seconds=answer.asked_seconds)
+            if answer.status >= 500:
+                raise ProviderUnavailable(self.name, f"account: {answer.status}")
+            if answer.data is None:
+                raise self._unexpected("account", f"{answer.status}: {answer.message}")
+            try:
+                self._account = UserRow.model_validate(answer.data.get("myself")).id
+            except ValidationError as error:
+                raise self._unexpected("account", misfit(error)) from None
+        return self._account
+
+    async def _asked(self, call: Awaitable[Answer]) -> Answer:
+        try:
+            return await call
+        except CallFailed as error:
+            raise ProviderUnavailable(self.name, error.what) from error
+
+    def _object(
+        self, answer: ApiAnswer, call: str, *, gone_is: str | None = None
+    ) -> dict[str, Any]:
+        """The object of a good answer. ``gone_is``: the pod that an answer may deny."""
+        if answer.status == 200 and isinstance(answer.value, dict):
+            return answer.value
+        raise self._refused(answer, call, gone_is=gone_is)
+
+    def _refused(
+        self, answer: ApiAnswer, call: str, *, gone_is: str | None = None
+    ) -> ProviderError:
+        """What an answer other than a good one means."""
+        problem = problem_of(answer)
+        if answer.status in (401, 403):
+            return AuthenticationFailed(self.name, f"the key is refused: {problem}")
+        if gone_is is not None and problem.denies_the_pod:
+            return self._not_found(gone_is)
+        if answer.status == 429:
+            delay = problem.asked_seconds
+            return RateLimited(self.name, f"{call}: {problem}", delay_seconds=delay)
+        if answer.status >= 500:
+            return ProviderUnavailable(self.name, f"{call}: {problem}")
+        return self._unexpected(call, f"{answer.not_json or 'refused'}: {problem}")
+
+    def _unexpected(self, call: str, why: str) -> UnexpectedResponse:
+        return UnexpectedResponse(self.name, f"{call}: the answer cannot be used: {why}")
+
+    def _not_found(self, instance_id: str) -> InstanceNotFound:
+        return InstanceNotFound(self.name, f"pod {instance_id} does not exist")
+
+    def _check_id(self, instance_id: str) -> None:
+        """No request goes out with anything else: no pod is called otherwise."""
+        if not POD_ID.fullmatch(instance_id):
+            raise InstanceNotFound(self.name, "pods have ids of letters and digits; this is none")
+
+
+def _pod_id_in(value: dict[str, Any]) -> str | None:
+    found = value.get("id")
+    return found if isinstance(found, str) and POD_ID.fullmatch(found) else None

@@ -1,0 +1,114 @@
+"""From an order to a shell: the installed command, Vast.ai's face, and a real SSH server."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from reconciler.clock import wall_now
+from reconciler.market.settings import MarketSettings
+from reconciler.market.world import World
+from reconciler.model.exit_code import ExitCode
+from tests.end_to_end.command import started
+from tests.end_to_end.test_vastai import VAST, Rehearsal
+from tests.end_to_end.workplace import QUICK
+from tests.simulation.shop import several_offers
+from tests.simulation.vast_shop import VAST_QUICKSTART
+from tests.ssh_servers import SshServer, asyncssh_server, needs_ssh, server_of_kind
+
+pytestmark = needs_ssh
+
+
+@contextmanager
+def rehearsal(parent: Path, server: SshServer) -> Iterator[Rehearsal]:
+    """A market all of whose machines are ``server``."""
+    directory = parent / "workplace"
+    (directory / "state").mkdir(mode=0o700, parents=True)
+    (directory / "fleets.yaml").write_text(VAST_QUICKSTART)
+    now, quick = wall_now(), QUICK.__class__.from_json(QUICK.to_json())
+    settings = {name: getattr(quick, name) for name in quick.__slots__}
+    world = World.create(
+        directory / "state" / "simulated-market.sqlite",
+        seed=7,
+        started_at=now,
+        wall_origin=now,
+        offers=several_offers(),
+        settings=MarketSettings(**{**settings, "ssh_at": f"127.0.0.1:{server.port}"}),
+    )
+    with (
+        world,
+        started(
+            "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
+        ) as face,
+    ):
+        shop = Rehearsal(directory, world, face, VAST)
+        shop.declare(VAST_QUICKSTART)
+        yield shop
+
+
+@pytest.fixture(params=["asyncssh", "openssh"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SshServer]:
+    with server_of_kind(request.param, tmp_path / "ssh") as running:
+        yield running
+
+
+def let_in_what_was_ordered(shop: Rehearsal, server: SshServer) -> None:
+    """The machine's own start script would do it: its keys are taken from the face's ledger."""
+    (note, *_) = shop.world.machine_notes().values()
+    packed = json.loads(note)["env"]["GPU_SHOPPER_KEYS"]
+    server.authorize(*base64.b64decode(packed).decode().splitlines())
+
+
+def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
+    server.says("NVIDIA GeForce RTX 4090", memory=24564, cuda="12.4")
+    with rehearsal(tmp_path, server) as shop:
+        with started(
+            "apply", "-auto-approve", "-json",
+            cwd=shop.directory, outputs=tmp_path / "apply", **shop.settings,
+        ) as running:  # fmt: skip
+            running.until(lambda: bool(shop.world.machine_notes()))
+            let_in_what_was_ordered(shop, server)
+            applied = running.end()
+        assert applied.code == 0, applied.err
+        assert "NVIDIA GeForce RTX 4090, driver 550.54.14, CUDA 12.4" in applied.out
+        (machine,) = shop.alive()
+        known = (shop.directory / "state" / "demo.known_hosts").read_text()
+        assert known.startswith(f"gpu-shopper-vastai-{machine.id} ssh-ed25519 ")
+
+        inside = shop.run("ssh", "fleet.dev[0]", "nvidia-smi", "-q")
+        assert (inside.code, "CUDA Version" in inside.out) == (0, True), inside.err
+        config = tmp_path / "config"
+        config.write_text(shop.run("ssh-config").out)
+        ssh = shutil.which("ssh")
+        assert ssh is not None
+        words = [ssh, "-F", str(config), "-o", "BatchMode=yes", "dev-0", "echo in"]
+        told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
+        assert told.stdout.strip() == "in"
+
+
+def test_a_machine_with_another_gpu_than_was_sold_is_destroyed(tmp_path: Path) -> None:
+    with (
+        asyncssh_server(tmp_path / "ssh") as server,
+        rehearsal(tmp_path, server) as shop,
+    ):
+        server.says("NVIDIA GeForce RTX 3060", memory=12288)
+        shop.declare(f"{VAST_QUICKSTART}    ready: {{on_fail: destroy}}\n")
+        with started(
+            "apply", "-auto-approve",
+            cwd=shop.directory, outputs=tmp_path / "apply", **shop.settings,
+        ) as running:  # fmt: skip
+            running.until(lambda: bool(shop.world.machine_notes()))
+            let_in_what_was_ordered(shop, server)
+            shop.server.until(lambda: any(one.gone for one in shop.world.all_machines()))
+            running.signal(15)
+            applied = running.end()
+        assert "inside is NVIDIA GeForce RTX 3060 with 12288 MiB" in applied.err + applied.out
+        assert applied.code in (ExitCode.PARTIAL, 143, ExitCode.DESTROY_UNVERIFIED)
+        shop.server.until(lambda: shop.alive() == ())

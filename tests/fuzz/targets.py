@@ -1,0 +1,129 @@
+"""What reads files and answers that others may have written, and what each may do with them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reconciler.documents.loader import load_text
+from reconciler.model.errors import DocumentError, StalePlan, StateError
+from reconciler.model.value import dataclass
+from reconciler.providers.vastai.listing import InstanceWalk
+from reconciler.statefile.audit_chain import START, sealed
+from reconciler.statefile.audit_verification import verified
+from reconciler.statefile.backend import LockInfo
+from reconciler.statefile.format import decode, encode
+from reconciler.statefile.lock_info import decode_info, describe, encode_info
+from reconciler.statefile.plan_file import decode_plan, encode_plan
+from reconciler.transport.json_text import NotJson, read_json
+from tests.fuzz.mutation import mutated_bytes, mutated_json
+from tests.simulation.simulator.documents import DOCUMENTS
+from tests.unit.providers.vastai.rows import INSTANCE
+from tests.unit.statefile.states import NOW, state
+from tests.unit.statefile.test_plan_file import document
+
+_EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*.yaml"))
+_DOCUMENTS = [text.encode() for text in DOCUMENTS if text]
+_DOCUMENTS += [path.read_bytes() for path in _EXAMPLES]
+_STATE = encode(state())
+_PLAN = encode_plan(document())
+
+_HOLDER = LockInfo(
+    "0123", "apply", "ops@host", "1", NOW, "state/demo.json", "host", 42, "boot", "7"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """``make`` draws an input, ``read`` is given it and may raise one of ``refusals`` only."""
+
+    name: str
+    make: Callable[[random.Random], bytes]
+    read: Callable[[bytes], object]
+    refusals: tuple[type[Exception], ...]
+    share: int = 1
+    """Of the inputs of a test run: one of so many, where reading is slow."""
+
+
+def _some_document(chance: random.Random) -> bytes:
+    return mutated_bytes(chance.choice(_DOCUMENTS), chance)
+
+
+def _some_state(chance: random.Random) -> bytes:
+    if chance.random() < 0.3:
+        return mutated_bytes(_STATE, chance)
+    fields = json.loads(_STATE)
+    del fields["checksum"]
+    return _sealed(mutated_json(fields, chance), "checksum")
+
+
+def _sealed(fields: Any, name: str) -> bytes:
+    """As one who edits a file by hand and puts the checksum right."""
+    body = json.dumps(fields, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    digest = hashlib.sha256(body).hexdigest()
+    return f'{{"{name}":"sha256:{digest}",'.encode() + body[1:]
+
+
+def _some_plan(chance: random.Random) -> bytes:
+    if chance.random() < 0.3:
+        return mutated_bytes(_PLAN, chance)
+    fields = json.loads(_PLAN)
+    head = f'{{"gpu_shopper_plan":{fields.pop("gpu_shopper_plan")},'.encode()
+    del fields["checksum"]
+    body = json.dumps(mutated_json(fields, chance)).encode()[1:] + b"\n"
+    digest = hashlib.sha256(body).hexdigest()
+    return head + f'"checksum":"sha256:{digest}",'.encode() + body
+
+
+def _some_lock(chance: random.Random) -> bytes:
+    good = encode_info(_HOLDER)
+    if chance.random() < 0.5:
+        return mutated_bytes(good, chance)
+    return json.dumps(mutated_json(json.loads(good), chance)).encode()
+
+
+def _some_trail(chance: random.Random) -> bytes:
+    lines, head = b"", START
+    for number in range(6):
+        fields = {"at": "2026-07-01T12:00:00Z", "action": "create", "serial": number}
+        line, head = sealed(fields, head)
+        lines += line
+    return mutated_bytes(lines, chance)
+
+
+def _some_answer(chance: random.Random) -> bytes:
+    page = {
+        "success": True,
+        "total_instances": 1,
+        "next_token": None,
+        "instances": [INSTANCE],
+    }
+    if chance.random() < 0.3:
+        return mutated_bytes(json.dumps(page).encode(), chance)
+    return json.dumps(mutated_json(page, chance)).encode()
+
+
+def _read_answer(data: bytes) -> None:
+    value = read_json(data.decode("utf-8", "replace"))
+    if isinstance(value, dict):
+        InstanceWalk("vastai").add(value)
+
+
+TARGETS: tuple[Target, ...] = (
+    Target(
+        "documents",
+        _some_document,
+        lambda data: load_text("fleets.yaml", data),
+        (DocumentError,),
+        share=10,
+    ),
+    Target("provider responses", _some_answer, _read_answer, (NotJson,)),
+    Target("state", _some_state, lambda data: decode(data, "x"), (StateError,), share=2),
+    Target("plan", _some_plan, lambda data: decode_plan(data, Path("p")), (StalePlan,), share=4),
+    Target("lock", _some_lock, lambda data: describe(decode_info(data), NOW), ()),
+    Target("audit trail", _some_trail, lambda data: verified([("a", data)], None), ()),
+)

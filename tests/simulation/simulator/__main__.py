@@ -1,0 +1,79 @@
+"""``make simulate``: many seeds, or one again. Exit 1 when a promise was broken."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from reconciler.clock import process_seconds
+from tests.simulation.simulator.campaign import Campaign, Verdict, commit, judged, report
+from tests.simulation.simulator.schedule import draw
+from tests.simulation.simulator.tables import coverage_table, figures
+
+_BATCH = 25
+
+
+def _batch(seeds: range) -> Campaign:
+    found = Campaign()
+    for seed in seeds:
+        found.add(judged(draw(seed)))
+    return found
+
+
+def run_all(first: int, runs: int, jobs: int) -> Campaign:
+    """Every seed from ``first`` on, in batches, by ``jobs`` processes."""
+    batches = [
+        range(start, min(start + _BATCH, first + runs))
+        for start in range(first, first + runs, _BATCH)
+    ]
+    whole = Campaign()
+    with ProcessPoolExecutor(jobs) as pool:
+        for number, part in enumerate(pool.map(_batch, batches), 1):
+            whole.join(part)
+            if number % 40 == 0:
+                sys.stderr.write(f"{whole.runs} runs, {len(whole.failed)} broken" + "\n")
+    return whole
+
+
+def _one(seed: int, log: Path | None) -> int:
+    verdict = judged(draw(seed))
+    if log is not None:
+        log.write_text("\n".join(verdict.log) + "\n", encoding="utf-8")
+    _say(f"{verdict.schedule}\nevents {len(verdict.log)}, digest {verdict.digest}")
+    return _told([verdict] if verdict.broken else [])
+
+
+def _told(failed: list[Verdict]) -> int:
+    for verdict in failed[:5]:
+        _say(f"\n{report(verdict)}")
+    return 1 if failed else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--seed", type=int, help="the first seed; alone: that run again")
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--log", type=Path, help="where the events of one run go")
+    asked = parser.parse_args()
+    if asked.seed is not None and asked.runs is None:
+        return _one(asked.seed, asked.log)
+    begun = process_seconds()
+    found = run_all(asked.seed or 0, asked.runs or 100, asked.jobs)
+    _say(coverage_table(found))
+    _say(figures(found, process_seconds() - begun))
+    _say(f"commit {commit()}")
+    if found.runs >= 10_000 and found.never_drawn():
+        _say(f"never drawn: {', '.join(found.never_drawn())}")
+        return 1
+    return _told(found.failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

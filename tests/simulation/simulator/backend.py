@@ -1,0 +1,126 @@
+"""The real state file over the simulated disk; only the kernel's lock is played."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from reconciler.clock import Clock
+from reconciler.statefile.local_file import LocalFile
+from reconciler.statefile.lock import LockPlace
+from reconciler.statefile.lock_info import decode_info, encode_info
+from reconciler.statefile.private_files import local_failure, prepare_directory
+from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
+from tests.simulation.simulator.process import Process, ProcessFiles
+from tests.simulation.simulator.real_disk import RealDisk
+
+DIRECTORY = Path("/simulated/deployment")
+STATE = DIRECTORY / "state" / "demo.json"
+
+
+class _HeldLock:
+    def __init__(self, inode: Inode) -> None:
+        self._inode = inode
+
+    def release(self) -> None:
+        self._inode.holder = None
+
+
+class KernelLocks:
+    """Who holds the lock, and who had it last: the kernel lets go of it when its holder dies."""
+
+    def __init__(self, memory: MemoryDisk) -> None:
+        self._memory = memory
+        self.last: Process | None = None
+        self.told: Callable[[Process], None] = lambda _: None
+
+    def take(self, path: Path, process: Process, files: ProcessFiles) -> _HeldLock | None:
+        try:
+            files.close(files.open(path, os.O_RDWR | os.O_CREAT))
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            files.close(files.open(path, os.O_RDONLY))  # see ReadOnlyLock
+        inode = self._memory.inode(path)
+        holder = inode.holder
+        if isinstance(holder, Process) and not holder.life.over:
+            return None
+        self._bury_the_last(path)
+        inode.holder = self.last = process
+        self.told(process)
+        return _HeldLock(inode)
+
+    def holder(self, path: Path) -> Process | None:
+        """Of the lock's file that has that name now."""
+        found = self._memory.every().get(str(path))
+        holder = found.holder if found else None
+        return holder if isinstance(holder, Process) and not holder.life.over else None
+
+    def _bury_the_last(self, path: Path) -> None:
+        """All processes here have the pid of this one: what /proc would say of a dead one."""
+        info = path.with_name(path.name + ".info")
+        data = self._memory.content(info)
+        if data is None or self.last is None or self.last.runs:
+            return
+        found = decode_info(data)
+        if found is not None:
+            self._memory.put(info, encode_info(replace(found, process_started="1")))
+
+
+class RealLocks(KernelLocks):
+    """The kernel's own locks, over files of this machine."""
+
+    def __init__(self, disk: RealDisk) -> None:
+        super().__init__(disk)
+        self._disk = disk
+        self._holder: tuple[Process, FileLock] | None = None
+
+    def take(self, path: Path, process: Process, files: ProcessFiles) -> Any:
+        if self._holder is not None and self._holder[0].life.over:
+            self._holder[1].release()  # as the kernel does for the dead
+        lock = FileLock(self._disk.real(path), mode=0o600, thread_local=False)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return None
+        self._bury_the_last(path)
+        self.last = process
+        self._holder = process, lock
+        self.told(process)
+        return lock
+
+    def holder(self, path: Path) -> Process | None:
+        if self._holder is None or not self._holder[1].is_locked or self._holder[0].life.over:
+            return None
+        return self._holder[0]
+
+
+class _PlayedPlace(LockPlace):
+    locks: KernelLocks
+    process: Process
+
+    def take_kernel_lock(self, timeout_seconds: float) -> Any:
+        prepare_directory(self.files, self.kernel_path.parent, self.warnings)
+        assert isinstance(self.files, ProcessFiles)
+        try:
+            return self.locks.take(self.kernel_path, self.process, self.files)
+        except OSError as error:
+            raise local_failure("lock", self.kernel_path, error) from error
+
+
+class SimulatedFile(LocalFile):
+    """As a process of its own opens it."""
+
+    def __init__(
+        self, process: Process, files: ProcessFiles, locks: KernelLocks, clock: Clock
+    ) -> None:
+        super().__init__(STATE, "demo", clock.now, files=files, audited=True)
+        place = _PlayedPlace(STATE, clock.now, files, self.warnings)
+        place.locks, place.process = locks, process
+        self._place = place

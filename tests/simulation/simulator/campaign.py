@@ -1,0 +1,167 @@
+"""Many runs: what they came to together, and what to print of one that broke a promise."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import field
+from functools import cache
+from pathlib import Path
+from unittest.mock import patch
+
+from reconciler.model.value import dataclass
+from reconciler.statefile import audit_trail, lock, process_identity
+from tests.simulation.simulator.catalogue import ACTIONS, STANDING
+from tests.simulation.simulator.documents import SLIPS
+from tests.simulation.simulator.judge import Broken
+from tests.simulation.simulator.schedule import Schedule, draw, shrunk
+from tests.simulation.simulator.seeded_loop import run_seeded
+from tests.simulation.simulator.simulation import Simulation
+
+_LONGEST_SECONDS = 30 * 86_400.0
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What one run came to. Two runs of one schedule have one ``digest``."""
+
+    schedule: Schedule
+    log: list[str]
+    broken: Broken | None
+    met: Counter[tuple[str, str]]
+    checked: Counter[str]
+    commands: int
+    slowest_kill: float
+    """In seconds from the begin of the first pass that could see, to the call."""
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256("\n".join(self.log).encode()).hexdigest()
+
+
+def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
+    """Carry out one schedule, with real files below ``root`` if that is given."""
+    made: list[Simulation] = []
+    broken: Broken | None = None
+
+    async def run() -> None:
+        made.append(Simulation(schedule, root))
+        await made[0].run()
+
+    try:
+        with _quickly():
+            run_seeded(run, seed=schedule.seed, limit_seconds=_LONGEST_SECONDS)
+    except Broken as found:
+        broken = found
+    simulation = made[0]
+    return Verdict(
+        schedule,
+        simulation.log,
+        broken,
+        simulation.met,
+        simulation.judge.checked,
+        simulation.commands,
+        simulation.judge.slowest_kill,
+    )
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """What /proc and the user database say of this process is asked for once, and nothing is
+    collected: a run lives for a tenth of a second.
+    """
+    fields = cache(process_identity._process_fields)
+    collecting = gc.isenabled()
+    gc.disable()
+    with (
+        patch.object(process_identity, "_process_fields", fields),
+        patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
+        patch.object(lock, "user_name", lambda: "operator"),
+        patch.object(audit_trail, "user_name", lambda: "operator"),
+    ):
+        try:
+            yield
+        finally:
+            if collecting:
+                gc.enable()
+
+
+@dataclass(slots=True)
+class Campaign:
+    """What a series of runs came to."""
+
+    runs: int = 0
+    commands: int = 0
+    slowest_kill: float = 0.0
+    failed: list[Verdict] = field(default_factory=list)
+    met: Counter[tuple[str, str]] = field(default_factory=Counter)
+    checked: Counter[str] = field(default_factory=Counter)
+
+    def add(self, verdict: Verdict) -> None:
+        self.runs += 1
+        self.commands += verdict.commands
+        self.slowest_kill = max(self.slowest_kill, verdict.slowest_kill)
+        self.met += verdict.met
+        self.checked += verdict.checked
+        if verdict.broken is not None:
+            self.failed.append(verdict)
+
+    @property
+    def broken(self) -> int:
+        return len(self.failed)
+
+    def join(self, other: Campaign) -> None:
+        """Add what another series came to."""
+        self.runs += other.runs
+        self.commands += other.commands
+        self.slowest_kill = max(self.slowest_kill, other.slowest_kill)
+        self.failed += other.failed
+        self.met += other.met
+        self.checked += other.checked
+
+    def never_drawn(self) -> list[str]:
+        """Faults of the catalogue that no command met."""
+        met = {number for number, _ in self.met}
+        slips = set[str]().union(*SLIPS.values())
+        return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
+
+
+def campaign(seeds: Iterable[int]) -> Campaign:
+    found = Campaign()
+    for seed in seeds:
+        found.add(judged(draw(seed)))
+    return found
+
+
+def report(verdict: Verdict, *, lines: int = 60) -> str:
+    """Seed, commit, the shortest schedule that still fails, and the first broken promise."""
+    assert verdict.broken is not None
+    name = verdict.broken.invariant
+
+    def still_fails(schedule: Schedule) -> bool:
+        broken = judged(schedule).broken
+        return broken is not None and broken.invariant == name
+
+    short = judged(shrunk(verdict.schedule, still_fails))
+    return "\n".join(
+        [
+            f"{short.broken}",
+            f"commit {commit()}; again: make simulate SEED={verdict.schedule.seed}",
+            f"{short.schedule}",
+            "the end of its log:",
+            *(f"  {line}" for line in short.log[-lines:]),
+        ]
+    )
+
+
+def commit() -> str:
+    """Which version this is, as far as git can tell."""
+    root = Path(__file__).parents[3]
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=root, capture_output=True, text=True
+    )
+    return told.stdout.strip() or "unknown"

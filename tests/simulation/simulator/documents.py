@@ -1,0 +1,53 @@
+"""What the operators of the simulated deployment write, and rewrite."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from reconciler.documents.loader import load_text
+from reconciler.model.fleet import DesiredState
+
+_PROVIDERS = """
+  alpha: {type: simulated, market: markets/alpha.sqlite}
+  beta: {type: simulated, market: markets/beta.sqlite}
+"""
+_GAMMA = "  gamma: {type: simulated, market: markets/gamma.sqlite}\n"
+_HEAD = "version: 1\nworkspace: demo\nproviders:" + _PROVIDERS
+_FLEETS = _HEAD + _GAMMA + "fleets:\n"
+
+
+def _fleet(name: str, *lines: str, gpu: str = "{gpu: RTX4090}") -> str:
+    return f"  {name}:\n    resources: {gpu}\n" + "".join(f"    {line}\n" for line in lines)
+
+
+_DEV = _fleet("dev", "ttl: 1h")
+DOCUMENTS = (
+    _FLEETS + _DEV,
+    _FLEETS + _fleet("dev", "ttl: 2h", "nodes: 3", "placement: spread"),
+    _FLEETS + _fleet("dev", "ttl: 20m", "nodes: 2"),
+    _FLEETS + _fleet("dev", "ttl: 1h", gpu="{gpu: RTX4090, disk: 200GB}"),
+    _FLEETS + _fleet("dev", "ttl: 1h", "image: x", "lifecycle: {create_before_destroy: true}"),
+    _FLEETS + _DEV + _fleet("lab", "ttl: 90m", "nodes: 2", "providers: [beta]", "grace: 2m"),
+    _FLEETS + _DEV + _fleet("gang", "ttl: 40m", "nodes: 3", "gang: true", "providers: [gamma]"),
+    _FLEETS + _fleet("dev", "ttl: 2h", "nodes: 6", "grace: 1m"),
+    _FLEETS + _fleet("renamed", "ttl: 1h", "nodes: 2"),
+    _HEAD + "fleets:\n" + _DEV,  # a provider's block is gone
+    _FLEETS[:-1] + " {}\n",
+    "",  # truncated by a checkout: nothing can be read
+)
+SLIPS = {
+    DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
+    DOCUMENTS[9]: {"C4.12", "C14.4"},
+    DOCUMENTS[10]: {"C14.3"},  # from many to none
+    DOCUMENTS[11]: {"C14.1"},
+}
+"""What operators do wrong without a fault anywhere, by their documents."""
+FINAL = _FLEETS + _fleet("dev", "ttl: 6h", "nodes: 2") + _fleet("lab", "ttl: 6h")
+FINAL_SLOTS = {("dev", 0), ("dev", 1), ("lab", 0)}
+READABLE = tuple(number for number, text in enumerate(DOCUMENTS) if text)
+
+
+@cache
+def desired(text: str) -> DesiredState | None:
+    """None for documents that cannot be read."""
+    return load_text("fleets.yaml", text.encode()) if text else None

@@ -1,0 +1,281 @@
+"""The promises of RELIABILITY.md, checked against the ledger that the engine cannot see.
+
+``called`` and ``written`` hold at every moment, ``looked`` after every tick.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from reconciler.market.faults import Call
+from reconciler.market.machine import Machine
+from reconciler.market.units import moment
+from reconciler.model.mark import Mark, parse_mark, workspace_part
+from reconciler.model.plan import Destroy, Mode, Plan
+from reconciler.model.record import RecordedState
+from reconciler.statefile.format import decode
+from tests.simulation.simulator.backend import STATE, KernelLocks
+from tests.simulation.simulator.memory_disk import MemoryDisk
+from tests.simulation.simulator.places import Market
+from tests.simulation.simulator.process import Process
+
+_MARK = re.compile(rb"gs1-[0-9a-z]{10}-[a-z0-9-]+?-\d{1,5}-[0-9a-z]{7}-([0-9a-z]{8})\"")
+_SERIAL = re.compile(rb'"serial":(\d+)')
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LINEAGE = re.compile(rb'"lineage":"([0-9a-f]+)"')
+
+
+KILL_SECONDS = 15.0
+QUEUE_SECONDS = 3.0
+"""From the begin of a pass to the call, and for each machine that may stand before it (I9)."""
+
+
+class Broken(AssertionError):
+    """A promise was not kept. ``invariant`` is its name."""
+
+    def __init__(self, invariant: str, text: str) -> None:
+        super().__init__(f"{invariant}: {text}")
+        self.invariant = invariant
+        self.text = text
+
+    def __reduce__(self) -> tuple[type[Broken], tuple[str, str]]:
+        """From one process to another."""
+        return Broken, (self.invariant, self.text)
+
+
+class Judge:
+    """Sees the market's ledger, the disk and the kernel's locks."""
+
+    def __init__(
+        self, market: Market, memory: MemoryDisk, locks: KernelLocks, lineage: str
+    ) -> None:
+        self.market = market
+        self.memory = memory
+        self.locks = locks
+        self.part = workspace_part("demo", lineage)
+        self.checked: Counter[str] = Counter()
+        self.strangers: set[tuple[str, str]] = set()
+        """(provider, id) of machines that must never be touched."""
+        self.copies: set[tuple[str, str]] = set()
+        """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
+        self.labels: dict[tuple[str, str], str] = {}
+        """As each machine of ours was named when it was made."""
+        self.sent: Counter[str] = Counter()
+        self.known: frozenset[str] = frozenset()
+        """Nonces in the state."""
+        self.known_when_taken: dict[int, frozenset[str]] = {}
+        self.serial = 0
+        self.lineage = b""
+        self._decoded: tuple[bytes, RecordedState] | None = None
+        self.slips: list[datetime] = []
+        self.slowest_kill = 0.0
+        self.mutating: list[tuple[datetime, str, str, str]] = []
+
+    def require(self, invariant: str, holds: object, text: str | Callable[[], str]) -> None:
+        self.checked[invariant] += 1
+        if not holds:
+            raise Broken(invariant, text if isinstance(text, str) else text())
+
+    # --- at every call ----------------------------------------------------------------------
+
+    def called(self, process: Process, place: str, call: Call) -> None:
+        if call.operation not in ("create_instance", "destroy_instance"):
+            return
+        self.require("I30", process.verb != "plan", f"a plan sent {call}")
+        subject = call.label or call.instance_id or ""
+        self.mutating.append((call.at, place, call.operation, subject))
+        if call.operation == "create_instance":
+            self._create_sent(process, subject, call.at)
+        else:
+            stranger = (place, subject) in self.strangers
+            self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
+
+    def _create_sent(self, process: Process, label: str, now: datetime) -> None:
+        durable = self.memory.on_platter(STATE) or b""
+        self.require("I2", label.encode() in durable, f"sent before it was durable: {label}")
+        self.sent[label] += 1
+        self.require("I11", self.sent[label] == 1, f"one intent, sent twice: {label}")
+        holder = self.locks.holder(STATE.with_name(STATE.name + ".lock"))
+        nonce = label.rpartition("-")[2]
+        ours = holder is process or holder is None
+        read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
+        self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
+        self._no_second_in_the_slot(label, now)
+
+    def _no_second_in_the_slot(self, label: str, now: datetime) -> None:
+        """No create while a machine that is to stay has its slot, but for a declared successor."""
+        state, mark = self.state(), parse_mark(label)
+        assert state is not None
+        assert mark is not None
+        intent = state.intents.get(label)
+        follows = intent.succeeds.mark if intent and intent.succeeds else ""
+        for _, other in self._parsed(now):
+            record = state.instances.get(str(other))
+            if record is None or record.doom is not None or record.mark == follows:
+                continue
+            same = (other.fleet, other.index) == (mark.fleet, mark.index)
+            self.require("I3", not same, f"{label} was bought beside {other}, which stays")
+
+    def taken(self, process: Process) -> None:
+        self.known_when_taken[id(process)] = self.known
+
+    # --- at every write of the state --------------------------------------------------------
+
+    def written(self, now: datetime) -> None:
+        data = self.memory.content(STATE) or b""
+        serial, lineage = serial_of(data), _LINEAGE.search(data)
+        self.require("I7", serial and lineage, "what stands in the state's place is no state")
+        assert lineage is not None
+        number = serial
+        self.require("I19", number > self.serial, f"serial {number} after {self.serial}")
+        self.serial = number
+        self.lineage = self.lineage or lineage[1]
+        self.require("I19", lineage[1] == self.lineage, "another lineage")
+        self._nothing_forgotten(data, now)
+
+    def _nothing_forgotten(self, data: bytes, now: datetime) -> None:
+        before, self.known = self.known, nonces(data)
+        dropped = before - self.known
+        if dropped:
+            billed = {mark[-8:] for _, mark in self._ours(now)}
+            self.require("I12", not dropped & billed, f"dropped and billed: {dropped & billed}")
+
+    # --- after every tick -------------------------------------------------------------------
+
+    def looked(self, now: datetime) -> None:
+        billed = self.market.billed(now)
+        ours = self._ours(now, billed)
+        lost = [mark for _, mark in ours if mark[-8:] not in self.known]
+        self.require("I1", not lost, f"billed and not in the state: {lost}")
+        living = {(place, one.id) for place, one in billed}
+        self.require("I4", self.strangers <= living, "a machine of somebody else is gone")
+        open_to_others = [
+            name for name, inode in self.memory.every().items() if inode.mode & _FOR_OTHERS
+        ]
+        self.require("I24", not open_to_others, f"open to others: {open_to_others}")
+
+    def power_came_back(self, before: bytes | None, platter: bytes | None) -> None:
+        """The state is one of the two that were there, byte for byte."""
+        data = self.memory.content(STATE)
+        self.require("I7", data in (before, platter), "after a loss of power: neither old nor new")
+        if data is not None:
+            decode(data, "the state")
+            self.serial = serial_of(data)
+            self.known = nonces(data)
+
+    def state(self) -> RecordedState | None:
+        data = self.memory.content(STATE)
+        if data is None:
+            return None
+        if self._decoded is None or self._decoded[0] is not data:
+            self._decoded = data, decode(data, "the state")
+        return self._decoded[1]
+
+    def passed(self, plan: Plan, begun: datetime) -> None:
+        """What a pass, or a person's apply, destroyed for reasons that may be a slip."""
+        slips = [one for one in plan.destroys if may_be_a_slip(one)]
+        since = begun - timedelta(hours=1)
+        before = sum(one > since for one in self.slips)
+        self.slips += [begun] * len(slips)
+        if plan.request.mode is not Mode.LOOP or not slips or plan.request.max_destroy is not None:
+            return
+        state = self.state()
+        stay = sum(one.doom is None for one in state.instances.values()) if state else 0
+        allowed = max(1, (stay + len(slips)) * 30 // 100)
+        said = f"{len(slips)} and {before} in the hour before, of {stay + len(slips)}"
+        self.require("I16", before + len(slips) <= allowed, said)
+
+    def ended_before(self, begun: datetime, unhealthy: set[str], now: datetime) -> None:
+        """A pass that could see has sent a destroy for all that had ended when it began, and did
+        not take long.
+        """
+        state = self.state()
+        if state is None:
+            return
+        machines = {(place, one.id): one for place, one in self.market.billed(now)}
+        for record in state.instances.values():
+            lease = state.leases.get(record.fleet)
+            end = lease.ends_at if lease else None
+            if end is None or end > begun or record.provider in unhealthy:
+                continue
+            found = machines.get((record.provider, record.instance_id))
+            asked = found is None or found.destroy_asked is not None
+            self.require("I9", asked, f"{record.slot} ended at {end} and nobody asked for its end")
+            if found is not None and found.destroy_asked is not None:
+                seconds = (moment(found.destroy_asked) - begun).total_seconds()
+                self.slowest_kill = max(self.slowest_kill, seconds)
+                limit = KILL_SECONDS + QUEUE_SECONDS * len(state.instances)
+                self.require("I9", seconds <= limit, f"{record.slot} was asked after {seconds} s")
+
+    # --- in the end -------------------------------------------------------------------------
+
+    def converged(self, now: datetime, wanted: set[tuple[str, int]]) -> None:
+        state = self.state()
+        assert state is not None
+        slots = Counter((mark.fleet, mark.index) for _, mark in self._parsed(now))
+        doubled = [slot for slot, count in slots.items() if count > 1]
+        self.require("I3", not doubled, f"two in one slot: {doubled}")
+        self.require("I18", set(slots) == wanted, f"runs {sorted(slots)}, not {sorted(wanted)}")
+        recorded = {(one.provider, one.instance_id) for one in state.instances.values()}
+        living = {(place, one.id) for place, one in self.market.billed(now)}
+        unproven = recorded - living
+        self.require("I18", not unproven, f"recorded, and does not run: {unproven}")
+        blocked = [one.mark for one in state.intents.values() if one.blocks_slot]
+        self.require("I18", not blocked, f"unresolved: {blocked}")
+
+    def has_converged(self, now: datetime, wanted: set[tuple[str, int]]) -> bool:
+        try:
+            self.converged(now, wanted)
+        except Broken:
+            return False
+        return True
+
+    def state_is_empty(self) -> bool:
+        state = self.state()
+        return state is None or not state.instances
+
+    def all_gone(self, now: datetime) -> None:
+        left = [mark for _, mark in self._ours(now)]
+        self.require("I1", not left, f"nobody renewed, and still billed: {left}")
+        state = self.state()
+        kept = list(state.instances) if state else []
+        self.require("I18", not kept, f"nothing runs, and still recorded: {kept}")
+
+    def _ours(
+        self, now: datetime, billed: list[tuple[str, Machine]] | None = None
+    ) -> list[tuple[Machine, str]]:
+        found = []
+        for place, one in self.market.billed(now) if billed is None else billed:
+            key = (place, one.id)
+            if key in self.strangers or key in self.copies:
+                continue
+            label = self.labels.get(key)
+            if label is None:
+                label = self.labels[key] = one.label or ""
+            found.append((one, label))
+        return found
+
+    def _parsed(self, now: datetime) -> list[tuple[Machine, Mark]]:
+        parsed = [(one, parse_mark(label)) for one, label in self._ours(now)]
+        return [(one, mark) for one, mark in parsed if mark is not None]
+
+
+def may_be_a_slip(destroy: Destroy) -> bool:
+    """Counted by the fuse: not what was sent before, nor what a ready successor replaces."""
+    first = not (destroy.again or destroy.succeeded)
+    return first and (destroy.soft or destroy.reason.may_be_a_slip)
+
+
+def serial_of(data: bytes) -> int:
+    """0 for what is no state. Keys are sorted: the state's own serial is the last one."""
+    found = _SERIAL.findall(data)
+    return int(found[-1]) if found else 0
+
+
+def nonces(data: bytes) -> frozenset[str]:
+    """Of every mark that a state names."""
+    return frozenset(found.decode() for found in _MARK.findall(data))

@@ -1,0 +1,158 @@
+"""Three providers that differ in what they show, how fast they answer and what they allow."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from reconciler.market.faults import Call, Fault, Operation
+from reconciler.market.machine import Machine
+from reconciler.market.offer import MarketOffer
+from reconciler.market.settings import MarketSettings
+from reconciler.market.units import microseconds
+from reconciler.market.world import World
+from reconciler.model.value import dataclass
+from tests.markets import START, market_offer
+
+_SECOND = timedelta(seconds=1)
+OFFERS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A provider: how its market behaves, and what its adapter says of itself beyond that."""
+
+    name: str
+    cents: int
+    settings: MarketSettings
+    truth: dict[str, Any]
+
+    def offers(self) -> tuple[MarketOffer, ...]:
+        """Like machines on hosts of their own, each a little dearer than the one before."""
+        return tuple(
+            market_offer(
+                f"{self.name}-{number}",
+                base_microusd=10_000 * self.cents + 5_000 * number,
+                host=f"host-{self.name}-{number}",
+                region=f"{self.name}-{number % 2}",
+            )
+            for number in range(OFFERS)
+        )
+
+
+_BOOT: dict[str, Any] = {
+    "placed_stage": _SECOND,
+    "created_stage": 2 * _SECOND,
+    "booting_stage": 5 * _SECOND,
+}
+PLACES = (
+    # Shows each change at once, and takes any number of calls.
+    Place(
+        "alpha",
+        40,
+        MarketSettings(
+            price_swing_percent=0,
+            others_rent_percent=0,
+            spot_life=None,
+            list_lag=timedelta(0),
+            destroy_time=4 * _SECOND,
+            **_BOOT,
+        ),
+        {},
+    ),
+    # Slow and strict: its listings are ten seconds old, its calls go one after another.
+    Place(
+        "beta",
+        41,
+        MarketSettings(
+            price_swing_percent=0,
+            others_rent_percent=0,
+            spot_life=None,
+            list_lag=10 * _SECOND,
+            destroy_time=15 * _SECOND,
+            call_latency=2 * _SECOND,
+            **_BOOT,
+        ),
+        {
+            "parallel_calls": 1,
+            "create_interval": 5 * _SECOND,
+            "destroy_interval": 2 * _SECOND,
+            "read_interval": _SECOND,
+            "slow_answer": 2 * _SECOND,
+        },
+    ),
+    # Lively: prices move, hosts fail while booting, others rent what was shown.
+    Place(
+        "gamma",
+        39,
+        MarketSettings(
+            price_swing_percent=4,
+            others_rent_percent=10,
+            boot_failure_percent=15,
+            spot_life=None,
+            call_latency=_SECOND / 2,
+            **_BOOT,
+        ),
+        {"parallel_calls": 4},
+    ),
+)
+
+
+class Book(World):
+    """A world that numbers its calls in memory and has no scripts: a run's faults come from its
+    schedule. What it rents and destroys is the real market's.
+    """
+
+    number = 0
+    _seen: tuple[int, list[Machine]] = (-1, [])
+
+    def begin_call(
+        self,
+        operation: Operation,
+        now: datetime,
+        *,
+        instance_id: str | None = None,
+        offer_id: str | None = None,
+        label: str | None = None,
+    ) -> tuple[Call, Fault | None]:
+        self.number += 1
+        return Call(operation, instance_id, offer_id, self.number, now, label), None
+
+    def machines(self) -> list[Machine]:
+        """Every machine that ever was; read again when something was written."""
+        changes = self._storage._connection.total_changes
+        if self._seen[0] != changes:
+            self._seen = changes, self.all_machines()
+        return self._seen[1]
+
+
+class Market:
+    """The three worlds of one run, and the ledger that only a judge reads."""
+
+    def __init__(self, seed: int) -> None:
+        self.worlds = {
+            place.name: Book.create(
+                None,
+                seed=seed,
+                started_at=START,
+                wall_origin=START,
+                offers=place.offers(),
+                settings=place.settings,
+            )
+            for place in PLACES
+        }
+
+    def close(self) -> None:
+        for world in self.worlds.values():
+            world.close()
+
+    def billed(self, now: datetime) -> list[tuple[str, Machine]]:
+        """Whatever listings say: (provider, machine) of all that are charged for at ``now``."""
+        at = microseconds(now)
+        return [
+            (name, one)
+            for name, world in self.worlds.items()
+            if isinstance(world, Book)
+            for one in world.machines()
+            if one.created <= at and (one.gone is None or at < one.gone)
+        ]

@@ -1,0 +1,131 @@
+"""What happens in one run, drawn from its seed before it starts: a list that can be cut down."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from reconciler.model.value import dataclass
+from tests.simulation.simulator.catalogue import ACTIONS
+from tests.simulation.simulator.documents import READABLE
+
+TICKS = 40
+_FAULTS = (2, 10)
+_PEOPLE = (2, 6)
+_TICK_SECONDS = (30, 60, 120, 300)
+_VERBS = (
+    ("apply", 8),
+    ("plan", 1),
+    ("extend", 1),
+    ("release", 1),
+    ("destroy", 2),
+    ("reconcile", 2),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """At the begin of ``tick``: ``kind`` with ``arguments``; ``number`` names the fault, if any."""
+
+    tick: int
+    kind: str
+    arguments: tuple[tuple[str, Any], ...] = ()
+    number: str = ""
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.arguments)
+        return f"tick {self.tick:>2}: {self.number and self.number + ' '}{self.kind}({said})"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """A run is a function of this alone."""
+
+    seed: int
+    tick_seconds: int
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        head = f"seed {self.seed}, {TICKS} ticks of {self.tick_seconds} s"
+        return "\n".join([head, *(f"  {step}" for step in self.steps)])
+
+    def only(self, steps: Iterable[Step]) -> Schedule:
+        return Schedule(self.seed, self.tick_seconds, tuple(steps))
+
+
+def draw(seed: int) -> Schedule:
+    """The schedule of ``seed``: verbs by three runners, and at least two faults."""
+    chance = random.Random(seed)
+    verbs = [*_loop_passes(chance), *_verbs(chance)]
+    steps = [*_faults(chance, [step.tick for step in verbs]), *verbs]
+    first = Step(0, "apply", (*_apply(chance), ("who", "laptop")))
+    ordered = sorted(steps, key=lambda step: step.tick)
+    return Schedule(seed, chance.choice(_TICK_SECONDS), (first, *ordered))
+
+
+def _loop_passes(chance: random.Random) -> list[Step]:
+    period = chance.randint(4, 8)
+    heal = chance.random() < 0.3
+    arguments = (("heal", heal), ("who", "cron"))
+    return [Step(tick, "reconcile", arguments) for tick in range(1, TICKS, period)]
+
+
+def _verbs(chance: random.Random) -> list[Step]:
+    kinds = [kind for kind, _ in _VERBS]
+    weights = [weight for _, weight in _VERBS]
+    steps = []
+    for kind in chance.choices(kinds, weights, k=chance.randint(*_PEOPLE)):
+        who = ("who", chance.choice(("laptop", "ci")))
+        arguments = _apply(chance) if kind == "apply" else _plain(chance, kind)
+        steps.append(Step(chance.randrange(1, TICKS), kind, (*arguments, who)))
+    return steps
+
+
+def _apply(chance: random.Random) -> tuple[tuple[str, Any], ...]:
+    return (
+        ("documents", chance.choice(READABLE)),
+        ("max_destroy", chance.choice((None, 10))),
+        ("detach", chance.random() < 0.6),
+        ("renew", chance.random() < 0.3),
+    )
+
+
+def _plain(chance: random.Random, kind: str) -> tuple[tuple[str, Any], ...]:
+    if kind == "extend":
+        return (("minutes", chance.randint(1, 90)),)
+    if kind == "destroy":
+        return (("target", chance.choice(("", "fleet.dev", "fleet.dev[0]"))),)
+    return (("heal", chance.random() < 0.5),) if kind == "reconcile" else ()
+
+
+def _faults(chance: random.Random, busy: list[int]) -> list[Step]:
+    """Most of them begin as a command begins: then there is something to disturb."""
+    weights = [action.weight for action in ACTIONS]
+    drawn = chance.choices(ACTIONS, weights, k=chance.randint(*_FAULTS))
+    return [
+        Step(
+            chance.choice(busy) if chance.random() < 0.6 else chance.randrange(1, TICKS - 2),
+            action.kind,
+            tuple(sorted(action.draw(chance).items())),
+            action.number,
+        )
+        for action in drawn
+    ]
+
+
+def shrunk(schedule: Schedule, still_fails: Callable[[Schedule], bool]) -> Schedule:
+    """As few steps as still fail: parts are left out, from halves down to single steps."""
+    steps = list(schedule.steps)
+    part = max(1, len(steps) // 2)
+    while True:
+        start, cut = 0, False
+        while start < len(steps):
+            fewer = steps[:start] + steps[start + part :]
+            if fewer and still_fails(schedule.only(fewer)):
+                steps, cut = fewer, True
+            else:
+                start += part
+        if part == 1 and not cut:
+            return schedule.only(steps)
+        part = max(1, part // 2)

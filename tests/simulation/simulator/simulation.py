@@ -1,0 +1,382 @@
+"""One run: a schedule carried out on three markets, one disk and any number of commands at once.
+
+The commands are the real operations over the real state file. Time moves through the scheduler
+alone, and nothing that a command does escapes the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from reconciler.clock import LoopClock
+from reconciler.market.faults import Call, Fault
+from reconciler.model.address import parse_address
+from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.plan import Mode, PlanRequest
+from reconciler.operations.apply import apply_fleets
+from reconciler.operations.lease_verbs import extend_lease, release_fleet
+from reconciler.operations.plan import plan_fleets
+from reconciler.operations.reconcile import reconcile_once
+from reconciler.operations.run import RunOptions, RunResult
+from reconciler.providers.registry import OpenedProviders
+from tests.markets import START
+from tests.simulation.simulator.backend import (
+    DIRECTORY,
+    STATE,
+    KernelLocks,
+    RealLocks,
+    SimulatedFile,
+)
+from tests.simulation.simulator.documents import (
+    DOCUMENTS,
+    FINAL,
+    FINAL_SLOTS,
+    SLIPS,
+    desired,
+)
+from tests.simulation.simulator.judge import Broken, Judge
+from tests.simulation.simulator.memory_disk import MemoryDisk
+from tests.simulation.simulator.places import PLACES, Market
+from tests.simulation.simulator.process import (
+    Branch,
+    Disk,
+    Process,
+    ProcessFiles,
+    SimulatedWorkspace,
+    numbered,
+)
+from tests.simulation.simulator.real_disk import RealDisk
+from tests.simulation.simulator.schedule import TICKS, Schedule, Step
+from tests.simulation.simulator.trouble import Troubles
+from tests.simulation.told import check_verifies, trail_of
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+_PROCESSES_MAX = 4
+_TAIL_ROUNDS = 6  # K of I18
+
+
+class Simulation:
+    """Use ``run`` once, inside a ``SeededLoop``."""
+
+    def __init__(self, schedule: Schedule, root: Path | None = None) -> None:
+        """``root``: a directory of this machine, for real files instead of those in memory."""
+        self.schedule = schedule
+        self.chance = random.Random(f"run {schedule.seed}")
+        self.clock = LoopClock(START)
+        self.market = Market(schedule.seed)
+        self.memory = MemoryDisk() if root is None else RealDisk(root)
+        self.disk = Disk(self.memory)
+        if isinstance(self.memory, RealDisk):
+            self.locks: KernelLocks = RealLocks(self.memory)
+        else:
+            self.locks = KernelLocks(self.memory)
+        self.lineage = hashlib.sha256(f"{schedule.seed}".encode()).hexdigest()[:32]
+        self.judge = Judge(self.market, self.memory, self.locks, self.lineage)
+        self.locks.told = self.judge.taken
+        self.troubles = Troubles(self)
+        self.log: list[str] = []
+        self.met: Counter[tuple[str, str]] = Counter()
+        """(fault, outcome) of every command that a fault can have touched."""
+        self.processes: list[Process] = []
+        self.documents = FINAL
+        self.commands = 0
+        self.broken: Broken | None = None
+        self._nonces = count(1)
+        self.memory.make_directory(DIRECTORY)
+        descriptor = self.memory.open(DIRECTORY, 0)
+        self.memory.sync(descriptor)
+        self.memory.close(descriptor)
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    def say(self, text: str) -> None:
+        self.log.append(f"{anyio.current_time():>12.3f} {text}")
+
+    async def run(self) -> None:
+        """Raises ``Broken`` at the first promise that was not kept."""
+        try:
+            self.troubles.place_strangers()
+            steps = list(self.schedule.steps)
+            for tick in range(TICKS):
+                while steps and steps[0].tick <= tick:
+                    await self._begin(steps.pop(0))
+                await self._pass_time(timedelta(seconds=self.schedule.tick_seconds))
+            await self._settle()
+            self._all_is_told()
+        finally:
+            self.market.close()
+
+    # --- time -------------------------------------------------------------------------------
+
+    async def _pass_time(self, duration: timedelta) -> None:
+        await self.clock.sleep(duration.total_seconds())
+        self.troubles.end_what_is_over()
+        self._look()
+
+    def _look(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+        self.judge.looked(self.now)
+
+    async def _begin(self, step: Step) -> None:
+        arguments = dict(step.arguments)
+        self.say(f"{step.number or 'verb'} {step.kind} {arguments}")
+        if step.number:
+            self.troubles.begin(step, arguments)
+        else:
+            self.start(step.kind, **arguments)
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def start(self, verb: str, *, who: str, **arguments: Any) -> Process | None:
+        """A new process; None where so many run already that no operator would start another."""
+        self.processes = [one for one in self.processes if one.task and not one.task.done()]
+        if len(self.processes) >= _PROCESSES_MAX:
+            return None
+        if "documents" in arguments:
+            self.documents = DOCUMENTS[arguments.pop("documents")]
+        process = Process(who, verb, self.troubles.skews.get(who, timedelta(0)))
+        process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
+        self.troubles.prepare(process)
+        verb_of: Callable[..., Awaitable[RunResult | None]] = getattr(self, f"_{verb}")
+        work = partial(verb_of, self._workspace(process), process, **arguments)
+        process.task = asyncio.ensure_future(self._lived(process, work))
+        self.processes.append(process)
+        self.commands += 1
+        return process
+
+    async def _lived(
+        self, process: Process, work: Callable[[], Awaitable[RunResult | None]]
+    ) -> None:
+        word = await self._word_of(process, work)
+        if process.life.over:
+            word = "killed"
+        self.say(f"{process.name} {process.verb} -> {word}")
+        word = word.partition(" ")[0]
+        self.troubles.untold -= process.met
+        for number in process.met:
+            self.met[number, word] += 1
+
+    async def _word_of(
+        self, process: Process, work: Callable[[], Awaitable[RunResult | None]]
+    ) -> str:
+        try:
+            result = await work()
+        except GpuShopperError as error:
+            if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
+                self._passed(process, None)
+            told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
+            return f"{error.exit_code:d} {told}"
+        except Broken as broken:
+            self.broken = self.broken or broken
+            return "broken"
+        except BaseException as error:
+            if not process.life.over and not self._found_in(error):
+                text = f"{process.verb}: {type(error).__name__}: {error}"
+                self.broken = self.broken or Broken("I23", text)
+                self.broken.__cause__ = error
+            return "broken"
+        if result is None:
+            return "0"
+        self._passed(process, result)
+        return f"{result.code:d}"
+
+    def _found_in(self, error: BaseException) -> bool:
+        """A promise broken inside a group of tasks."""
+        if isinstance(error, Broken):
+            self.broken = self.broken or error
+            return True
+        inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        return sum(self._found_in(one) for one in inside) > 0
+
+    def _passed(self, process: Process, result: RunResult | None) -> None:
+        """A verb has ended; None: with an error of this host, which keeps nothing alive."""
+        if process.life.over:
+            return
+        try:
+            if result is not None and result.unsaved is None:  # else nobody could count them
+                self.judge.passed(result.plan, process.begun)
+            if process.verb == "reconcile" and self._was_undisturbed(process):
+                unhealthy = self.troubles.unhealthy_since(process.begun)
+                self.judge.ended_before(process.begun, unhealthy, self.now)
+        except Broken as broken:
+            self.broken = self.broken or broken
+
+    def _was_undisturbed(self, process: Process) -> bool:
+        stopped = {"C10.2", "C10.3", "C11.15", "C12.3"} | self.troubles.call_faults
+        return not process.met & stopped and process.skew == timedelta(0)
+
+    def _workspace(self, process: Process) -> SimulatedWorkspace:
+        files = ProcessFiles(self.disk, process.life)
+        files.replaced = self._replaced
+        wanted = desired(self.documents)
+        opened = OpenedProviders(
+            {place.name: self._branch(place, process) for place in PLACES}, process.clock
+        )
+        made = SimulatedWorkspace(
+            directory=DIRECTORY,
+            name="demo",
+            desired=wanted,
+            documents_error=None if wanted else DocumentError(()),
+            backend=SimulatedFile(process, files, self.locks, process.clock),
+            opened=self._configured(opened, wanted),
+            environ={},
+        )
+        made.new_nonce = lambda: numbered(next(self._nonces))
+        made.lineage = self.lineage
+        return made
+
+    def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
+        """What the documents name, and what the state remembers (SPEC.md section 12, 4)."""
+        state = self.judge.state()
+        named = set(wanted.providers) if wanted else set()
+        homes = {one.provider for one in state.instances.values()} if state else set()
+        homes |= {one.provider for one in state.intents.values()} if state else set()
+        chosen = {name: one for name, one in opened.providers.items() if name in named | homes}
+        return OpenedProviders(chosen, opened.clock)
+
+    def _branch(self, place: Any, process: Process) -> Branch:
+        def hook(call: Call) -> Fault | None:
+            process.life.pulse()
+            self.judge.called(process, place.name, call)
+            fault = self.troubles.of_call(process, place.name, call)
+            said = call.label or call.instance_id or ""
+            self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
+            return fault
+
+        plain = process.plain_clock
+        branch = Branch(place, self.market.worlds[place.name], plain, process.skew, hook)
+        if self.troubles.wrong_account:
+            branch.account = "somebody else's"
+        return branch
+
+    def _replaced(self, target: object) -> None:
+        if target == STATE:
+            self.judge.written(self.now)
+
+    def _options(self, process: Process, *, detach: bool = False, wait: bool = True) -> RunOptions:
+        return RunOptions(
+            progress=lambda _: None,
+            show=lambda _: None,
+            interruption=process.interruption,
+            detach=detach,
+            wait=wait,
+        )
+
+    # --- verbs ------------------------------------------------------------------------------
+
+    async def _apply(
+        self,
+        workspace: SimulatedWorkspace,
+        process: Process,
+        *,
+        max_destroy: int | None = None,
+        detach: bool = False,
+        renew: bool = False,
+    ) -> RunResult:
+        fleets = frozenset(workspace.desired.fleets) if workspace.desired and renew else frozenset()
+        request = PlanRequest(Mode.APPLY, max_destroy=max_destroy, renew=fleets)
+        return await apply_fleets(workspace, request, self._options(process, detach=detach))
+
+    async def _reconcile(
+        self, workspace: SimulatedWorkspace, process: Process, *, heal: bool = False
+    ) -> RunResult:
+        request = PlanRequest(Mode.LOOP, heal=heal)
+        return await reconcile_once(workspace, request, self._options(process, wait=False))
+
+    async def _destroy(
+        self, workspace: SimulatedWorkspace, process: Process, *, target: str = ""
+    ) -> RunResult:
+        targets = (parse_address(target),) if target else ()
+        request = PlanRequest(Mode.DESTROY, targets=targets, fused=False)
+        return await apply_fleets(workspace, request, self._options(process))
+
+    async def _plan(self, workspace: SimulatedWorkspace, process: Process) -> None:
+        await plan_fleets(workspace, PlanRequest(Mode.APPLY))
+
+    async def _extend(
+        self, workspace: SimulatedWorkspace, process: Process, *, minutes: int
+    ) -> None:
+        await extend_lease(workspace, "dev", timedelta(minutes=minutes), lock_timeout_seconds=0)
+
+    async def _release(self, workspace: SimulatedWorkspace, process: Process) -> RunResult:
+        return await release_fleet(workspace, "dev", self._options(process))
+
+    # --- the end ----------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """A tail without faults: the fleets come to what is declared, and later to nothing."""
+        self.troubles.end_all()
+        self.say("no more faults")
+        await self._finish()
+        await self._pass_time(HOUR)
+        self.documents = FINAL
+        for _ in range(_TAIL_ROUNDS):
+            await self._command("apply", max_destroy=50, renew=True)
+            await self._pass_time(2 * MINUTE)
+            if self.judge.has_converged(self.now, FINAL_SLOTS):
+                break
+            await self._command("reconcile")
+            await self._pass_time(2 * MINUTE)
+        self.judge.converged(self.now, FINAL_SLOTS)
+        await self._nothing_more_to_do()
+        await self._pass_time(timedelta(hours=30))
+        for _ in range(_TAIL_ROUNDS):
+            await self._command("reconcile")
+            await self._pass_time(2 * MINUTE)
+            if self.judge.state_is_empty():
+                break
+        self.judge.all_gone(self.now)
+
+    async def _nothing_more_to_do(self) -> None:
+        """The first one may still write down that a machine, found by its mark, is ready."""
+        sent = len(self.judge.mutating)
+        await self._command("apply")
+        before = self.memory.content(STATE)
+        word = await self._command("apply")
+        same = self.memory.content(STATE) == before
+        self.judge.require("I17", len(self.judge.mutating) == sent, f"apply sent calls ({word})")
+        self.judge.require("I17", same, f"apply wrote the state ({word})")
+
+    def _all_is_told(self) -> None:
+        """I20, where the disk took every line."""
+        if self.disk.failed or any(step.kind == "power_cut" for step in self.schedule.steps):
+            return
+        check_verifies(STATE, self.memory)
+        told = {
+            one.mark if one.action == "create" else one.instance_id
+            for one in trail_of(STATE, self.memory)
+            if one.outcome == "intent"
+        }
+        for _, place, operation, subject in self.judge.mutating:
+            said = f"{operation} of {subject} at {place} is not in the trail"
+            self.judge.require("I20", subject in told, said)
+
+    async def _command(self, verb: str, **arguments: Any) -> str:
+        process = self.start(verb, who="ci", **arguments)
+        assert process is not None
+        assert process.task is not None
+        await process.task
+        self._look()
+        return self.log[-1].rpartition("-> ")[2]
+
+    async def _finish(self) -> None:
+        for process in self.processes:
+            if process.task is not None:
+                await asyncio.wait({process.task})
+        self._look()

@@ -1,0 +1,113 @@
+"""Hundreds of schedules of faults, races and deaths, judged by a ledger that the engine cannot see
+(RELIABILITY.md, "Simulator rules").
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.statefile import local_file
+from reconciler.statefile.format import encode
+from tests.simulation.simulator.campaign import campaign, judged, report
+from tests.simulation.simulator.catalogue import ACTIONS, STANDING
+from tests.simulation.simulator.schedule import Schedule, Step, draw, shrunk
+
+SCHEDULES = 1000
+BATCHES = 20
+ON_REAL_FILES = 20
+ROOT = Path(__file__).parents[2]
+_ONE_LOG = "from tests.simulation.simulator.campaign import *; print(judged(draw({})).digest)"
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_whatever_happens_every_promise_is_kept(batch: int) -> None:
+    found = campaign(range(batch, SCHEDULES, BATCHES))
+    assert found.runs == SCHEDULES // BATCHES
+    if found.failed:
+        pytest.fail(report(found.failed[0]))
+
+
+def test_the_same_on_real_files_with_the_kernels_own_locks(tmp_path: Path) -> None:
+    for seed in range(ON_REAL_FILES):
+        root = tmp_path / str(seed)
+        root.mkdir(mode=0o700)
+        verdict = judged(draw(seed), root)
+        assert verdict.broken is None, (seed, verdict.broken)
+        if not any(step.number.startswith(("C10", "C11", "I7")) for step in draw(seed).steps):
+            assert verdict.digest == judged(draw(seed)).digest, seed
+
+
+def test_the_schedules_of_a_test_run_hold_every_fault_many_times() -> None:
+    drawn = Counter(step.number for seed in range(SCHEDULES) for step in draw(seed).steps)
+    rare = {one.number: drawn[one.number] for one in ACTIONS if drawn[one.number] < 5}
+    assert not rare
+    fewest = min(sum(bool(one.number) for one in draw(seed).steps) for seed in range(SCHEDULES))
+    assert fewest >= 2
+
+
+def test_one_seed_makes_one_log_whatever_the_order_of_hashes() -> None:
+    here = judged(draw(3))
+    assert here.digest == judged(draw(3)).digest
+    for hash_seed in ("1", "2"):
+        told = subprocess.run(
+            [sys.executable, "-c", _ONE_LOG.format(3)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert told.stdout.strip() == here.digest
+
+
+def test_another_seed_makes_another_log() -> None:
+    assert len({judged(draw(seed)).digest for seed in range(4)}) == 4
+
+
+def test_standing_faults_are_met_by_every_run() -> None:
+    met = {number for number, _ in judged(draw(0)).met}
+    assert set(STANDING) <= met
+
+
+def test_a_schedule_is_cut_down_to_the_steps_that_break_it() -> None:
+    steps = tuple(Step(tick, "fault", (), f"C{tick}") for tick in range(30))
+
+    def needs_two(schedule: Schedule) -> bool:
+        return {"C7", "C21"} <= {step.number for step in schedule.steps}
+
+    short = shrunk(Schedule(1, 60, steps), needs_two)
+    assert [step.number for step in short.steps] == ["C7", "C21"]
+
+
+def test_an_engine_that_forgets_is_found_and_told_with_its_seed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The judge judges: a state that loses its last machine with each tenth write."""
+    written = encode
+    count = [0]
+
+    def forgetful(state: Any) -> bytes:
+        count[0] += 1
+        if count[0] % 10 == 0 and state.instances:
+            state = state.with_(instances=dict(list(state.instances.items())[:-1]))
+        return written(state)
+
+    monkeypatch.setattr(local_file, "encode", forgetful)
+    found = judged(draw(1))
+    assert found.broken is not None
+    assert found.broken.invariant in ("I12", "I1", "I23")
+    monkeypatch.setattr(local_file, "encode", written)
+    assert judged(draw(1)).broken is None
+
+
+def test_this_one_run_keeps_every_promise() -> None:
+    """What an edit of the code breaks first is seen here (see tests/mutants)."""
+    assert judged(draw(1)).broken is None
