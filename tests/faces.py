@@ -11,7 +11,7 @@ from typing import Protocol
 import httpx
 
 from reconciler.clock import Clock
-from reconciler.market.faces import lambda_cloud, runpod, vast
+from reconciler.market.faces import lambda_cloud, runpod, tensordock, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.world import World
 from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
@@ -20,6 +20,10 @@ from reconciler.providers.lambda_cloud.provider import LambdaProvider
 from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
 from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
 from reconciler.providers.runpod.provider import RunpodProvider
+from reconciler.providers.tensordock.api import DEFAULT_URL as TENSORDOCK_URL
+from reconciler.providers.tensordock.api import TensorDockApi
+from reconciler.providers.tensordock.opening import account_of
+from reconciler.providers.tensordock.provider import TensorDockProvider
 from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
@@ -94,6 +98,13 @@ class RunpodWire(FaceWire):
     face: Face = field(default_factory=runpod.RunpodFace)
 
 
+@dataclass
+class TensorDockWire(FaceWire):
+    """The wire to TensorDock."""
+
+    face: Face = field(default_factory=tensordock.TensorDockFace)
+
+
 def vast_provider(
     wire: FaceWire,
     *,
@@ -135,9 +146,19 @@ def runpod_provider(
     """The adapter over ``wire``, as ``vast_provider``."""
     own = runpod.key_of(wire.world) if key is None else key
     here = clock or wire.clock
-    urls = (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
-    rest, graph = (_door(wire, url, own, chance, here) for url in urls)
+    rest, graph = (
+        _door(wire, url, own, chance, here) for url in (RUNPOD_URL, RUNPOD_URL + GRAPHQL_PATH)
+    )
     return RunpodProvider(name, RunpodApi(rest, graph), here)
+
+
+def tensordock_provider(
+    wire: TensorDockWire, *, name: str = "tensordock", key: str | None = None, chance: float = 0.5
+) -> TensorDockProvider:
+    """The adapter over ``wire``, with the market's own token."""
+    own = tensordock.key_of(wire.world) if key is None else key
+    api = TensorDockApi(_door(wire, TENSORDOCK_URL, own, chance, wire.clock))
+    return TensorDockProvider(name, api, wire.clock, account_of(own))
 
 
 def _door(wire: FaceWire, url: str, key: str, chance: float, clock: Clock) -> JsonApi:

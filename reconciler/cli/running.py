@@ -92,6 +92,7 @@ async def _listen(
         task_status.started()  # before the verb begins, so that no early signal is missed
         async for received in signals:
             if interruption.requested:
+                interruption.leave()
                 scope.cancel()
                 return
             interruption.request(_CODES[received])

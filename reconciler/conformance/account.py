@@ -58,12 +58,14 @@ class Account:
     """A fresh account with nothing in it, and offers of which some can be rented once.
 
     ``misbehave`` says for each misbehaviour how to bring it about from now on; what is not in it
-    is not tried.
+    is not tried. ``disk_bytes_min``: the smallest disk that is sold, where it is larger than what
+    the suite orders; a quote may count it on top of the order, a bill may not.
     """
 
     provider: Provider
     clock: Clock
     misbehave: Mapping[Misbehaviour, Callable[[], None]] = field(default_factory=dict)
+    disk_bytes_min: int = 0
 
     def let(self, what: Misbehaviour) -> None:
         """Raises ``NotTried`` where the case does not know how."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from reconciler.conformance.account import DISK_BYTES, START, NotConforming, expect
+from reconciler.conformance.account import DISK_BYTES, GIB, START, NotConforming, expect
 from reconciler.model.errors import (
     CreateRefused,
     InstanceNotFound,
@@ -102,8 +102,10 @@ async def a_created_machine_is_read_and_listed_with_its_mark_and_rate(account: A
         same = (instance.gpu, instance.gpu_count) == (offer.gpu, offer.gpu_count)
         expect(same, f"another GPU: {instance.gpu}")
         billed, quoted = instance.usd_per_hour, offer.node_usd_per_hour(DISK_BYTES)
+        counted_on_top = offer.disk_usd_per_gib_hour * account.disk_bytes_min / GIB
+        least = quoted - counted_on_top - Decimal("0.000002")
         expect(
-            billed is not None and quoted - Decimal("0.000002") < billed <= quoted,
+            billed is not None and least < billed <= quoted,
             f"quoted at {quoted} $/h and billed at {billed}: are the units right?",
         )
 

@@ -8,7 +8,7 @@ them runs here: only the event stream is used, and every event passes the rules 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -60,15 +60,25 @@ def build_tree(file: str, text: str, *, loader: Any = FASTEST_LOADER) -> Tree:
     """
     problems = ProblemList(file)
     guard = _Guard(text, problems)
-    for event in _read_events(file, text, problems, loader):
-        guard.take(event)
+    takes = guard.takes()
+    for event in _events(file, text, problems, loader):
+        take = takes.get(type(event))
+        if take is not None:
+            take(event)
     return Tree(guard.root, guard.node_count, problems.found())
 
 
-def _read_events(file: str, text: str, problems: ProblemList, loader: Any) -> Iterator[yaml.Event]:
-    """The parser's events up to its first syntax error, which becomes a DocumentError."""
+def _events(file: str, text: str, problems: ProblemList, loader: Any) -> Iterator[yaml.Event]:
+    """The parser's events up to its first syntax error, which becomes a DocumentError.
+
+    As ``yaml.parse`` gives them, without asking before each whether there is one.
+    """
     try:
-        yield from yaml.parse(text, Loader=loader)
+        parser = loader(text)
+        try:
+            yield from iter(parser.get_event, None)
+        finally:
+            parser.dispose()
     except (yaml.YAMLError, ValueError, OverflowError) as error:
         problems.stop_with(describe_yaml_error(file, text, error))
 
@@ -96,17 +106,17 @@ class _Guard:
         self._anchors = AnchorBook(problems)
         self._documents = 0
 
-    def take(self, event: yaml.Event) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._take_scalar(event)
-        elif isinstance(event, yaml.CollectionStartEvent):
-            self._open_collection(event)
-        elif isinstance(event, yaml.CollectionEndEvent):
-            self._close_collection()
-        elif isinstance(event, yaml.AliasEvent):
-            self._take_alias(event)
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self._open_document(event)
+    def takes(self) -> dict[type[yaml.Event], Callable[[Any], None]]:
+        """What takes an event of each type; the others say nothing."""
+        return {
+            yaml.ScalarEvent: self._take_scalar,
+            yaml.MappingStartEvent: self._open_collection,
+            yaml.MappingEndEvent: self._close_collection,
+            yaml.SequenceStartEvent: self._open_collection,
+            yaml.SequenceEndEvent: self._close_collection,
+            yaml.AliasEvent: self._take_alias,
+            yaml.DocumentStartEvent: self._open_document,
+        }
 
     # --- events ---------------------------------------------------------------------------------
 
@@ -151,7 +161,7 @@ class _Guard:
             frame.anchor = self._anchors.define(event.anchor, anchor, node.position)
         self._frames.append(frame)
 
-    def _close_collection(self) -> None:
+    def _close_collection(self, _: yaml.CollectionEndEvent) -> None:
         frame = self._frames.pop()
         height = frame.height + 1
         if frame.anchor:

@@ -240,16 +240,19 @@ def _intent(
 
 
 async def _send(provider: Provider, request: CreateRequest, context: ExecutionContext) -> Created:
-    """The call itself, shielded: once sent, its answer is waited for up to the deadline."""
+    """The call itself, shielded: once sent, its answer is waited for up to the deadline, unless
+    somebody asked twice to stop.
+    """
     context.fence()
     seconds = provider.capabilities.create_deadline.total_seconds()
-    with anyio.CancelScope(shield=True):
+    with context.interruption.in_flight():
         try:
             with anyio.fail_after(seconds):
                 return await provider.create_instance(request)
         except TimeoutError:
             pass
-    raise CreateOutcomeUnknown(provider.name, "no answer within the deadline")
+    why = "left before the answer" if context.interruption.leaving else "no answer in time"
+    raise CreateOutcomeUnknown(provider.name, why)
 
 
 async def _take_over(

@@ -63,7 +63,10 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
                 break
         if (attempt or destroy.again) and await _recycled(record, provider, context):
             return _not_sent(destroy, _RECYCLED + unsaved)
-        error = await _send(provider, record.instance_id, context)
+        sent = await _send(provider, record.instance_id, context)
+        if sent is None:
+            return _not_sent(destroy, f"not sent, the next run sends it{unsaved}")
+        error = sent
         await _note_attempt(record, error, context)
         if not attempt and not destroy.again:
             # After the call: a slow webhook must not keep a machine alive.
@@ -120,14 +123,19 @@ async def _recycled(record: InstanceRecord, provider: Provider, context: Executi
     return is_recycled(known, read.instance)
 
 
-async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str:
-    """One call; the error, or "" when accepted. "Not found" is a hint that proof will weigh."""
+async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str | None:
+    """One call; the error, or "" when accepted. "Not found" is a hint that proof will weigh. None:
+    nothing was sent, because somebody asked to stop before its turn came.
+    """
     seconds = provider.capabilities.call_deadline.total_seconds()
     budget = context.budget(provider, "destroy")
     async with budget:
-        await budget.turn()
+        if not context.interruption.requested:
+            await budget.turn()
+        if context.interruption.requested:
+            return None
         context.fence()
-        with anyio.CancelScope(shield=True):
+        with context.interruption.in_flight():
             try:
                 with anyio.fail_after(seconds):
                     await provider.destroy_instance(instance_id)
@@ -137,7 +145,8 @@ async def _send(provider: Provider, instance_id: str, context: ExecutionContext)
                 return error.what
             except TimeoutError:
                 return "no answer within the deadline"
-    return ""
+            return ""
+    return "left before the answer"
 
 
 def _destroyed_notice(destroy: Destroy, context: ExecutionContext) -> Notice:
@@ -265,7 +274,8 @@ async def _resend(destroy: Destroy, context: ExecutionContext) -> None:
         if await _recycled(destroy.record, provider, context):
             return
         error = await _send(provider, destroy.record.instance_id, context)
-        await _note_attempt(destroy.record, error, context)
+        if error is not None:
+            await _note_attempt(destroy.record, error, context)
 
 
 def _unproven(record: InstanceRecord) -> SlotOutcome:

@@ -1,12 +1,17 @@
-"""The wish to stop: nothing new is started, what is in flight is finished and saved."""
+"""The wish to stop: nothing new is started, what is in flight is finished and saved. Said twice:
+nothing is waited for any more, and only what is known is saved.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import anyio
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from reconciler.clock import Clock
     from reconciler.model.exit_code import ExitCode
 
@@ -16,6 +21,8 @@ class Interruption:
 
     def __init__(self) -> None:
         self._event = anyio.Event()
+        self._in_flight: set[anyio.CancelScope] = set()
+        self.leaving = False
         self.code: ExitCode | None = None
 
     @property
@@ -27,6 +34,26 @@ class Interruption:
         if self.code is None:
             self.code = code
             self._event.set()
+
+    def leave(self) -> None:
+        """Ask to leave at once: no call that is in flight is waited for any more."""
+        self.leaving = True
+        for scope in self._in_flight:
+            scope.cancel()
+
+    @contextmanager
+    def in_flight(self) -> Iterator[None]:
+        """For a call that may have its effect by now: it is finished whatever is cancelled around
+        it, and given up only by ``leave``. What was given up ends this block without an error.
+        """
+        with anyio.CancelScope(shield=True) as scope:
+            self._in_flight.add(scope)
+            try:
+                if self.leaving:
+                    scope.cancel()
+                yield
+            finally:
+                self._in_flight.discard(scope)
 
     async def wait(self) -> None:
         """Until somebody asks to stop."""

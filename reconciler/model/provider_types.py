@@ -7,6 +7,7 @@ PROVIDER_TYPES = (
     SIMULATED,
     "lambda",
     "runpod",
+    "tensordock",
     "vastai",
 )
 """What may stand under ``type`` of a provider, beside what installed packages bring."""

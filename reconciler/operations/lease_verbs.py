@@ -12,7 +12,7 @@ from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.quantity import NEVER, format_duration
 from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
-from reconciler.operations.look import look
+from reconciler.operations.look import look, read_clocks
 from reconciler.operations.run import Run, RunResult
 from reconciler.planning import transitions
 from reconciler.planning.leases import has_ended
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.record import LeaseRecord, RecordedState
+    from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
     from reconciler.operations.workspace import Workspace
 
@@ -57,6 +58,7 @@ async def extend_lease(
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
         recorded = read_state(workspace, to_change=True)
+        read_clocks(workspace, recorded)
         lease = _running_lease(recorded, fleet, workspace.clock.now())
         if lease.ends_at == NEVER:
             raise UsageRefused(
@@ -97,6 +99,23 @@ def _running_lease(recorded: RecordedState, fleet: str, now: datetime) -> LeaseR
     return lease
 
 
+async def _end_and_look(
+    workspace: Workspace, recorded: RecordedState, request: PlanRequest, fleet: str
+) -> Look:
+    """The lease is ended, and the look that follows agrees that it is: a provider may know that it
+    is earlier than this machine's clock says (I31).
+    """
+    journal = Journal(workspace.backend, recorded, stored=True)
+    now = workspace.clock.now()
+    await journal.commit(transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
+    seen = await look(workspace, request)
+    if seen.plan.now >= now:
+        return seen
+    now = seen.plan.now
+    await journal.commit(transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
+    return await look(workspace, request)
+
+
 async def release_fleet(workspace: Workspace, fleet: str, options: RunOptions) -> RunResult:
     """End the lease now and destroy its machines (reason ``requested``), then wait for the proof.
 
@@ -109,10 +128,8 @@ async def release_fleet(workspace: Workspace, fleet: str, options: RunOptions) -
         recorded = read_state(workspace, to_change=True)
         if fleet not in recorded.leases:
             raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper status")
-        journal = Journal(workspace.backend, recorded, stored=True)
-        now = workspace.clock.now()
-        await journal.commit(transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
-        seen = await look(workspace, request)
+        read_clocks(workspace, recorded)
+        seen = await _end_and_look(workspace, recorded, request, fleet)
         run.show(seen.plan)
         await run.carry_out(seen, seen.plan)
     await run.wait()

@@ -103,7 +103,7 @@ def _relatives(
 def _next_serial(chosen: RecordedState, found: Found, backups: tuple[Backup, ...]) -> int:
     known = [one.serial for one in _relatives(chosen, found, backups)]
     skipped = _SERIALS_SKIPPED if found.problem and not found.serial_hint else 0
-    return max(chosen.serial, found.serial_hint, *known) + 1 + skipped
+    return max(chosen.serial, found.serial_hint, found.told_serial, *known) + 1 + skipped
 
 
 def _newest(

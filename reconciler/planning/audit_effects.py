@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.audit import AuditAction, AuditOutcome
     from reconciler.model.record import (
+        Doom,
         InstanceRecord,
         LeaseRecord,
         PendingCreate,
@@ -187,12 +188,25 @@ def _progress(
     if old is None:
         intent = _of_machine("destroy", "intent", right, reason=new.reason)
         yield intent.with_cost(accrued_cost(right, now))
-    if new.attempts > (old.attempts if old else 0):
-        outcome: AuditOutcome = "failed" if new.last_error else "accepted"
-        detail = f"attempt {new.attempts}" + (f": {new.last_error}" if new.last_error else "")
-        yield _of_machine("destroy", outcome, right, reason=new.reason, detail=detail)
+    yield from _attempts(old, new, right)
     if new.alerted_at is not None and new.alerted_at != (old.alerted_at if old else None):
         yield _of_machine("alert", "done", right, reason=new.reason, detail="overdue")
+
+
+def _attempts(old: Doom | None, new: Doom, record: InstanceRecord) -> Iterator[Effect]:
+    """One for each; of those that were saved together only the last one has kept its words."""
+    before, failed_before = (old.attempts, old.failures) if old else (0, 0)
+    last_failed = bool(new.last_error)
+    failed = new.failures - failed_before - last_failed
+    for number in range(before + 1, new.attempts + 1):
+        last = number == new.attempts
+        outcome: AuditOutcome = (
+            "failed" if (last_failed if last else number - before <= failed) else "accepted"
+        )
+        words = f": {new.last_error}" if last and last_failed else ""
+        words = words if last else f", told with attempt {new.attempts}"
+        detail = f"attempt {number}{words}"
+        yield _of_machine("destroy", outcome, record, reason=new.reason, detail=detail)
 
 
 def _of_machine(

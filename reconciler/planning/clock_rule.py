@@ -52,7 +52,7 @@ def judge_clocks(
     if boot is not None and (vouched or not _agree(boot, wall)):
         # Where nobody vouched for it, it merely repeats what the wall clock said before.
         clocks[_BOOT] = boot
-    clocks.update(sorted(readings.said.items()))
+    clocks.update(_one_vote_each(readings.said))
     if not all(_agree(one, wall) for one in clocks.values()):
         return _outvoted(clocks, vouched=vouched)
     latest = _latest(state)
@@ -60,6 +60,16 @@ def judge_clocks(
         remark = f"{_WALL} is {about(latest - wall)} before the last time in the state"
         return ClockVerdict(latest, wall, remark, off=True, sure=False)
     return ClockVerdict(wall, wall, confirmed=vouched or bool(readings.said))
+
+
+def _one_vote_each(said: Mapping[str, datetime]) -> Mapping[str, datetime]:
+    """Hosts of one provider share their clocks, so they have one vote: the earliest of them."""
+    votes: dict[str, tuple[datetime, str]] = {}
+    for host, time in said.items():
+        labels = host.split(".")
+        site = host if labels[-1].isdigit() else ".".join(labels[-2:])
+        votes[site] = min(votes.get(site, (time, host)), (time, host))
+    return {host: time for time, host in sorted(votes.values(), key=lambda vote: vote[1])}
 
 
 def _carried_on(readings: ClockReadings, boot_id: str, known: ClockMark | None) -> datetime | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from reconciler.model.cost import ZERO
 from reconciler.planning.capacity import Capacity
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable
     from decimal import Decimal
 
     from reconciler.model.offer import Offer
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 
 _SPARES = 50
 """How many other offers the creates of a fleet may fall back on when theirs vanish."""
+
+
+class Spares:
+    """What a fleet may fall back on, cheapest first; most often the same for each of its nodes."""
+
+    def __init__(self, entries: tuple[RankedOffer, ...]) -> None:
+        self.entries = entries
+        self.offers = tuple(entry.offer for entry in entries)
+        self.dearest = max((entry.usd_per_hour for entry in entries), default=ZERO)
 
 
 class FallbackOffers:
@@ -41,7 +51,7 @@ class FallbackOffers:
             for entry in nodes:
                 self._capacity.take(entry.offer)
 
-    def of_fleet(self, need: FleetNeed, nodes: list[RankedOffer]) -> list[RankedOffer]:
+    def of_fleet(self, need: FleetNeed, nodes: list[RankedOffer]) -> Spares:
         """For a fleet that gets ``nodes``, at least one; cheapest first."""
         group, first = self._groups[need.fleet.name], nodes[0]
         kind = first.kind if group.terms.uniform else None
@@ -49,20 +59,22 @@ class FallbackOffers:
         hosts = {group.terms.host_of(entry.offer) for entry in nodes} - {None}
         found = self._left_over(group, kind, place)
         free = (one for one in found if group.terms.host_of(one.offer) not in hosts)
-        return list(islice(free, _SPARES))
+        return Spares(tuple(islice(free, _SPARES)))
 
-    def of_node(
-        self, chosen: RankedOffer, spares: list[RankedOffer], ceiling: Decimal
-    ) -> Iterator[Offer]:
+    def of_node(self, chosen: RankedOffer, spares: Spares, ceiling: Decimal) -> Iterable[Offer]:
         """Those of ``spares`` that may stand for ``chosen``."""
+        if not self._capped and spares.dearest <= ceiling:
+            return spares.offers
         provider = chosen.offer.provider
-        for spare in spares:
-            if spare.usd_per_hour > ceiling:
-                continue
-            if spare.offer.provider not in self._capped or (
-                spare.offer.provider == provider and spare.usd_per_hour <= chosen.usd_per_hour
-            ):
-                yield spare.offer
+        return [
+            spare.offer
+            for spare in spares.entries
+            if spare.usd_per_hour <= ceiling
+            and (
+                spare.offer.provider not in self._capped
+                or (spare.offer.provider == provider and spare.usd_per_hour <= chosen.usd_per_hour)
+            )
+        ]
 
     def _left_over(
         self, group: LikeFleets, kind: GpuKind | None, place: Place

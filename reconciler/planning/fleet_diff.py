@@ -43,8 +43,10 @@ def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
     """
     taken = set(occupied)
     missing = wanted - sum(1 for index in taken if index < maximum)
+    if missing <= 0:
+        return []
     free = (index for index in range(maximum) if index not in taken)
-    return [index for index, _ in zip(free, range(max(0, missing)), strict=False)]
+    return [index for index, _ in zip(free, range(missing), strict=False)]
 
 
 def machine_differences(

@@ -9,7 +9,7 @@ from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanReques
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
 from reconciler.planning.clock_rule import has_ended_by_wall
-from reconciler.planning.enforcement import first_verdict, rules_beside
+from reconciler.planning.enforcement import ENFORCEMENT_RULES, first_verdict, rules_beside
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.succession import find_successions
@@ -123,13 +123,17 @@ def _decide_live(
 def _verdict(
     situation: Situation, known_rules: KnownRules
 ) -> tuple[EnforcementRule, Verdict] | None:
-    """As ``first_verdict``, each rule of fleets asked once for each fleet and end."""
+    """As ``first_verdict``; from the second machine of a fleet and end on without the rules that
+    have nothing to say there.
+    """
     if situation.shares_slot:
         return first_verdict(situation)
     key = (situation.record.fleet, situation.given.ends_at)
     rules = known_rules.get(key)
     if rules is None:
-        rules = known_rules[key] = rules_beside(situation)
+        known_rules[key] = rules = ENFORCEMENT_RULES
+    elif rules is ENFORCEMENT_RULES:
+        known_rules[key] = rules = rules_beside(situation)
     return first_verdict(situation, rules)
 
 

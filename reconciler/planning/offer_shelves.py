@@ -143,10 +143,19 @@ class OfferShelves:
                 continue
             if tests and not all(passes(offer) for passes in tests):
                 continue
-            rate = offer.node_usd_per_hour(disk_bytes)
-            if (cap is None or rate <= cap) and rate <= self._rooms.get(offer.provider, rate):
-                entry = RankedOffer(offer, rate, position)
-                heappush(waiting, (rate, offer.provider, offer.id, entry))
+            at_least = (
+                offer.disk_usd_per_gib_hour is shelf.least_disk_usd
+            )  # most often the one rate
+            rate = least if at_least else offer.node_usd_per_hour(disk_bytes)
+            if (cap is not None and rate > cap) or rate > self._rooms.get(offer.provider, rate):
+                continue
+            turn = (rate, offer.provider, offer.id, RankedOffer(offer, rate, position))
+            if not at_least:
+                heappush(waiting, turn)
+                continue
+            while waiting and waiting[0] < turn:
+                yield heappop(waiting)[3]
+            yield turn[3]  # no later one can come before it
         while waiting:
             yield heappop(waiting)[3]
 

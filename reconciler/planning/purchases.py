@@ -156,8 +156,14 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         succeeds={
             index: occupancy.succeeding[index] for index in covered if index in occupancy.succeeding
         },
-        surplus=tuple(sorted(set(occupancy.succeeding) - occupancy.taken - set(slots))),
+        surplus=_surplus(occupancy, slots),
     )
+
+
+def _surplus(occupancy: Occupancy, slots: Sequence[int]) -> tuple[int, ...]:
+    if not occupancy.succeeding:
+        return ()
+    return tuple(sorted(set(occupancy.succeeding) - occupancy.taken - set(slots)))
 
 
 def _terms(fleet: Fleet, occupancy: Occupancy) -> PurchaseTerms:

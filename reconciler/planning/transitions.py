@@ -279,11 +279,14 @@ def lease_changed(change_of_lease: LeaseChange) -> Change:
 
 
 def lease_ended(fleet: str, by: LeaseEnding, now: datetime) -> Change:
-    """A person ended it: what is left of it is destroyed as requested."""
+    """A person ended it: what is left of it is destroyed as requested. An end that lies ahead, by
+    a clock that was wrong, is moved to ``now``.
+    """
 
     def change(state: RecordedState) -> RecordedState:
         lease = state.leases.get(fleet)
-        if lease is None or lease.ended_by is not None:
+        ended_at = lease.ended_at if lease else None
+        if lease is None or (ended_at is not None and ended_at <= now):
             return state
         ended = lease.with_(ended_at=now, ended_by=by)
         return state.with_(leases={**state.leases, fleet: ended})

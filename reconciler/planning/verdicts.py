@@ -28,7 +28,7 @@ def situation_of(
     """What the rules may look at. ``pairs`` are the slots that hold two machines just now."""
     given = scene.circumstances_of(record)
     if pairs is NO_SUCCESSIONS and not scene.over_budget and not scene.over_new_budget:
-        return Situation(record, instance, given)
+        return Situation(record, instance, given)  # most often: nothing is said of single machines
     heir = pairs.successors.get(record.mark)
     return Situation(
         record=record,

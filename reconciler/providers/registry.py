@@ -36,6 +36,7 @@ DEFAULT_MARKET = "state/simulated-market.sqlite"
 _FOLDERS = {
     "lambda": "lambda_cloud",
     "runpod": "runpod",
+    "tensordock": "tensordock",
     "vastai": "vastai",
 }
 """Where each type's adapter lies; its module ``opening`` holds ``PROVIDER_TYPE``."""

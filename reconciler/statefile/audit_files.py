@@ -86,6 +86,16 @@ class TrailFiles:
         older = self.older()
         return self.tail_of(older[-1]) if older else NO_TAIL
 
+    def last_serial(self) -> int:
+        """The serial that the last readable line of all names; 0 where there is none. Raises
+        ``OSError`` and ``StateError``.
+        """
+        try:
+            end = self.tail_of(self.current)
+        except FileNotFoundError:
+            end = NO_TAIL
+        return (end if end.head else self.end_of_older()).serial
+
     def kept_from(self, older: list[Path], too_old: list[Path]) -> int:
         """The oldest entry that is still there when ``too_old``, of ``older``, is removed."""
         if too_old:

@@ -55,6 +55,8 @@ class Found:
     problem: str = ""
     serial_hint: int = 0
     """The serial that a damaged state seems to have had; 0 where none can be made out."""
+    told_serial: int = 0
+    """The newest serial that the audit trail tells of; 0 where none is known."""
 
 
 class StateLock(ABC):

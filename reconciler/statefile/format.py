@@ -18,11 +18,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from reconciler.model.errors import StateError
-from reconciler.model.record import RecordedState
+from reconciler.model.record import InstanceRecord, LeaseRecord, PendingCreate, RecordedState
 from reconciler.model.text import printable
 
 if TYPE_CHECKING:
@@ -35,19 +35,61 @@ _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
 _VERSION = b',"version":%d' % VERSION
 _TAIL = _VERSION + b',"workspace":"'
 """Keys are sorted: how every state of this version goes on after its last collection."""
+_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _SHOWN_DIGITS = 12
+_COLLECTIONS: Mapping[str, type[BaseModel]] = {
+    "instances": InstanceRecord,
+    "intents": PendingCreate,
+    "leases": LeaseRecord,
+}
+"""What a state may hold ten thousand of."""
 
 
-def encode(state: RecordedState) -> bytes:
-    """``state`` as it is stored; the same state gives the same bytes.
+class RecordTexts:
+    """The stored texts of the records that were encoded last: of a thousand machines one write
+    changes a few. A record is a value, so that the same one has the same text.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[BaseModel, str]] = {}
+
+    def of(self, state: RecordedState) -> dict[str, str]:
+        """Each collection of records by its name. Raises ``PydanticSerializationError``."""
+        used: dict[int, tuple[BaseModel, str]] = {}
+        texts = {}
+        for name, kind in _COLLECTIONS.items():
+            records: Mapping[str, BaseModel] = getattr(state, name)
+            items = []
+            for key in sorted(records):
+                known = used[id(records[key])] = self._text_of(records[key], kind)
+                items.append(f"{_canonical(key)}:{known[1]}")
+            texts[name] = f"{{{','.join(items)}}}"
+        self._known = used
+        return texts
+
+    def _text_of(self, record: BaseModel, kind: type[BaseModel]) -> tuple[BaseModel, str]:
+        known = self._known.get(id(record))
+        if known is not None:
+            return known
+        if type(record) is not kind:
+            raise PydanticSerializationError(f"a record that is no {kind.__name__}")
+        return record, _canonical(record.model_dump(mode="json", warnings="error"))
+
+
+def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:
+    """``state`` as it is stored; the same state gives the same bytes, whatever ``texts`` remember.
 
     Money is text, times are ISO 8601 with their offset (ours are UTC), lone surrogates stay (as
     JSON escapes). Raises ``StateError`` for a state that could not be read back, which only a
     mistake of ours makes.
     """
     try:
-        fields = state.model_dump(mode="json", warnings="error")
-        body = _canonical({**fields, "version": VERSION})
+        fields = state.model_dump(mode="json", warnings="error", exclude=set(_COLLECTIONS))
+        parts = {name: _canonical(value) for name, value in fields.items()}
+        parts |= (texts or RecordTexts()).of(state)
+        parts["version"] = str(VERSION)
+        inside = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
+        body = f"{{{inside}}}\n".encode("ascii")
     except PydanticSerializationError as error:
         raise StateError(
             "refused to store a state that could not be read again",
@@ -163,9 +205,8 @@ def _without_envelope(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in ("checksum", "version")}
 
 
-def _canonical(fields: Mapping[str, Any]) -> bytes:
-    text = json.dumps(fields, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return text.replace("\x7f", "\\u007f").encode("ascii") + b"\n"
+def _canonical(value: object) -> str:
+    return _WRITER.encode(value).replace("\x7f", "\\u007f")
 
 
 def _digest(*body: bytes | memoryview) -> bytes:

@@ -13,7 +13,7 @@ import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from reconciler.model.errors import GpuShopperError
+from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.mark import workspace_part
 from reconciler.model.state_change import Backup
 from reconciler.statefile.format import decode
@@ -121,6 +121,25 @@ class History:
         for name in names:
             path = self._path.with_name(name)
             yield self._files.status(path).st_mtime_ns, path
+
+
+def refuse_older(location: str, serial: int, newest: int, told: int) -> None:
+    """Raise ``StateError`` where a state with ``serial`` is older than one that was at ``location``
+    before: ``newest`` is the newest backup's serial, ``told`` the last one in the audit trail.
+    """
+    if newest > serial:
+        but = f"serial {newest} was here before"
+        fix = f"gpu-shopper state restore {newest} brings the newest version back"
+    elif told > serial + 1:  # the next one may have been told by a run that died before it saved
+        but = f"the audit trail tells of serial {told}"
+        fix = "bring back the newest copy that you have: gpu-shopper state restore FILE"
+    else:
+        return
+    raise StateError(
+        f"{location}: the state has serial {serial}, but {but}",
+        why="an older copy was put in its place, so machines bought since may be unknown",
+        fix=f"{fix}; to go on from this one: gpu-shopper state restore {location}",
+    )
 
 
 def _tag(state: RecordedState) -> str:

@@ -11,13 +11,13 @@ import re
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from reconciler.model.errors import StateConflict, StateError
+from reconciler.model.errors import GpuShopperError, StateConflict, StateError
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
-from reconciler.statefile.format import decode, encode
-from reconciler.statefile.history import History
+from reconciler.statefile.format import RecordTexts, decode, encode
+from reconciler.statefile.history import History, refuse_older
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
     check_directory,
@@ -83,6 +83,7 @@ class LocalFile(StateBackend):
         self._place = LockPlace(path, now, self._files, self.warnings)
         self._locks: list[LocalLock] = []
         self._known: _Stored | None = None
+        self._texts = RecordTexts()
         self._audited = audited
         self._trail: AuditTrail | None = None
         self._actor: Actor | None = None
@@ -110,7 +111,7 @@ class LocalFile(StateBackend):
                 with self._saving():
                     self._look_back(stored)
             saved = self._told(stored, saved)
-            encoded = encode(saved)
+            encoded = encode(saved, self._texts)
             with self._saving():
                 if stored is not None and data is not None:
                     self._keep_version(data, stored, saved)
@@ -141,7 +142,7 @@ class LocalFile(StateBackend):
     def find(self) -> Found:
         data = self._bytes()
         if data is None:
-            return Found("", None)
+            return Found("", None, told_serial=self._told_serial(None))
         version = hashlib.sha256(data).hexdigest()
         try:
             state = decode(data, self.location)
@@ -149,8 +150,9 @@ class LocalFile(StateBackend):
         except StateError as error:
             hint = _SERIAL.search(data)
             problem = f"{error.what} ({error.why})" if error.why else error.what
-            return Found(version, None, problem, int(hint[1]) if hint else 0)
-        return Found(version, state)
+            told = self._told_serial(None)
+            return Found(version, None, problem, int(hint[1]) if hint else 0, told)
+        return Found(version, state, told_serial=self._told_serial(state))
 
     def backups(self) -> tuple[Backup, ...]:
         return tuple(self._backups())
@@ -177,7 +179,7 @@ class LocalFile(StateBackend):
                 raise _changed_meanwhile(self.location)
             saved = state.with_(saved_at=self._now(), saved_by=self._operation)
             saved = self._told(found.state, saved)
-            encoded = encode(saved)
+            encoded = encode(saved, self._texts)
             with self._saving():
                 if data is not None and found.state is not None:
                     self._history.keep(data, found.state)
@@ -270,16 +272,22 @@ class LocalFile(StateBackend):
         """Once a turn: refuse to build on a state that is older than one which was here before."""
         if self._looked_back:
             return
-        newest = self._history.newest_serial(stored)
-        if newest > stored.serial:
-            raise StateError(
-                f"{self.location}: the state has serial {stored.serial}, "
-                f"but serial {newest} was here before",
-                why="an older copy was put in its place, so machines bought since may be unknown",
-                fix=f"gpu-shopper state restore {newest} brings the newest version back; to go on "
-                f"from this one: gpu-shopper state restore {self.location}",
-            )
+        newest, told = self._history.newest_serial(stored), self._told_serial(stored)
+        refuse_older(self.location, stored.serial, newest, told)
         self._looked_back = True
+
+    def _told_serial(self, stored: RecordedState | None) -> int:
+        """The serial that the end of the audit trail names; 0 where it proves nothing: it cannot be
+        read (which stops nobody, I20), or this state could not be told in it.
+        """
+        if not self._audited or (stored is not None and stored.trail and stored.trail.missed):
+            return 0
+        from reconciler.statefile.audit_files import TrailFiles  # reads need none
+
+        try:
+            return TrailFiles(self._path, self._files, []).last_serial()
+        except (OSError, GpuShopperError):
+            return 0
 
     def _backup_advice(self) -> str:
         backup = self._good_backup()

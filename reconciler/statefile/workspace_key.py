@@ -15,6 +15,7 @@ from reconciler.statefile.private_files import (
     local_failure,
     prepare_directory,
     read_private,
+    remove_leftovers,
     shown,
     write_private,
 )
@@ -66,6 +67,7 @@ class WorkspaceKey:
 
     def _write(self, path: Path, data: bytes) -> None:
         try:
+            remove_leftovers(self._files, path)  # half a private key is not to lie around
             write_private(self._files, path, data)
         except OSError as error:
             raise local_failure("write", path, error) from error

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconciler.model.value import dataclass
+from reconciler.statefile.format import VERSION
 
 STATE = Path("state/demo.json")
 _EVERY_VERB = (
@@ -119,7 +120,7 @@ SPOILED: tuple[Spoiled, ...] = (
     *_of_state(57, "zeroes", ("demo.json", "state restore"), _zeroes),
     *_of_state(57, "garbage", ("demo.json", "state restore"), _garbage),
     *_of_state(57, "one bit", ("demo.json", "state restore"), _one_bit),
-    *_of_state(58, "newer", ("99", "2"), _newer),
+    *_of_state(58, "newer", ("version 99", f"knows {VERSION}"), _newer),
     *_of_state(59, "a link", ("symbolic link",), _link),
     *_of_state(59, "writable by others", ("others may write it", "0622"), _writable),
 )

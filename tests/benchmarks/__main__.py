@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from math import log
 from pathlib import Path
 
 from reconciler.model.plan import Mode
 from tests.benchmarks.acting import written_by
+from tests.benchmarks.deadlines import expiry_to_destroy, paced_creates
 from tests.benchmarks.in_process import CASES
 from tests.benchmarks.in_process import RUNS as RUNS_IN_PROCESS
 from tests.benchmarks.measure import Cost, cost_of, median_of
@@ -112,9 +114,19 @@ def acting(root: Path) -> Iterator[Row]:
     yield Row(f"`destroy` of 1,000 nodes: {destroyed}", median_of(gone), peers[1], target)
 
 
-GROUPS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    group.__name__: group for group in (start, no_change, growth, all_create, shopping, acting)
-}
+def deadlines(root: Path) -> Iterator[Row]:
+    """When destroys and creates leave."""
+    late = expiry_to_destroy(root / "expiry", fleets=10, nodes_each=100)
+    what = f"from expiry to `destroy` sent, the loop on 1,000 nodes that end at once: {late}"
+    yield Row(what, late.cost, None, "no target")
+    for seconds in (0.2, 2.0):
+        pace = paced_creates(timedelta(seconds=seconds))
+        what = f"500 creates at {seconds:g} s latency under 20 requests a second: {pace}"
+        yield Row(what, pace.cost, None, "≤ 1.05 of the bound, 0 refused")
+
+
+_ALL = (start, no_change, growth, all_create, shopping, acting, deadlines)
+GROUPS: dict[str, Callable[[Path], Iterator[Row]]] = {group.__name__: group for group in _ALL}
 
 
 def _unchanged(

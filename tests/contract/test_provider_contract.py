@@ -13,7 +13,7 @@ from datetime import timedelta
 import pytest
 
 from reconciler.clock import Clock
-from reconciler.conformance.account import Account, Case, Check, Misbehaviour, run_check
+from reconciler.conformance.account import GIB, Account, Case, Check, Misbehaviour, run_check
 from reconciler.conformance.suite import CHECKS
 from reconciler.market.default_world import default_offers
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_text
@@ -26,9 +26,11 @@ from tests.faces import (
     FaceWire,
     LambdaWire,
     RunpodWire,
+    TensorDockWire,
     VastWire,
     lambda_provider,
     runpod_provider,
+    tensordock_provider,
     vast_provider,
 )
 
@@ -132,6 +134,21 @@ def runpod_slow(clock: Clock) -> Account:
     return Account(runpod_provider(wire, name="slow"), clock, misbehave)
 
 
+def tensordock(clock: Clock) -> Account:
+    # whole nodes of one GPU: of larger ones parts are offered that the market does not sell
+    offers = [one for one in single(3) if one.gpu_count == 1]
+    wire = TensorDockWire(market(clock, 3, CALM, offers), clock)
+    provider = tensordock_provider(wire)
+    return Account(provider, clock, misbehaving(wire.world), disk_bytes_min=100 * GIB)
+
+
+def tensordock_slow(clock: Clock) -> Account:
+    offers = [one for one in single(4) if one.gpu_count == 1]
+    world = market(clock, 4, replace(CALM, list_lag=90 * SECOND), offers)
+    provider = tensordock_provider(TensorDockWire(world, clock, 5 * SECOND), name="slow")
+    return Account(provider, clock, misbehaving(world), disk_bytes_min=100 * GIB)
+
+
 def misbehaving_in_one_answer(
     wire: FaceWire, listing: str
 ) -> dict[Misbehaviour, Callable[[], None]]:
@@ -152,10 +169,12 @@ CASES = [
     Case("simulated, slow", simulated_slow),
     Case("vastai", vastai),
     Case("vastai, slow", vastai_slow),
-    Case("runpod", runpod),
-    Case("runpod, slow", runpod_slow),
     Case("lambda", lambda_account),
     Case("lambda, slow", lambda_slow),
+    Case("runpod", runpod),
+    Case("runpod, slow", runpod_slow),
+    Case("tensordock", tensordock),
+    Case("tensordock, slow", tensordock_slow),
 ]
 
 

@@ -67,7 +67,7 @@ def test_a_signal_while_a_create_is_in_flight_waits_for_its_answer(tmp_path: Pat
         converges_on_one_machine(shop)
 
 
-def test_a_second_signal_leaves_without_saving_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_second_signal_waits_for_no_answer_and_loses_nothing(tmp_path: Path) -> None:
     with workplace(tmp_path, speed=SLOW_TIME) as shop:
         shop.world.script_fault(SLOW_ANSWER, "create_instance", times=1)
         with shop.start("apply", "-auto-approve") as apply:
@@ -75,10 +75,27 @@ def test_a_second_signal_leaves_without_saving_and_loses_nothing(tmp_path: Path)
             apply.signal(signal.SIGINT)
             apply.until(lambda: "Stopping" in apply.err)
             apply.signal(signal.SIGTERM)
-            shop.advance(MINUTE)
-            assert apply.end().code == 130
+            assert apply.end().code == 130, "and nobody has answered the create"
+        assert [one.blocks_slot for one in shop.state().intents.values()] == [True]
         converges_on_one_machine(shop)
         assert shop.ever() == 1
+
+
+def test_a_second_signal_waits_for_no_answer_to_a_destroy_either(tmp_path: Path) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert shop.apply("-detach").code == 0
+        shop.world.script_fault(SLOW_ANSWER, "destroy_instance", times=1)
+        with shop.start("destroy", "-auto-approve") as destroy:
+            destroy.until(lambda: shop.sent("destroy_instance") == 1)
+            destroy.signal(signal.SIGINT)
+            destroy.until(lambda: "Stopping" in destroy.err)
+            destroy.signal(signal.SIGINT)
+            assert destroy.end().code == 130
+        (record,) = shop.state().instances.values()
+        assert record.doom is not None
+        assert record.doom.accepted_at is None, "nobody has said so"
+        shop.advance(MINUTE)
+        assert shop.alive() == ()
 
 
 def test_kill_9_after_the_create_reached_the_market_loses_nothing(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.clock import wall_now
-from reconciler.market.faces.lambda_rows import instance_id
+from reconciler.market.faces import lambda_rows, tensordock_rows
 from reconciler.market.faces.runpod_names import pod_id
 from reconciler.market.faults import Fault
 from reconciler.market.ledger import living
@@ -61,7 +61,15 @@ LAMBDA = Kind(
     "LAMBDA_API_KEY",
     "LAMBDA_API_URL",
     "global/invalid-api-key",
-    lambda machine: instance_id(machine.id),
+    lambda machine: lambda_rows.instance_id(machine.id),
+    ttl="20s",
+)
+TENSORDOCK = Kind(
+    "tensordock",
+    "TENSORDOCK_API_TOKEN",
+    "TENSORDOCK_API_URL",
+    "Invalid API credentials",
+    lambda machine: tensordock_rows.instance_id(machine.id),
     ttl="20s",
 )
 RUNPOD = Kind(
@@ -76,6 +84,7 @@ KINDS = [
     pytest.param(VAST, id="vastai"),
     pytest.param(LAMBDA, id="lambda"),
     pytest.param(RUNPOD, id="runpod"),
+    pytest.param(TENSORDOCK, id="tensordock"),
 ]
 
 
@@ -241,6 +250,7 @@ def test_I14_the_key_of_another_account_makes_the_run_read_only(tmp_path: Path, 
         (VAST, "f" * 64, "{refusal}"),
         (LAMBDA, "f" * 64, "{refusal}"),
         (RUNPOD, "f" * 64, "{refusal}"),
+        (TENSORDOCK, "f" * 64, "{refusal}"),
     ],
 )
 def test_bad_input_37_without_a_good_key_it_is_77_and_nothing_is_touched(

@@ -41,7 +41,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/providers/vastai/listing.py",
         "if page.next_token is None:",
         "if True:",
-        "tests/unit/providers/vastai/test_provider.py",
+        "tests/unit/providers/vastai/test_provider.py"
+        "::test_pages_are_followed_by_their_token_to_the_end",
         quick=True,
     ),
     Mutant(
@@ -52,7 +53,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "            except InstanceNotFound:\n"
         f"                await context.journal.commit({_DROP}instance_id}}))\n"
         '                return ""\n',
-        "tests/simulation/test_faults.py",
+        "tests/simulation/test_faults.py"
+        "::test_a_destroy_that_does_not_work_is_repeated_until_the_machine_is_gone",
     ),
     Mutant(
         4,
@@ -64,7 +66,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "        if not error:\n"
         f"            await context.journal.commit({_DROP}record.instance_id}}))\n"
         "        if not attempt and not destroy.again:\n",
-        "tests/simulation/test_faults.py",
+        "tests/simulation/test_faults.py"
+        "::test_C5_2_a_machine_billed_above_the_ceiling_is_destroyed_at_once",
     ),
     Mutant(
         5,
@@ -72,7 +75,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/inventory/observe.py",
         "        return DirectRead(why=error.what)\n",
         "        return DirectRead(not_found=True)\n",
-        "tests/simulation/test_faults.py",
+        "tests/simulation/test_faults.py::test_I5_an_empty_listing_drops_nothing_and_buys_nothing",
     ),
     Mutant(
         6,
@@ -85,7 +88,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "        from reconciler.model.observation import DirectRead\n\n"
         "        listed, read = None, DirectRead(not_found=True)\n"
         "    weighed = weigh_absence(\n        record.absence,\n",
-        "tests/simulation/test_faults.py",
+        "tests/simulation/test_faults.py"
+        "::test_a_lying_listing_never_makes_the_loop_destroy_or_forget",
     ),
     Mutant(
         7,
@@ -102,8 +106,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/model/mark.py",
         '        return f"{self.workspace_part}-{self.nonce}"\n',
         "        return self.workspace_part\n",
-        "tests/unit/planning/test_classification.py",
-        quick=True,
+        "tests/unit/planning/test_classification.py"
+        "::test_a_machine_without_a_record_is_told_by_its_whole_mark",
     ),
     Mutant(
         9,
@@ -111,15 +115,17 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/planning/classification.py",
         '        return Stranger("foreign", found, None)\n',
         '        return Stranger("orphaned", found, None)\n',
-        "tests/unit/planning/test_classification.py",
+        "tests/unit/planning/test_classification.py"
+        "::test_a_machine_without_a_record_is_told_by_its_whole_mark",
     ),
     Mutant(
         10,
         "an unresolved create is not looked for by its mark",
         "reconciler/planning/classification.py",
-        "    by_mark = _by_identity(seen, taken | copies)\n",
-        "    by_mark = _by_identity({}, taken | copies)\n",
-        "tests/simulation/test_faults.py",
+        "    by_mark = _by_identity(unclaimed, copies)\n",
+        "    by_mark = _by_identity({}, copies)\n",
+        "tests/simulation/test_faults.py"
+        "::test_I11_a_create_whose_outcome_is_unknown_is_found_by_its_mark",
     ),
     Mutant(
         11,
@@ -127,8 +133,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/providers/vastai/api.py",
         "Pace(1, 5.0), NEVER_AGAIN, deadline",
         "Pace(1, 5.0), Patience(tries=3, least_seconds=1.0), deadline",
-        "tests/unit/providers/vastai/test_provider.py",
-        quick=True,
+        "tests/unit/providers/vastai/test_provider.py"
+        "::test_I26_whatever_is_answered_a_create_is_sent_once",
     ),
     Mutant(
         12,
@@ -136,7 +142,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/execution/context.py",
         "        key = (provider.name, kind)\n",
         '        key = (provider.name, "read" if kind == "destroy" else kind)\n',
-        "tests/simulation/test_paces.py",
+        "tests/simulation/test_paces.py"
+        "::test_I9_destroys_keep_their_own_pace_and_wait_for_no_read_and_no_create",
     ),
     Mutant(
         13,
@@ -148,7 +155,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "        place = files.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)\n"
         "        write_all(files, place, data)\n"
         "        files.close(place)\n",
-        "tests/unit/statefile/test_failing_disk.py",
+        "tests/unit/statefile/test_failing_disk.py"
+        "::test_I7_after_any_failing_call_the_state_is_old_or_new_and_nothing_is_left_over",
     ),
     Mutant(
         14,
@@ -174,7 +182,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/statefile/local_file.py",
         "        if wanted != found:\n",
         "        if wanted is not None and found is None:\n",
-        "tests/contract/test_state_backend.py",
+        "tests/contract/test_state_backend.py"
+        "::test_I19_a_writer_that_read_an_older_serial_writes_nothing",
     ),
     Mutant(
         17,
@@ -182,7 +191,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/statefile/local_file.py",
         "            if lock.held and not lock.still_ours:\n",
         "            if not lock.held and lock.still_ours:\n",
-        "tests/simulation/test_fence.py",
+        "tests/simulation/test_fence.py"
+        "::test_I8_after_a_take_over_no_create_is_sent_and_what_was_sent_is_recorded",
     ),
     Mutant(
         18,
@@ -199,16 +209,16 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/model/cost.py",
         "    if not price.is_finite() or price < 0:\n",
         "    if price.is_finite() and price < 0:\n",
-        "tests/unit/model/test_cost.py",
-        quick=True,
+        "tests/unit/model/test_cost.py::test_bad_input_49_a_price_in_another_form_is_refused",
     ),
     Mutant(
         20,
         "money is counted at the offer's rate",
-        "reconciler/planning/transitions.py",
-        "record.with_(usd_per_hour=usd_per_hour))\n",
-        "record)\n",
-        "tests/simulation/test_faults.py",
+        "reconciler/planning/billing.py",
+        "        billed = record.with_(usd_per_hour=usd_per_hour)\n",
+        "        billed = record\n",
+        "tests/simulation/test_faults.py"
+        "::test_C5_2_a_machine_billed_above_the_ceiling_is_destroyed_at_once",
     ),
     Mutant(
         21,
@@ -216,7 +226,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/model/cost.py",
         "    exact = usd_per_hour * seconds / _SECONDS_PER_HOUR\n",
         "    exact = Decimal(float(usd_per_hour) * float(seconds) / 3600)\n",
-        "tests/unit/model/test_cost.py",
+        "tests/unit/model/test_cost.py"
+        "::test_a_projection_is_never_below_what_is_billed_for_seconds_begun",
     ),
     Mutant(
         22,
@@ -224,7 +235,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/documents/written_values.py",
         'written["time"] is None or written["offset"] is None or len(',
         'written["time"] is None or len(',
-        "tests/unit/documents/test_bad_inputs.py",
+        "tests/unit/documents/test_bad_inputs.py"
+        "::test_bad_input_is_refused_at_its_place_with_words_of_our_own",
     ),
     Mutant(
         23,
@@ -232,7 +244,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/execution/destruction.py",
         "context.clock.elapsed_seconds() >= deadline\n",
         "context.clock.now().timestamp() >= deadline\n",
-        "tests/unit/execution/test_destruction.py",
+        "tests/unit/execution/test_destruction.py"
+        "::test_C4_1_a_destroy_without_effect_is_sent_again_while_proof_is_awaited",
     ),
     Mutant(
         24,
@@ -240,7 +253,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/planning/plan_safety.py",
         "    limit = max(safety.max_destroy_count, live * safety.max_destroy_percent // 100)\n",
         "    limit = live * safety.max_destroy_percent // 100\n",
-        "tests/unit/planning/test_planner.py",
+        "tests/unit/planning/test_planner.py"
+        "::test_an_announced_destroy_is_carried_out_when_it_is_due",
     ),
     Mutant(
         25,
@@ -248,7 +262,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/planning/plan_safety.py",
         "    return scene.desired is None or not scene.desired.fleets\n",
         "    return False\n",
-        "tests/unit/planning/test_planner.py",
+        "tests/unit/planning/test_planner.py"
+        "::test_I16_documents_without_a_fleet_destroy_nothing_without_the_number",
     ),
     Mutant(
         26,
@@ -256,7 +271,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/planning/saved_plan.py",
         "    return recorded.decided_serial > serial or recorded.serial < serial\n",
         "    return False\n",
-        "tests/unit/planning/test_saved_plan.py",
+        "tests/unit/planning/test_saved_plan.py"
+        "::test_bad_inputs_33_and_34_what_moved_is_told_with_both_sides",
     ),
     Mutant(
         27,
@@ -264,7 +280,8 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/transport/json_api.py",
         "                    if response.is_redirect:\n",
         "                    if response.is_error and response.is_redirect:\n",
-        "tests/unit/transport/test_json_api.py",
+        "tests/unit/transport/test_json_api.py"
+        "::test_C6_10_a_redirect_is_refused_and_both_hosts_are_named",
     ),
     Mutant(
         28,
@@ -272,7 +289,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/transport/api_base.py",
         '    return quote(text, safe="", errors="backslashreplace")\n',
         "    return text\n",
-        "tests/unit/transport/test_api_base.py",
+        "tests/unit/transport/test_api_base.py::test_C7_17_an_id_is_one_segment_whatever_it_holds",
         quick=True,
     ),
     Mutant(
@@ -281,7 +298,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/model/text.py",
         "        piece = character if character.isprintable() else _escape(character)\n",
         "        piece = character\n",
-        "tests/unit/model/test_text.py",
+        "tests/unit/model/test_text.py::test_characters_that_do_not_print_are_shown_as_escapes",
         quick=True,
     ),
     Mutant(
@@ -292,6 +309,7 @@ MUTANTS: tuple[Mutant, ...] = (
         '            path_of(found), found["input"], missing=found["type"] == "missing"\n'
         "        )\n",
         '    else:\n        message, fix = found["msg"], ""\n',
-        "tests/unit/documents/test_bad_inputs.py",
+        "tests/unit/documents/test_bad_inputs.py"
+        "::test_bad_input_is_refused_at_its_place_with_words_of_our_own",
     ),
 )

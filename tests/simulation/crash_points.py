@@ -37,6 +37,7 @@ from reconciler.model.value import dataclass
 from reconciler.operations.workspace import Workspace
 from reconciler.statefile.files import Files
 from reconciler.statefile.local_file import LocalFile
+from reconciler.statefile.workspace_key import _new_pair
 from tests.markets import small_world
 from tests.simulation.disks import OneFailure, PowerCut, UnsyncedFiles
 from tests.simulation.shop import Shop, several_offers
@@ -55,6 +56,7 @@ QUICK = MarketSettings(
 _CLEAN_RUNS = 2
 _QUIET = 2 * MINUTE
 _FAST = Path("/dev/shm")
+_KEY_PAIR = _new_pair()
 _CHANGES = {  # before which a loss of power leaves something of its own
     "file make_directory",
     "file open for writing",
@@ -122,11 +124,13 @@ class _FilesShop(Shop):
     """A shop whose state goes through ``files``."""
 
     files: Files
+    audited = False
 
     def workspace(self, documents: str | None = None) -> Workspace:
         made = super().workspace(documents)
         path = self.directory / "state" / "demo.json"
-        made.backend = LocalFile(path, "demo", self.clock.now, files=self.files)
+        now, files = self.clock.now, self.files
+        made.backend = LocalFile(path, "demo", now, files=files, audited=self.audited)
         return made
 
 
@@ -156,7 +160,8 @@ Act = Callable[[Shop], Awaitable[object]]
 @dataclass(frozen=True, slots=True)
 class Story:
     """``prepare`` happens in peace, ``act`` is where the process dies, ``again`` is what a person
-    or a timer does after that, twice. ``left`` machines run in the end.
+    or a timer does after that, twice. ``left`` machines run in the end. ``audited``: with a trail,
+    whose calls are points too.
     """
 
     name: str
@@ -164,6 +169,7 @@ class Story:
     act: Act
     again: Act
     left: int
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +267,7 @@ async def _watched_life(story: Story, begun: _Prepared, directory: Path) -> _Wat
     watched = _Watched()
     with small_world(*_offers(), settings=QUICK) as world:
         shop = NumberedShop(directory, world)
+        shop.audited = story.audited
         await _go_back_to(begun, shop)
         shop.life.told = lambda name: watched.look(name, shop)
         with _same_chances(), _each_step(lambda: watched.look("await", shop)):
@@ -270,9 +277,10 @@ async def _watched_life(story: Story, begun: _Prepared, directory: Path) -> _Wat
 
 @contextmanager
 def _same_chances() -> Iterator[None]:
-    """Lineage, nonces and names of temporary files are the same in each life."""
+    """Lineage, nonces, SSH key and names of temporary files are the same in each life."""
     chance = random.Random(7)
     with (
+        patch("reconciler.statefile.workspace_key._new_pair", lambda: _KEY_PAIR),
         patch("secrets.token_hex", lambda count: chance.randbytes(count).hex()),
         patch("secrets.choice", chance.choice),
     ):
@@ -313,6 +321,7 @@ async def _judge_left(story: Story, left: _Prepared, directory: Path, where: str
 async def _left_by_death(story: Story, begun: _Prepared, directory: Path, number: int) -> Left:
     with small_world(*_offers(), settings=QUICK) as world:
         shop = NumberedShop(directory, world)
+        shop.audited = story.audited
         await _go_back_to(begun, shop)
         shop.life.points.clear()
         life = shop.life
@@ -372,6 +381,7 @@ async def _one_life(
 ) -> CountedLife:
     with small_world(*_offers(), settings=QUICK) as world:
         shop = NumberedShop(directory, world)
+        shop.audited = story.audited
         await _go_back_to(begun, shop)
         disk = PowerCut(shop.files, directory / "state")
         shop.files = disk
@@ -393,6 +403,7 @@ async def _one_life(
 async def _failing_life(story: Story, begun: _Prepared, directory: Path, disk: OneFailure) -> None:
     with small_world(*_offers(), settings=QUICK) as world:
         shop = _FilesShop(directory, world)
+        shop.audited = story.audited
         shop.files = UnsyncedFiles()
         await _go_back_to(begun, shop)
         shop.files = disk
@@ -440,6 +451,7 @@ async def _judge(story: Story, before: Shop) -> None:
     (before.directory / "state" / "demo.json.lock.info").unlink(missing_ok=True)
     shop = _FilesShop(before.directory, before.world)
     shop.files, shop.documents = UnsyncedFiles(), before.documents
+    shop.audited = story.audited
     _nothing_lost(shop)
     for _ in range(_CLEAN_RUNS):
         await shop.wait(_QUIET)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from reconciler.market.faults import Fault
@@ -266,5 +267,44 @@ def test_I31_the_trail_tells_when_the_clock_was_wrong_and_when_it_was_right_agai
         told = [one for one in trail_of(tmp_path / "state" / "demo.json") if one.action == "clock"]
         assert [one.outcome for one in told] == ["refused", "done"]
         assert "behind this machine's clock" in (told[0].detail or "")
+
+    vast_story(tmp_path, told)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_I31_a_release_under_a_wrong_clock_ends_the_lease_now_and_not_a_day_later(
+    tmp_path: Path, restarted: bool
+) -> None:
+    async def told(shop: VastShop) -> None:
+        await shop.apply()
+        await passes(shop, 2)
+        shop.boot_id = "boot-2" if restarted else shop.boot_id
+        shop.wall.jump(DAY)
+        await shop.release("dev")
+        assert not shop.alive()
+
+    vast_story(tmp_path, told)
+
+
+def test_C10_17_a_laptop_that_sleeps_in_the_middle_of_an_apply(tmp_path: Path) -> None:
+    """Eight hours pass at once, for this machine and for the provider: the leases have ended."""
+
+    async def told(shop: VastShop) -> None:
+        shop.documents = VAST_QUICKSTART.replace("    ttl: 4h", "    ttl: 4h\n    nodes: 2")
+
+        async def sleep() -> None:
+            await shop.wait(20 * SECOND)
+            assert len(shop.alive()) == 2
+            for clock in (shop.wall, shop.true_clock, shop.clock):
+                clock.jump(8 * HOUR)
+            shop.boot_seconds_lost = -(8 * HOUR).total_seconds()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(sleep)
+            await shop.apply()
+        assert shop.sent("create_instance") == 2
+        await passes(shop, 8)
+        assert not shop.alive()
+        assert shop.state().instances == {}
 
     vast_story(tmp_path, told)

@@ -77,7 +77,10 @@ def test_what_is_bought_is_what_was_declared(tmp_path: Path) -> None:
         await shop.apply(documents)
         (machine,) = shop.alive()
         note = json.loads(shop.world.machine_notes()[machine.id])
-        assert note["ssh_key_names"] == ["laptop"]
+        (name,) = note["ssh_key_names"]
+        added = [json.loads(one.body) for one in shop.wire.sent if b"public_key" in one.body]
+        assert [one["name"] for one in added] == [name]
+        assert name.startswith("gs-")
         assert {"key": "gs-node", "value": machine.label} in note["tags"]
         first, _, config = note["user_data"].partition("\n")
         assert first == "#cloud-config"

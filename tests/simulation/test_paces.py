@@ -9,8 +9,10 @@ from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
+import anyio
 import pytest
 
+from reconciler.execution.interruption import Interruption
 from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import Call, Fault
 from reconciler.market.settings import MarketSettings
@@ -240,3 +242,34 @@ def test_I4_a_machine_made_after_the_destroy_of_ours_is_not_ours(tmp_path: Path)
         assert [one.id for one in shop.alive()] == [ours.id]
 
     story(tmp_path, tell)
+
+
+def test_who_asks_to_stop_waits_for_what_is_in_flight_and_for_no_queue(tmp_path: Path) -> None:
+    """SPEC.md section 4, 6: nothing new is started, and the next run goes on with the rest."""
+
+    async def tell(shop: Shop, door: StrictDoor) -> None:
+        await shop.apply(nodes(200), options={"detach": True})
+        await shop.wait(timedelta(hours=4))
+        started = shop.now
+        async with anyio.create_task_group() as tasks:
+
+            async def stop() -> None:
+                await shop.wait(timedelta(seconds=5))
+                shop.interruption.request(ExitCode.INTERRUPTED)
+
+            tasks.start_soon(stop)
+            stopped = await shop.reconcile(nodes(200))
+        assert shop.now - started < timedelta(seconds=9)
+        sent = len(calls_of(shop, "destroy_instance"))
+        assert 0 < sent < 120
+        state = shop.state()
+        assert sum(bool(one.doom and one.doom.attempts) for one in state.instances.values()) == sent
+        assert stopped.code is ExitCode.DESTROY_UNVERIFIED, "money flows: that outranks 130"
+        shop.interruption = Interruption()
+        await shop.reconcile(nodes(200))
+        assert door.refused == 0
+        assert {one.instance_id for one in calls_of(shop, "destroy_instance")} == {
+            one.id for one in shop.world.all_machines()
+        }
+
+    paced_story(tmp_path, timedelta(seconds=2), tell)

@@ -76,6 +76,27 @@ def test_what_is_bought_is_what_was_declared(tmp_path: Path) -> None:
     runpod_story(tmp_path, tell)
 
 
+def test_twenty_pods_come_and_go_without_a_call_too_many(tmp_path: Path) -> None:
+    twenty = RUNPOD_QUICKSTART.replace("    ttl: 4h", "    ttl: 4h\n    nodes: 20")
+
+    async def tell(shop: RunpodShop) -> None:
+        statuses: list[int] = []
+
+        def note(_: FaceRequest, answer: FaceAnswer) -> FaceAnswer:
+            statuses.append(answer.status)
+            return answer
+
+        shop.spoil(note)
+        result = await shop.apply(twenty)
+        assert (result.code, len(shop.alive())) == (ExitCode.DONE, 20)
+        result = await shop.destroy("fleet.dev", verify_timeout=HOUR)
+        assert (result.code, shop.alive()) == (ExitCode.DONE, ())
+        assert statuses.count(201) == 20
+        assert 429 not in statuses
+
+    runpod_story(tmp_path, tell, market_offer("many", stock=20))
+
+
 def test_a_fleet_that_wants_spot_finds_nothing_here(tmp_path: Path) -> None:
     spot = market_offer("bid", base_microusd=150_000, spot=True)
 

@@ -19,9 +19,9 @@ from tests.simulation.simulator.campaign import campaign, judged, report
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.schedule import Schedule, Step, draw, shrunk
 
-SCHEDULES = 1000
-BATCHES = 20
-ON_REAL_FILES = 20
+SCHEDULES = 600
+BATCHES = 12
+ON_REAL_FILES = 12
 ROOT = Path(__file__).parents[2]
 _ONE_LOG = "from tests.simulation.simulator.campaign import *; print(judged(draw({})).digest)"
 
@@ -101,11 +101,10 @@ def test_an_engine_that_forgets_is_found_and_told_with_its_seed(
         return written(state)
 
     monkeypatch.setattr(local_file, "encode", forgetful)
-    found = judged(draw(1))
-    assert found.broken is not None
-    assert found.broken.invariant in ("I12", "I1", "I23")
+    broken = {str(judged(draw(seed)).broken).partition(":")[0] for seed in range(4)}
+    assert broken & {"I1", "I12"}
     monkeypatch.setattr(local_file, "encode", written)
-    assert judged(draw(1)).broken is None
+    assert not any(judged(draw(seed)).broken for seed in range(4))
 
 
 def test_this_one_run_keeps_every_promise() -> None:

@@ -11,7 +11,7 @@ import pytest
 from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import Fault
 from reconciler.model.address import parse_address
-from reconciler.model.errors import ProviderError, UnsafePlan, UsageRefused
+from reconciler.model.errors import ProviderError, StateError, UnsafePlan, UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import Mark, workspace_part
 from reconciler.model.quantity import NEVER
@@ -227,6 +227,39 @@ def test_a_state_put_back_without_any_trace_shows_by_a_machine_that_is_younger(
         assert ids(shop) == both
         assert shop.sent("create_instance") == 2
         assert shop.state().rolled_back is not None
+
+    tell(tmp_path, told)
+
+
+def test_I28_an_old_state_is_recognised_by_the_audit_trail_alone_and_kills_and_forgets_nothing(
+    tmp_path: Path,
+) -> None:
+    """The backups are gone too, and no listing can be read."""
+
+    async def told(shop: Shop) -> None:
+        path = shop.directory / "state" / "demo.json"
+        await shop.apply()
+        old = path.read_bytes()
+        await shop.wait(HOUR)
+        await shop.apply(TWO)
+        both = ids(shop)
+        for entry in path.parent.glob("demo.json.backup-*"):
+            entry.unlink()
+        path.write_bytes(old)
+        shop.world.script_fault(Fault(error="unavailable"), "list_instances", times=99)
+        for act in (shop.reconcile, shop.apply):
+            with pytest.raises(StateError, match="the audit trail tells of serial") as caught:
+                await act()
+            assert caught.value.exit_code is ExitCode.STATE_UNUSABLE
+        assert path.read_bytes() == old
+        await restore(shop, path)
+        assert shop.state().rolled_back is not None
+        shop.world.clear_faults()
+        for _ in range(4):
+            await shop.wait(10 * MINUTE)
+            await shop.reconcile(heal=True)
+        assert ids(shop) == both
+        assert shop.sent("create_instance") == 2
 
     tell(tmp_path, told)
 

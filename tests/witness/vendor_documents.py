@@ -31,9 +31,11 @@ def deviations(
         content = operation["requestBody"]["content"]
         for place in _misfits(document, content, json.loads(request.body)):
             yield (name, "request", place)
-    response = operation["responses"].get(str(answer.status))
+    response = _resolved(document, operation["responses"].get(str(answer.status)))
     if response is None:
         yield (name, str(answer.status), "no such status")
+    elif ("content" in response) != bool(answer.body):
+        yield (name, str(answer.status), "a body where none is, or none where one is")
     elif "content" in response:
         for place in _misfits(document, response["content"], json.loads(answer.body)):
             yield (name, str(answer.status), place)
@@ -50,8 +52,19 @@ def _operation(document: Any, request: FaceRequest) -> tuple[str, Any] | None:
     return None
 
 
+def _resolved(document: Any, value: Any) -> Any:
+    """What a ``$ref`` stands for."""
+    if not isinstance(value, dict) or "$ref" not in value:
+        return value
+    found = document
+    for name in value["$ref"].removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
 def _misfits(document: Any, content: Any, value: Any) -> Iterator[str]:
-    schema = {**content["application/json"]["schema"], "components": document["components"]}
+    (kind,) = content.values()  # JSON, or a problem document
+    schema = {**kind["schema"], "components": document["components"]}
     for error in jsonschema.Draft202012Validator(schema).iter_errors(value):
         place = ".".join(str(key) for key in error.absolute_path)
         yield re.sub(r"\b\d+\b", "N", place)

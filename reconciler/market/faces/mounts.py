@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from reconciler.market.faces import lambda_cloud, runpod, vast
+from reconciler.market.faces import lambda_cloud, runpod, tensordock, vast
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.world import World
 from reconciler.model.value import dataclass
@@ -43,10 +43,16 @@ def _runpod(url: str, world: World) -> Mapping[str, str]:
     return {**addresses, "RUNPOD_API_KEY": runpod.key_of(world)}
 
 
+def _tensordock(url: str, world: World) -> Mapping[str, str]:
+    token = tensordock.key_of(world)
+    return {"TENSORDOCK_API_URL": f"{url}/api/v2", "TENSORDOCK_API_TOKEN": token}
+
+
 MOUNTS = (
     Mount("", "Vast.ai", vast.VastFace, _vast),
     Mount("lambda", "Lambda", lambda_cloud.LambdaFace, _lambda),
     Mount("runpod", "RunPod", runpod.RunpodFace, _runpod),
+    Mount("tensordock", "TensorDock", tensordock.TensorDockFace, _tensordock),
 )
 
 

@@ -11,7 +11,7 @@ from reconciler.market.faces.graphql_text import Field, fields_of
 from reconciler.market.faces.runpod_calls import catalog_of, existing, pods_shown
 from reconciler.market.faces.runpod_catalog import CLOUDS, COMMUNITY, SECURE, Wanted
 from reconciler.market.faces.runpod_names import level
-from reconciler.market.faces.runpod_orders import BALANCE_USD, graphql_order, place
+from reconciler.market.faces.runpod_orders import balance_usd, graphql_order, place
 from reconciler.market.faces.runpod_pods import graphql_row, pod_of
 from reconciler.market.faces.runpod_problems import Rejected
 from reconciler.market.faults import HEALTHY, Fault, Operation, distort
@@ -76,7 +76,7 @@ def _myself(world: World, _: Arguments, now: datetime, fault: Fault) -> dict[str
     return {
         "id": user_id(world),
         "email": "renter@example.com",
-        "clientBalance": BALANCE_USD,
+        "clientBalance": float(balance_usd(world, now)),
         "currentSpendPerHr": float(usd(spent)),
         "spendLimit": SPEND_LIMIT_USD,
         "pubKey": "",

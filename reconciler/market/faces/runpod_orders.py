@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.market.errors import OfferTaken, OrderRefused
 from reconciler.market.faces.runpod_catalog import CLOUDS, COMMUNITY, SECURE, Wanted, version
 from reconciler.market.faces.runpod_problems import NO_CAPACITY, Rejected, invalid
+from reconciler.market.ledger import billed_total
 from reconciler.market.machine import Order
 from reconciler.market.units import microusd, usd
 from reconciler.model.value import dataclass
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from reconciler.market.world import World
 
 GB = 2**30
-BALANCE_USD = 641.27
+OPENING_BALANCE_USD = Decimal(100)
+"""What a market's account begins with; it falls by what is billed, and below 0."""
 DEFAULT_DISK_GB = 20
 NAME_LENGTH_MAX = 191
 _CUDA = re.compile(r"\d+\.\d+")
@@ -186,6 +188,10 @@ def graphql_order(given: Mapping[str, Any], catalog: Catalog, spot: bool) -> Pod
     )
 
 
+def balance_usd(world: World, now: datetime) -> Decimal:
+    return OPENING_BALANCE_USD - billed_total(world, now)
+
+
 def place(
     world: World, catalog: Catalog, order: PodOrder, note: str, now: datetime, fault: Fault
 ) -> Machine:
@@ -196,7 +202,7 @@ def place(
         price = catalog.bill(offer)
         if not free or _is_outbid(order, price.microusd):
             continue
-        if float(usd(price.microusd)) > BALANCE_USD:
+        if usd(price.microusd) > balance_usd(world, now):
             raise Rejected(402, "insufficient balance")
         wanted = Order(offer.id, order.name, order.disk_gb * GB, order.image, note, price)
         try:

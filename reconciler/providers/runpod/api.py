@@ -1,8 +1,8 @@
 """RunPod's endpoints: which calls there are, how often, and what their errors say.
 
-Figures: 60 calls a minute over all of REST v2 together, the example of the published document;
-they are shared out here, so that no kind of call can use up what another one needs. GraphQL's limit
-is not published.
+Figures: 60 calls a minute over all of REST v2 together, the example of the published document. A
+part of them is kept for creates, which must not wait for reads once they are announced; none of the
+other kinds can use up all of the rest. GraphQL's limit is not published.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
+from reconciler.providers.base import CallPace
 from reconciler.transport.json_api import ApiAnswer, CallFailed, Endpoint, JsonApi
 from reconciler.transport.pace import Pace
 from reconciler.transport.retrying import NEVER_AGAIN, Patience
@@ -23,17 +24,42 @@ GRAPHQL_PATH = "/graphql"
 """Below the same address, where no other one is given."""
 CREATE_DEADLINE_SECONDS = 90.0
 
-CATALOG = Endpoint("GET", "/v2/catalog/gpus", Pace(8, 62.0), Patience(tries=4, base_seconds=2.0))
-LIST = Endpoint("GET", "/v2/pods", Pace(12, 62.0), Patience(tries=5))
-READ = Endpoint("GET", "/v2/pods/{}", Pace(16, 62.0))
+ALL_BUT_CREATES = Pace(47, 62.0)
+CATALOG = Endpoint(
+    "GET",
+    "/v2/catalog/gpus",
+    Pace(16, 62.0),
+    Patience(base_seconds=2.0),
+    shared=ALL_BUT_CREATES,
+)
+LIST = Endpoint("GET", "/v2/pods", Pace(20, 62.0), Patience(tries=5), shared=ALL_BUT_CREATES)
+READ = Endpoint("GET", "/v2/pods/{}", Pace(30, 62.0), shared=ALL_BUT_CREATES)
+DESTROY = Endpoint(
+    "DELETE", "/v2/pods/{}", Pace(30, 62.0), Patience(tries=5), shared=ALL_BUT_CREATES
+)
 CREATE = Endpoint(
     "POST", "/v2/pods", Pace(1, 6.2), NEVER_AGAIN, deadline_seconds=CREATE_DEADLINE_SECONDS
 )
-DESTROY = Endpoint("DELETE", "/v2/pods/{}", Pace(12, 62.0), Patience(tries=5))
 ACCOUNT = Endpoint("POST", "", Pace(1, 1.0))
 """GraphQL has one address; this is the question who one is."""
 
-WHO = "query { myself { id } }"
+PACES = (
+    CallPace("all but creates", ALL_BUT_CREATES.calls, ALL_BUT_CREATES.seconds),
+    *(
+        CallPace(what, endpoint.pace.calls, endpoint.pace.seconds)
+        for what, endpoint in {
+            "search": CATALOG,
+            "account": ACCOUNT,
+            "list": LIST,
+            "read": READ,
+            "create": CREATE,
+            "destroy": DESTROY,
+        }.items()
+    ),
+)
+"""For the truth table."""
+
+WHO = "query { myself { id clientBalance } }"
 _TITLES = {
     400: "bad request",
     401: "unauthorized",
@@ -162,5 +188,5 @@ class RunpodApi:
         return await self._rest.call(DESTROY, pod_id)
 
     async def who(self) -> GraphAnswer:
-        """Whose key it is: REST does not tell."""
+        """Whose key it is and what is left to spend: REST does not tell."""
         return graph_answer(await self._graph.call(ACCOUNT, body={"query": WHO}))

@@ -10,11 +10,15 @@ from reconciler.providers.runpod.wire import PodRow, shape_or_none
 if TYPE_CHECKING:
     from reconciler.model.instance import Instance
 
+# A page of a listing that has none today.
+_MORE = ("next", "nextToken", "nextPageToken", "nextCursor", "next_token", "cursor", "hasMore")
+
 
 def read_listing(provider: str, value: dict[str, Any]) -> tuple[tuple[Instance, ...], str]:
     """The machines, each once, and why some may be missing: "" when the listing is whole.
 
-    Nothing in their answer tells how many rows there should be. Raises ValueError where there is
+    Nothing in their answer tells how many rows there should be, and there are no pages: an answer
+    that names a next one is not what it was, and not whole. Raises ValueError where there is
     no list at all.
     """
     rows = value.get("pods")
@@ -24,4 +28,6 @@ def read_listing(provider: str, value: dict[str, Any]) -> tuple[tuple[Instance, 
     unread = sum(row is None for row in read)
     latest = {row.id: row for row in read if row is not None}
     found = tuple(as_instance(provider, row) for row in latest.values() if not is_gone(row))
-    return found, f"{unread} row(s) could not be read" if unread else ""
+    if unread:
+        return found, f"{unread} row(s) could not be read"
+    return found, "it says that more follow" if any(value.get(name) for name in _MORE) else ""

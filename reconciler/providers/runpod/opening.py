@@ -43,10 +43,8 @@ def open_runpod(opening: Opening) -> Provider:
         key = opening.find_key(KEY_VARIABLES, _own_files(environ), key_in=_key_in_toml)
     except CredentialsMissing as error:
         return KeylessProvider(name, CAPABILITIES, error.what)
-    doors = (
-        JsonApi(base, key.value, clock, random.random, turns=opening.shared_turns(base.origin, key))
-        for base in bases
-    )
+    turns = opening.shared_turns(bases[0].origin, key)
+    doors = (JsonApi(base, key.value, clock, random.random, turns=turns) for base in bases)
     return RunpodProvider(name, RunpodApi(*doors), clock, key_source=key.source)
 
 

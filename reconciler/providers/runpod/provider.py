@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -28,11 +29,11 @@ from reconciler.providers.base import (
     Provider,
     ProviderCapabilities,
 )
-from reconciler.providers.runpod.api import CallFailed, Problem, problem_of
+from reconciler.providers.runpod.api import PACES, CallFailed, Problem, problem_of
 from reconciler.providers.runpod.listing import read_listing
 from reconciler.providers.runpod.offers import CLOUDS, Shelf, choice_of
 from reconciler.providers.runpod.orders import order_of, why_refused
-from reconciler.providers.runpod.pods import as_instance, is_gone, rate_of
+from reconciler.providers.runpod.pods import MARK_VARIABLE, as_instance, is_gone, rate_of
 from reconciler.providers.runpod.wire import POD_ID, PodRow, UserRow, misfit, shape_or_none
 
 if TYPE_CHECKING:
@@ -58,7 +59,12 @@ CAPABILITIES = ProviderCapabilities(
     runs_images=True,
     opens_ports=True,
     ssh_answers=True,
+    mark_places=("name", f"variable {MARK_VARIABLE}"),
+    price_unit="USD per hour of a GPU",
+    has_balance=True,
+    paces=PACES,
 )
+_MICRO = Decimal("0.000001")
 GPU_COUNTS = (1, 2, 4, 8)
 """Asked for where a query names none; any number can be named."""
 
@@ -172,25 +178,35 @@ class RunpodProvider(Provider):
         if answer.status != 204:
             raise self._refused(answer, "destroy", gone_is=instance_id)
 
+    async def balance(self) -> Decimal:
+        """What their ``clientBalance`` says, rounded down."""
+        balance = (await self._user()).clientBalance
+        if balance is None:
+            raise self._unexpected("account", "no usable clientBalance")
+        return balance.quantize(_MICRO, rounding=ROUND_FLOOR)
+
     # --- answers ----------------------------------------------------------------------------
 
     async def _account_id(self) -> str:
-        """The account's own id, which only GraphQL tells."""
         if self._account is None:
-            answer = await self._asked(self._api.who())
-            if answer.is_about_the_key:
-                raise AuthenticationFailed(self.name, f"the key is refused: {answer.status}")
-            if answer.status == 429:
-                raise RateLimited(self.name, "account: 429", delay_seconds=answer.asked_seconds)
-            if answer.status >= 500:
-                raise ProviderUnavailable(self.name, f"account: {answer.status}")
-            if answer.data is None:
-                raise self._unexpected("account", f"{answer.status}: {answer.message}")
-            try:
-                self._account = UserRow.model_validate(answer.data.get("myself")).id
-            except ValidationError as error:
-                raise self._unexpected("account", misfit(error)) from None
+            self._account = (await self._user()).id
         return self._account
+
+    async def _user(self) -> UserRow:
+        """The account itself, of which only GraphQL tells."""
+        answer = await self._asked(self._api.who())
+        if answer.is_about_the_key:
+            raise AuthenticationFailed(self.name, f"the key is refused: {answer.status}")
+        if answer.status == 429:
+            raise RateLimited(self.name, "account: 429", delay_seconds=answer.asked_seconds)
+        if answer.status >= 500:
+            raise ProviderUnavailable(self.name, f"account: {answer.status}")
+        if answer.data is None:
+            raise self._unexpected("account", f"{answer.status}: {answer.message}")
+        try:
+            return UserRow.model_validate(answer.data.get("myself"))
+        except ValidationError as error:
+            raise self._unexpected("account", misfit(error)) from None
 
     async def _asked(self, call: Awaitable[Answer]) -> Answer:
         try:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from reconciler.providers.shapes import Money, MoneyOrNone, Text, Wire, misfit, storable
+from reconciler.providers.shapes import Money, MoneyOrNone, Number, Text, Wire, misfit, storable
 
 __all__ = [
     "POD_ID",
@@ -171,7 +171,10 @@ class PodRow(Wire):
 
 
 class UserRow(Wire):
+    """The account. ``clientBalance``: dollars, below 0 where it owes."""
+
     id: Id
+    clientBalance: Number = None
 
 
 def shape_or_none(kind: type[Shape], value: object) -> Shape | None:

@@ -95,6 +95,7 @@ def _one(number: str, kind: str, weight: int, **ranges: tuple[Any, ...]) -> Acti
     return Action(number, kind, weight, draw)
 
 
+_RUNNERS = ("laptop", "ci", "cron")
 _TICKS = (1, 2, 4, 8)
 _MANY = tuple(range(1, 140))
 ACTIONS: tuple[Action, ...] = (
@@ -116,7 +117,9 @@ ACTIONS: tuple[Action, ...] = (
     _one("C10.7", "disk_sync_fails", 3, ticks=_TICKS),
     _one("I7", "disk_fails_once", 8, after=tuple(range(1, 90))),
     _one("C10.8", "power_cut", 5, names_kept=(False, True)),
-    _one("C12.3", "skew", 4, who=("laptop", "ci", "cron"), seconds=(-25, -5, 5, 25)),
+    _one("C12.3", "skew", 4, who=_RUNNERS, seconds=(-25, -5, 5, 25)),
+    _one("C12.1", "skew", 3, who=_RUNNERS, seconds=(1800, 20_000, 2_600_000)),
+    _one("C12.2", "skew", 3, who=_RUNNERS, seconds=(-1800, -90_000)),
     _one("C14.6", "edit", 4, documents=tuple(range(12))),
     _one("C9.8", "wrong_account", 2, ticks=(1, 2)),
 )

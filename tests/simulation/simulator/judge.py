@@ -16,6 +16,7 @@ from reconciler.market.machine import Machine
 from reconciler.market.units import moment
 from reconciler.model.mark import Mark, parse_mark, workspace_part
 from reconciler.model.plan import Destroy, Mode, Plan
+from reconciler.model.reason import DestroyReason
 from reconciler.model.record import RecordedState
 from reconciler.statefile.format import decode
 from tests.simulation.simulator.backend import STATE, KernelLocks
@@ -29,6 +30,8 @@ _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LINEAGE = re.compile(rb'"lineage":"([0-9a-f]+)"')
 
 
+CLOCKS_APART = timedelta(minutes=2)
+"""A lease that began under a clock one minute off, and ended under another one (I31)."""
 KILL_SECONDS = 15.0
 QUEUE_SECONDS = 3.0
 """From the begin of a pass to the call, and for each machine that may stand before it (I9)."""
@@ -96,7 +99,9 @@ class Judge:
 
     def _create_sent(self, process: Process, label: str, now: datetime) -> None:
         durable = self.memory.on_platter(STATE) or b""
-        self.require("I2", label.encode() in durable, f"sent before it was durable: {label}")
+        self.require(
+            "I2", label.encode() in recorded_part(durable), f"sent before it was durable: {label}"
+        )
         self.sent[label] += 1
         self.require("I11", self.sent[label] == 1, f"one intent, sent twice: {label}")
         holder = self.locks.holder(STATE.with_name(STATE.name + ".lock"))
@@ -175,8 +180,11 @@ class Judge:
             self._decoded = data, decode(data, "the state")
         return self._decoded[1]
 
-    def passed(self, plan: Plan, begun: datetime) -> None:
-        """What a pass, or a person's apply, destroyed for reasons that may be a slip."""
+    def passed(self, plan: Plan, begun: datetime, now: datetime) -> None:
+        """What a pass, or a person's apply, destroyed for reasons that may be a slip, and whether
+        what ended had ended.
+        """
+        self._nothing_ended_early(plan, now)
         slips = [one for one in plan.destroys if may_be_a_slip(one)]
         since = begun - timedelta(hours=1)
         before = sum(one > since for one in self.slips)
@@ -188,6 +196,20 @@ class Judge:
         allowed = max(1, (stay + len(slips)) * 30 // 100)
         said = f"{len(slips)} and {before} in the hour before, of {stay + len(slips)}"
         self.require("I16", before + len(slips) <= allowed, said)
+
+    def _nothing_ended_early(self, plan: Plan, now: datetime) -> None:
+        """In the loop: an apply also waits, and meanwhile a lease can be extended."""
+        if plan.request.mode is not Mode.LOOP:
+            return
+        state = self.state()
+        for one in plan.destroys:
+            if (one.record.provider, one.record.instance_id) in self.copies:
+                continue  # its end is that of the mark which a person gave it
+            lease = state.leases.get(one.record.fleet) if state else None
+            end = lease.ends_at if lease else None
+            if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:
+                early = end - now > CLOCKS_APART
+                self.require("I31", not early, f"{one.record.slot} ends at {end}, not at {now}")
 
     def ended_before(self, begun: datetime, unhealthy: set[str], now: datetime) -> None:
         """A pass that could see has sent a destroy for all that had ended when it began, and did
@@ -276,6 +298,13 @@ def serial_of(data: bytes) -> int:
     return int(found[-1]) if found else 0
 
 
+def recorded_part(data: bytes) -> bytes:
+    """The instances and intents of a state, without its books and memories: keys are sorted."""
+    _, _, rest = data.partition(b'"instances":{')
+    inside, found, _ = rest.partition(b',"leases":{')
+    return inside if found else b""
+
+
 def nonces(data: bytes) -> frozenset[str]:
-    """Of every mark that a state names."""
-    return frozenset(found.decode() for found in _MARK.findall(data))
+    """Of every mark under which a state knows a machine, or an order for one."""
+    return frozenset(found.decode() for found in _MARK.findall(recorded_part(data)))

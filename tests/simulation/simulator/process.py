@@ -7,13 +7,13 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from reconciler.clock import LoopClock
+from reconciler.clock import LoopClock, SystemClock
 from reconciler.execution.context import ExecutionContext
 from reconciler.execution.interruption import Interruption
 from reconciler.market.faults import Call, Fault
@@ -65,43 +65,58 @@ class Life:
             await self._thaws.wait()
 
 
-class ProcessClock(LoopClock):
-    """Time for the living. ``skew``: how far this host's wall clock is off."""
+class WorldClock(LoopClock):
+    """The true time, for the living."""
 
-    def __init__(self, life: Life, skew: timedelta = timedelta(0)) -> None:
+    def __init__(self, life: Life) -> None:
         super().__init__(START)
         self._life = life
-        self._skew = skew
-
-    def now(self) -> datetime:
-        return super().now() + self._skew
 
     async def sleep(self, seconds: float) -> None:
         self._life.pulse()
         await super().sleep(seconds)
-        if self._life.frozen:
-            await self._life.wait_while_frozen()
+        await _go_on(self._life)
+
+
+class ProcessClock(SystemClock):
+    """The clocks of a host whose wall clock is ``skew`` off; its boot clock is right."""
+
+    def __init__(self, life: Life, skew: timedelta) -> None:
+        true = LoopClock(START)
+        super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.elapsed_seconds)
+        self._life = life
+
+    async def sleep(self, seconds: float) -> None:
         self._life.pulse()
+        await super().sleep(seconds)
+        await _go_on(self._life)
+
+
+async def _go_on(life: Life) -> None:
+    if life.frozen:
+        await life.wait_while_frozen()
+    life.pulse()
 
 
 class Branch(SimulatedProvider):
-    """A provider as one process sees it: with that process's clock, and its key's account."""
+    """A provider as a process sees it: it answers in the true time, the process counts its own."""
 
     def __init__(
         self,
         place: Place,
         world: World,
-        clock: ProcessClock,
-        skew: timedelta,
+        clocks: tuple[WorldClock, ProcessClock],
         hook: Callable[[Call], Fault | None],
     ) -> None:
-        super().__init__(place.name, world, clock, hook)
+        self._true, self._host = clocks
+        super().__init__(place.name, world, self._true, hook)
         self.capabilities = replace(self.capabilities, **place.truth)
-        self._skew = skew
 
     async def list_instances(self) -> Complete | Partial:
+        off = self._host.now() - self._true.now()
         listing = await super().list_instances()
-        return replace(listing, started_at=listing.started_at + self._skew)
+        self._host.hear(self.name, self._true.now())
+        return replace(listing, started_at=listing.started_at + off)
 
 
 class Disk:
@@ -114,6 +129,7 @@ class Disk:
         self.broken_sync = False
         self.fails_in: int | None = None
         self.failed: list[str] = []
+        self.failed_once = 0
 
     @property
     def takes_nothing(self) -> bool:
@@ -137,6 +153,7 @@ class Disk:
             self.fails_in -= 1
             if self.fails_in <= 0:
                 self.fails_in = None
+                self.failed_once += 1
                 self._fail(name, errno.EIO)
 
     def change(self, name: str) -> None:
@@ -279,11 +296,11 @@ class Process:
         self.life = Life(name)
         self.skew = skew
         self.clock = ProcessClock(self.life, skew)
-        self.plain_clock = ProcessClock(self.life)
-        """For what is not of this host: it shows the true time."""
+        self.true_clock = WorldClock(self.life)
         self.interruption = Interruption()
-        self.begun = self.clock.now()
+        self.begun = self.true_clock.now()
         self.task: asyncio.Task[None] | None = None
+        self.failures_before = 0
         self.met: set[str] = set()
         """Numbers of the faults that it met."""
 

@@ -12,7 +12,7 @@ from tests.simulation.simulator.documents import READABLE
 
 TICKS = 40
 _FAULTS = (2, 10)
-_PEOPLE = (2, 6)
+_PEOPLE = (2, 5)
 _TICK_SECONDS = (30, 60, 120, 300)
 _VERBS = (
     ("apply", 8),
@@ -65,7 +65,7 @@ def draw(seed: int) -> Schedule:
 
 
 def _loop_passes(chance: random.Random) -> list[Step]:
-    period = chance.randint(4, 8)
+    period = chance.randint(5, 9)
     heal = chance.random() < 0.3
     arguments = (("heal", heal), ("who", "cron"))
     return [Step(tick, "reconcile", arguments) for tick in range(1, TICKS, period)]

@@ -141,8 +141,8 @@ def test_providers_that_are_not_there_are_named_with_the_nearest_one(tmp_path: P
     )
     assert told(tmp_path) == [
         "fleets.yaml:3:13: pegasus is not a type of provider that this version has"
-        " (use simulated or lambda or runpod or vastai, or write type: simulated or lambda or"
-        " runpod or vastai below this name)",
+        " (use simulated or lambda or runpod or tensordock or vastai, or write type: simulated"
+        " or lambda or runpod or tensordock or vastai below this name)",
         "fleets.yaml:4:56: unknown provider sims (did you mean sim?)",
     ]
 
@@ -154,7 +154,7 @@ def test_a_type_that_is_written_and_not_installed_is_named(tmp_path: Path) -> No
     assert "or install the package that brings it" in problem
 
 
-@pytest.mark.parametrize("real", ["lambda", "runpod", "vastai"])
+@pytest.mark.parametrize("real", ["lambda", "runpod", "tensordock", "vastai"])
 def test_play_money_and_real_money_are_never_in_one_workspace(tmp_path: Path, real: str) -> None:
     write(tmp_path, fleets_yaml=FLEET.replace("simulated: {}", f"simulated: {{}}, {real}: {{}}"))
     (problem,) = told(tmp_path)

@@ -42,6 +42,31 @@ def test_values_are_frozen_slotted_replaceable_and_shown_with_their_fields() -> 
     assert repr(Range(None, None)) == "Range(minimum=None, maximum=None)"
 
 
+def test_a_large_value_is_as_frozen_as_a_small_one() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Large:
+        a: int
+        b: int
+        c: int
+        d: int
+        e: int
+        f: int
+        g: int = 7
+        h: list[int] = dataclasses.field(default_factory=list)
+
+        def __post_init__(self) -> None:
+            assert type(self) is Large
+
+    large = Large(1, 2, 3, 4, 5, 6, h=[8])
+    assert (large.a, large.f, large.g, large.h) == (1, 6, 7, [8])
+    assert large == dataclasses.replace(large, g=7) == copy.copy(large)
+    assert large != dataclasses.replace(large, a=0)
+    assert Large(1, 2, 3, 4, 5, 6).h is not Large(1, 2, 3, 4, 5, 6).h
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        large.a = 2  # type: ignore[misc]
+    assert not hasattr(large, "__dict__")
+
+
 def test_what_is_not_frozen_has_no_hash() -> None:
     @dataclass(slots=True)
     class Draft:

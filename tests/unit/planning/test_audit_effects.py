@@ -84,7 +84,13 @@ def test_a_destroy_from_intent_to_proof() -> None:
     assert (refused.outcome, refused.detail) == ("failed", "attempt 1: busy")
     accepted = with_machine(doom=doom.with_(attempts=2, failures=1))
     assert words(failed, accepted) == ["destroy accepted"]
-    assert words(with_machine(), accepted) == ["destroy intent", "destroy accepted"]
+    at_once = ["destroy intent", "destroy failed", "destroy accepted"]
+    assert words(with_machine(), accepted) == at_once, "two attempts that one write has saved"
+    thrice = with_machine(doom=doom.with_(attempts=3, failures=3, last_error="busy"))
+    assert [one.detail for one in between(failed, thrice)] == [
+        "attempt 2, told with attempt 3",
+        "attempt 3: busy",
+    ]
     assert words(accepted, with_machine(doom=doom.with_(attempts=2, alerted_at=NOW))) == [
         "alert done"
     ]

@@ -33,12 +33,13 @@ def judged(
     boot_id: str = "boot-1",
     latest: datetime | None = None,
     trusted: bool = False,
+    hosts: dict[str, datetime] | None = None,
 ) -> ClockVerdict:
     """How far each clock is from the truth, an hour after START."""
     readings = ClockReadings(
         NOW + wall,
         SINCE_BOOT + (PASSED + boot).total_seconds(),
-        {f"host-{number}": NOW + one for number, one in enumerate(said, 1)},
+        {f"host-{number}": NOW + one for number, one in enumerate(said, 1)} | (hosts or {}),
     )
     state = recorded_state(clock=known, saved_at=latest or START)
     return judge_clocks(readings, boot_id, state, trusted=trusted)
@@ -143,3 +144,13 @@ def test_I31_only_a_time_that_is_sure_is_remembered() -> None:
     first = clock_marked(judged(ZERO), "boot-1", 9_000.0)(recorded_state()).clock
     assert first is not None
     assert not first.confirmed
+
+
+def test_I31_two_hosts_of_one_provider_have_one_vote() -> None:
+    """Else a provider with two hosts and one wrong clock would end everything after a restart."""
+    ahead = dict.fromkeys(("rest.one.example", "api.one.example"), NOW + DAY)
+    assert judged(ZERO, None, hosts=ahead).now == NOW
+    two_providers = dict.fromkeys(("api.one.example", "api.two.example"), NOW)
+    assert judged(DAY, None, hosts=two_providers).now == NOW
+    addresses = dict.fromkeys(("127.0.0.1", "127.0.1.1"), NOW)
+    assert judged(DAY, None, hosts=addresses).sure

@@ -18,6 +18,7 @@ from reconciler.planning.purchase_terms import PurchaseTerms
 from tests.builders import fleet, offer
 
 PRICES = st.integers(1, 6).map(lambda cents: f"0.{cents:02d}")
+DISK_RATES = [Decimal(number) / 5000 for number in range(4)]
 ANY = PurchaseTerms()
 
 
@@ -36,7 +37,7 @@ def test_shelves_and_matching_agree_whatever_the_disks_cost(
 ) -> None:
     """The shelves are in order of the price without disk; what is taken is cheapest with it."""
     market = [
-        offer(f"o{number}", price, disk_usd_per_gib_hour=Decimal(disk) / 5000)
+        offer(f"o{number}", price, disk_usd_per_gib_hour=DISK_RATES[disk])
         for number, (price, disk) in enumerate(rows)
     ]
     cap = None if cap_cents is None else Decimal(cap_cents) / 100

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from reconciler.model.audit import TrailVerdict
-from reconciler.model.errors import GpuShopperError
+from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import Doom, RecordedState
 from reconciler.statefile.audit_files import TrailFiles
@@ -103,7 +103,7 @@ def test_the_trail_is_synced_once_for_each_save_and_private(tmp_path: Path) -> N
     assert current(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
-def test_a_save_with_nothing_to_tell_opens_no_file(tmp_path: Path) -> None:
+def test_a_save_with_nothing_to_tell_opens_no_file_to_write_in_it(tmp_path: Path) -> None:
     path = place(tmp_path)
     stored = written(path, 1)
     before = current(tmp_path).read_bytes()
@@ -111,7 +111,8 @@ def test_a_save_with_nothing_to_tell_opens_no_file(tmp_path: Path) -> None:
 
     class Watched(Files):
         def open(self, path: Path, flags: int) -> int:
-            opened.append(path.name)
+            if flags & (os.O_RDWR | os.O_WRONLY):
+                opened.append(path.name)
             return super().open(path, flags)
 
     passed = stored.with_(loop_last_seen=NOW)
@@ -219,7 +220,8 @@ def test_I20_any_failing_call_of_the_trail_leaves_the_save_alone_and_is_told_lat
             assert fail_at > 5
             return
         assert saved.trail is not None
-        assert saved.trail.missed == 1
+        if not saved.trail.missed:
+            continue  # what failed was the look at its end, for an older state: it proves nothing
         assert any("audit trail" in warning for warning in backend.warnings)
         after = written(path, 1)
         assert after.trail is not None
@@ -255,9 +257,30 @@ def test_I28_an_older_state_that_is_put_back_is_recognised(tmp_path: Path) -> No
     old = path.read_bytes()
     written(path, 3)
     path.write_bytes(old)
+    for backup in path.parent.glob("*.backup-*"):
+        backup.unlink()
+    with pytest.raises(StateError, match="but the audit trail tells of serial 5"):
+        written(path, 1)
+    assert path.read_bytes() == old
+    backend = audited(path)
+    found = backend.find()
+    assert found.state is not None
+    assert found.told_serial == 5
+    backend.replace(found.state.with_(serial=6), found=found)
     written(path, 1)
-    assert "gap older-state" in told(current(tmp_path))
     assert not verdict(path).damaged
+
+
+def test_I20_a_trail_that_cannot_be_read_says_nothing_against_a_state(tmp_path: Path) -> None:
+    path = place(tmp_path)
+    written(path, 2)
+    old = path.read_bytes()
+    written(path, 3)
+    path.write_bytes(old)
+    for backup in path.parent.glob("*.backup-*"):
+        backup.unlink()
+    current(tmp_path).write_bytes(b"\0" * 999)
+    written(path, 1)
 
 
 def test_a_trail_that_lost_its_end_goes_on_and_stays_damaged(tmp_path: Path) -> None:

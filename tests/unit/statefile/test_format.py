@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from reconciler.model.errors import StateError
-from reconciler.statefile.format import VERSION, decode, encode
+from reconciler.statefile.format import VERSION, RecordTexts, decode, encode
 from tests.unit.statefile.states import instance, lease, state
 
 
@@ -120,6 +120,26 @@ def test_times_come_back_aware() -> None:
     saved = decode(encode(state(saved_at=datetime.fromisoformat("2026-03-01T14:00:00+02:00"))), "x")
     assert saved.saved_at is not None
     assert saved.saved_at.utcoffset() is not None
+
+
+def test_texts_of_records_written_before_change_no_byte() -> None:
+    texts = RecordTexts()
+    first = state(instances={"a": instance(0), "b": instance(1)})
+    changed = instance(1, instance_id="label \ud800 \x7f")
+    for one in (
+        first,
+        first.with_(serial=9),
+        first.with_(instances={**first.instances, "b": changed, "c": instance(2)}),
+        first.with_(instances={"b": changed}),
+        first,
+    ):
+        assert encode(one, texts) == encode(one)
+        assert decode(encode(one, texts), "x") == one
+
+
+def test_a_record_of_another_kind_is_not_stored() -> None:
+    with pytest.raises(StateError):
+        encode(state().with_(instances={"m-0": lease()}))
 
 
 def test_I23_a_duration_beyond_all_time_is_damage_and_no_traceback() -> None:

@@ -100,3 +100,12 @@ def test_a_disk_that_keeps_nothing_gives_no_key(tmp_path: Path) -> None:
 
     with pytest.raises(GpuShopperError, match="No space left"):
         key_in(tmp_path, Full()).public()
+
+
+def test_I24_half_a_private_key_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    key = key_in(tmp_path)
+    key.private_path.parent.mkdir(mode=0o700)
+    half = key.private_path.with_name(f".{key.private_path.name}.tmp-0123abcd")
+    half.write_bytes(b"-----BEGIN OPENSSH PRIVATE KEY-----")
+    key.public()
+    assert not half.exists()

@@ -27,6 +27,7 @@ from reconciler.model.errors import (
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.observation import Complete, Partial
 from reconciler.providers.base import Created, CreateRequest, OfferQuery
+from reconciler.providers.runpod import api
 from reconciler.providers.runpod.api import RunpodApi
 from reconciler.providers.runpod.pods import DISK_USD_PER_GB_HOUR
 from reconciler.providers.runpod.provider import RunpodProvider
@@ -39,7 +40,7 @@ from tests.virtual_time import run_virtual
 
 Result = TypeVar("Result")
 KEY = "rpa_0123456789ABCDEF0123456789ABCDEF"
-WHO = {"data": {"myself": {"id": "user_2abc"}}}
+WHO = {"data": {"myself": {"id": "user_2abc", "clientBalance": 41.27}}}
 SECRET = "hf_0123456789"
 OFFER_ID = "NVIDIA++RTX+A4500/US-KS-2/SECURE/2"
 PUBLIC = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILXGDN"
@@ -413,7 +414,7 @@ def test_all_pods_come_at_once_those_of_clusters_too() -> None:
     (sent,) = script.asked
     assert dict(sent.url.params) == {"includeClusterPods": "true"}
     (who,) = script.asked_graph
-    assert json.loads(who.content) == {"query": "query { myself { id } }"}
+    assert json.loads(who.content) == {"query": "query { myself { id clientBalance } }"}
     assert KEY not in str(who.url)
 
 
@@ -422,6 +423,13 @@ def test_M1_M2_a_listing_with_a_row_that_cannot_be_read_is_partial(row: Any) -> 
     found, _ = ask(listing, (200, {"pods": [POD, row]}))
     assert isinstance(found, Partial)
     assert (len(found.instances), found.why) == (1, "1 row(s) could not be read")
+
+
+@pytest.mark.parametrize("name", ["next", "nextCursor", "hasMore"])
+def test_M1_a_listing_that_names_a_next_page_is_partial(name: str) -> None:
+    found, _ = ask(listing, (200, {"pods": [POD], name: "x"}))
+    assert isinstance(found, Partial)
+    assert found.why == "it says that more follow"
 
 
 @pytest.mark.parametrize(
@@ -475,6 +483,26 @@ def test_an_error_inside_200_is_an_error_and_without_an_account_nothing_is_liste
     refused(kind, listing, pods("a1"), who=who)
 
 
+@pytest.mark.parametrize(
+    ("said", "dollars"), [(41.27, "41.270000"), (-3, "-3.000000"), (0, "0.000000")]
+)
+def test_the_balance_is_told_below_zero_too(said: Any, dollars: str) -> None:
+    who = (200, {"data": {"myself": {"id": "user_2abc", "clientBalance": said}}})
+    script = Script(who=who)
+    assert ask_over(script, lambda provider: provider.balance()) == Decimal(dollars)
+    assert script.asked == []
+
+
+@pytest.mark.parametrize("said", [None, "41.27", float("nan"), True, []])
+def test_a_balance_that_is_none_is_an_error_and_the_account_is_known_all_the_same(
+    said: Any,
+) -> None:
+    who = (200, {"data": {"myself": {"id": "user_2abc", "clientBalance": said}}})
+    refused(UnexpectedResponse, lambda provider: provider.balance(), who=who)
+    found = ask_over(Script(pods("a1"), who=who), listing)
+    assert found.account == "user_2abc"
+
+
 # --- offers -------------------------------------------------------------------------------------
 
 
@@ -504,8 +532,9 @@ def test_a_catalog_without_a_list_is_no_market_without_offers(said: Said) -> Non
 
 
 def test_calls_of_a_minute_stay_below_sixty_whatever_is_asked() -> None:
-    from reconciler.providers.runpod import api
-
-    endpoints = (api.CATALOG, api.LIST, api.READ, api.CREATE, api.DESTROY)
-    a_minute = sum(one.pace.calls * 60 / one.pace.seconds for one in endpoints)
-    assert a_minute < 60
+    others = (api.CATALOG, api.LIST, api.READ, api.DESTROY)
+    assert {one.shared for one in others} == {api.ALL_BUT_CREATES}
+    assert api.CREATE.shared is None
+    paces = (api.ALL_BUT_CREATES, api.CREATE.pace)
+    assert sum(pace.calls * 60 / pace.seconds for pace in paces) < 60
+    assert all(one.pace.calls < api.ALL_BUT_CREATES.calls for one in others)

@@ -1,0 +1,1 @@
+"""The provider `tensordock`: virtual machines of the marketplace TensorDock."""
