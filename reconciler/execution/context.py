@@ -63,6 +63,8 @@ class ExecutionContext:
     """Raises ``StateLocked`` when this run's turn was taken from it: asked before each call that
     changes something.
     """
+    offer_failed: Callable[[Provider, str], None] = lambda provider, offer_id: None
+    """Told of each offer that could not be rented, so that nobody tries it again. Never raises."""
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
     claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)

@@ -179,6 +179,7 @@ async def _order(
         await context.journal.commit(transitions.create_refused(intent.mark))
         raise
     except (OfferGone, InsufficientCapacity):
+        context.offer_failed(provider, request.offer.id)
         await context.journal.commit(transitions.create_refused(intent.mark))
         return None
     except CreateRefused as error:
