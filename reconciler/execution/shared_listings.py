@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 5.0
 """All who wait look at the same moments."""
+_MOMENT = 1e-3
+"""A sleep of less may end before a clock of floats has moved: who woke would look without an end."""
 
 
 class SharedListings:
@@ -75,5 +77,6 @@ def _is_doubtful(found: Instance) -> bool:
 
 
 def until_next_tick(elapsed_seconds: float) -> float:
-    """Seconds until the next moment at which all who wait look."""
-    return TICK_SECONDS - elapsed_seconds % TICK_SECONDS
+    """Seconds until the next moment at which all who wait look: never too few to be slept."""
+    left = TICK_SECONDS - elapsed_seconds % TICK_SECONDS
+    return left if left > _MOMENT else left + TICK_SECONDS
