@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 TICK_SECONDS = 5.0
 """All who wait look at the same moments."""
 _MOMENT = 1e-3
-"""A sleep of less may end before a clock of floats has moved: who woke would look without an end."""
+"""A sleep of less may end before a clock of floats has moved, and who woke would look for ever."""
 
 
 class SharedListings:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer
 
+from reconciler.model.offer import Ability
 from reconciler.model.published import DecimalText, Moment, Published
 from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, LeaseRecord, Succession
@@ -40,6 +41,8 @@ class OfferDocument(Published):
     capacity_key: str
     rentable_for: timedelta | None
     """How long the machine could be rented from then, as an ISO 8601 duration; null: no limit."""
+    lacks: Annotated[frozenset[Ability], PlainSerializer(sorted, return_type=list[Ability])]
+    """What its provider could not do, in the order of the alphabet."""
 
 
 class SpecificationDocument(Published):

@@ -125,7 +125,13 @@ def sample_plan() -> Plan:
 def _create(
     fleet: str, index: int, replaces: str | None = None, succeeds: Succession | None = None
 ) -> Create:
-    taken = offer(hosting="community", spot=True, stock=3, rentable_for=90 * HOUR)
+    taken = offer(
+        hosting="community",
+        spot=True,
+        stock=3,
+        rentable_for=90 * HOUR,
+        lacks=frozenset({"ports", "image"}),
+    )
     return create(
         fleet,
         index,
