@@ -115,6 +115,21 @@ format: setup ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix --exit-zero --quiet .
 	$(BIN)/ruff format .
 
+PROVIDER ?=
+
+.PHONY: cassettes
+cassettes: setup ## record the cassettes anew; with a key in the environment from the provider (costs cents)
+	@$(BIN)/python -m tests.cassettes.recording $(PROVIDER)
+
+WITNESS ?= $(VENV)/witness
+
+.PHONY: witness
+witness: setup ## install the vendors' own clients apart, for tests against our faces
+	@$(BIN)/python -m venv --clear $(WITNESS)
+	@$(WITNESS)/bin/python -m pip --disable-pip-version-check install -qq --only-binary :all: \
+	    --require-hashes --requirement .ci/witness.lock
+	@echo "witness: run the tests with GPU_SHOPPER_VASTAI=$(WITNESS)/bin/vastai"
+
 .PHONY: schemas
 schemas: setup ## generate schemas/ anew
 	$(BIN)/gpu-shopper schema --write schemas
@@ -127,6 +142,7 @@ lock: setup ## write the locks anew after a change of the dependencies in pyproj
 	@$(PIP) install -qq --only-binary :all: 'uv>=0.13,<0.14'
 	$(UV_COMPILE) --group build --group dev --output-file .ci/requirements.lock
 	$(UV_COMPILE) --constraints .ci/requirements.lock --output-file deploy/requirements.lock
+	$(subst pyproject.toml,.ci/witness.in,$(UV_COMPILE)) --output-file .ci/witness.lock
 
 .PHONY: clean
 clean: ## remove .venv, caches and build outputs

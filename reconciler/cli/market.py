@@ -73,6 +73,7 @@ class _UsdType(click.ParamType[Decimal]):
 @click.option(
     "--limit", type=click.IntRange(min=1), default=40, metavar="N", help="Rows (default: 40)."
 )
+@click.option("--fresh", is_flag=True, help="Search again, also within a minute of the last time.")
 @click.option("--json", "as_json", is_flag=True, help="Every matching offer as JSON.")
 @click.pass_obj
 def offers_command(directory: Path, /, **options: Any) -> int:
@@ -84,7 +85,7 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     wanted, disk_bytes = _filter(options), _disk_bytes(options["disk"])
 
     async def verb(workspace: Workspace, _: Interruption) -> OfferBook:
-        return await list_market(workspace, _query(wanted))
+        return await list_market(workspace, _query(wanted, fresh=options["fresh"]))
 
     book = on_workspace(directory, verb)
     as_json = bool(options["as_json"])
@@ -110,7 +111,7 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     return ExitCode.DONE if view.matching else ExitCode.NO_OFFER
 
 
-def _query(wanted: OfferFilter) -> OfferQuery:
+def _query(wanted: OfferFilter, *, fresh: bool) -> OfferQuery:
     """What the providers are asked for: as little as the filter leaves."""
     from reconciler.providers.base import OfferQuery
 
@@ -118,6 +119,7 @@ def _query(wanted: OfferFilter) -> OfferQuery:
         models=wanted.models,
         kinds=frozenset({False, True}) if wanted.spot is None else frozenset({wanted.spot}),
         gpu_counts=frozenset() if wanted.gpu_count is None else frozenset({wanted.gpu_count}),
+        fresh=fresh,
     )
 
 
@@ -185,7 +187,7 @@ def explain_command(directory: Path, address: Address, as_json: bool) -> int:
 @click.command(cls=TerraformCommand)
 @click.pass_obj
 def orphans_command(directory: Path) -> int:
-    """List the machines of the accounts that no record covers. Destroys nothing."""
+    """List the machines of the accounts that no record covers, and volumes. Destroys nothing."""
     from reconciler.operations.market_view import find_strangers
     from reconciler.reporting.stranger_table import stranger_table
 
@@ -193,6 +195,6 @@ def orphans_command(directory: Path) -> int:
         return await find_strangers(workspace)
 
     report = on_workspace(directory, verb)
-    text = stranger_table(report.strangers, report.now, report.doubts, palette_for(sys.stdout))
-    click.echo(text)
+    palette = palette_for(sys.stdout)
+    click.echo(stranger_table(report.strangers, report.now, report.doubts, palette, report.volumes))
     return int(report.code)

@@ -1,4 +1,4 @@
-"""``costs`` and ``ledger``: what was spent, and whether a provider's bill says the same."""
+"""``costs``, ``budgets``, ``forecast`` and ``ledger``: what was spent, and what is left."""
 
 from __future__ import annotations
 
@@ -97,6 +97,38 @@ def costs_command(
         put("\n".join(cost_csv(report)))
     else:
         put(cost_text(report, money.workspace, palette_for(sys.stdout)))
+    return ExitCode.DONE
+
+
+@click.command(cls=TerraformCommand)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+def budgets_command(directory: Path, as_json: bool) -> int:
+    """Show every budget as last applied: spent, reserved until its machines end, and left."""
+    from reconciler.reporting.budget_text import budgets_json, budgets_text
+
+    money = _money(directory)
+    found = money.budgets()
+    if as_json:
+        put(json.dumps(budgets_json(found, money.workspace, money.now), indent=2))
+    else:
+        put(budgets_text(found, money.workspace, money.now, palette_for(sys.stdout)))
+    return ExitCode.DONE
+
+
+@click.command(cls=TerraformCommand)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.pass_obj
+def forecast_command(directory: Path, as_json: bool) -> int:
+    """Say when each budget is empty at the present rates, and what is spent until then."""
+    from reconciler.reporting.budget_text import forecast_json, forecast_text
+
+    money = _money(directory)
+    found = money.forecast()
+    if as_json:
+        put(json.dumps(forecast_json(found, money.workspace), indent=2))
+    else:
+        put(forecast_text(found, money.workspace, palette_for(sys.stdout)))
     return ExitCode.DONE
 
 

@@ -42,6 +42,8 @@ _COMMANDS = {
     ),
     "Pay": (
         LazyCommand("costs", "money:costs_command", "Show what was spent, by whom and on what."),
+        LazyCommand("budgets", "money:budgets_command", "Show what is spent, reserved and left."),
+        LazyCommand("forecast", "money:forecast_command", "Say when each budget is empty."),
         LazyCommand("ledger", "money:ledger_group", "Export what was billed; check a bill."),
     ),
     "Look after": (

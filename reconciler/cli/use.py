@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,16 +87,55 @@ def _code(report: StatusReport) -> int:
 
 
 @click.command(cls=TerraformCommand)
-@click.option("--json", "as_json", is_flag=True, required=True, help="As JSON, by fleet.")
+@click.argument("address", type=AddressType(), required=False)
+@click.option("--json", "as_json", is_flag=True, help="As JSON, by fleet, with cost and end.")
+@click.option("--env", "as_env", is_flag=True, help="As shell variables, for eval.")
+@click.option("--hostfile", is_flag=True, help="As a hostfile of Open MPI and DeepSpeed.")
+@click.option("--ansible", is_flag=True, help="As an Ansible inventory (YAML).")
 @click.pass_obj
-def output_command(directory: Path, as_json: bool) -> int:
-    """Print the machines by fleet for other programs: addresses, cost, end."""
+def output_command(directory: Path, /, address: Address | None, **forms: bool) -> int:
+    """Print the machines, or those of one fleet, for other programs. Choose one form.
+
+    -hostfile and -ansible end with 9 when a machine cannot be entered yet and is left out.
+    """
+    from reconciler.model.exit_code import ExitCode
+    from reconciler.reporting.hand_over_text import missing
+
+    if sum(forms.values()) != 1:
+        raise click.UsageError("choose one of -json, -env, -hostfile and -ansible")
+    report = _narrowed(_report(directory), address)
+    click.echo(_output(report, next(name for name, chosen in forms.items() if chosen)))
+    codes = [ExitCode(_code(report))]
+    if (forms["hostfile"] or forms["ansible"]) and missing(report.rows):
+        codes.append(ExitCode.NOT_READY)
+    return int(most_urgent(codes))
+
+
+def _narrowed(report: StatusReport, address: Address | None) -> StatusReport:
+    """``report`` with the machines at ``address`` alone."""
+    from reconciler.model.errors import UsageRefused
+
+    if address is None:
+        return report
+    rows = tuple(one for one in report.rows if address.covers(one.slot.fleet, one.slot.index))
+    if not rows:
+        known = ", ".join(str(one.slot) for one in report.rows[:10]) or "none"
+        raise UsageRefused(f"there is no machine at {address}", fix=f"machines: {known}")
+    return replace(report, rows=rows)
+
+
+def _output(report: StatusReport, form: str) -> str:
+    """Without its last line break."""
+    from reconciler.reporting import hand_over_text
     from reconciler.reporting.status_json import output_json
 
-    report = _report(directory)
-    if as_json:
-        click.echo(json.dumps(output_json(report), indent=2))
-    return _code(report)
+    if form == "as_env":
+        return hand_over_text.env_text(report.rows).rstrip("\n")
+    if form == "hostfile":
+        return hand_over_text.hostfile(report.rows).rstrip("\n")
+    if form == "ansible":
+        return hand_over_text.ansible_inventory(report.rows, report.ssh_files).rstrip("\n")
+    return json.dumps(output_json(report), indent=2)
 
 
 @click.command(cls=TerraformCommand)

@@ -19,6 +19,7 @@ from reconciler.model.fleet import (
     Resources,
     Where,
 )
+from reconciler.model.hand_over import DEFAULT_BOOT, Boot
 from reconciler.model.quantity import ANYTHING
 
 _ONE_NODE = NodeCount(1, 1, 1)
@@ -46,7 +47,7 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         expires_at=settings.expires_at,
         grace=DEFAULT_GRACE if settings.grace is None else settings.grace,
         image=settings.image,
-        env=settings.env or {},
+        env={**(settings.env or {}), **(settings.secrets or {})},
         prevent_destroy=lifecycle.prevent_destroy,
         create_before_destroy=bool(lifecycle.create_before_destroy),
         ignore_changes=frozenset(lifecycle.ignore_changes or ()),
@@ -55,10 +56,17 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         labels=settings.labels or {},
         ssh=ssh_access(settings.ssh),
         ready=ready_rules(settings.ready),
+        boot=_boot(settings),
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
     )
+
+
+def _boot(settings: FleetSettings) -> Boot:
+    if not (settings.vm_image or settings.setup or settings.ports):
+        return DEFAULT_BOOT
+    return Boot(settings.vm_image, settings.setup, tuple(sorted(settings.ports or ())))
 
 
 def asks_for_gpu(settings: FleetSettings) -> bool:

@@ -6,16 +6,25 @@ A field is None when its key was not written: defaults are filled in after mergi
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from reconciler.documents.budget_blocks import FleetBudget
-from reconciler.documents.hand_over_blocks import ReadyBlock, SshBlock
+from reconciler.documents.hand_over_blocks import Ports, ReadyBlock, SshBlock
 from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
-from reconciler.documents.written_references import EnvValue
-from reconciler.documents.written_text import Country, EnvKey, Image, LabelKey, Name, Text
+from reconciler.documents.written_references import EnvValue, SecretReference
+from reconciler.documents.written_text import (
+    Country,
+    EnvKey,
+    Image,
+    LabelKey,
+    Name,
+    Setup,
+    Text,
+    VmImage,
+)
 from reconciler.documents.written_values import Duration, Moment, Share, Usd
 from reconciler.model.fleet import MachineAttribute
 
@@ -101,6 +110,18 @@ class FleetSettings(Block):
         None, description="Warning time before the loop destroys what is undeclared; default 10m."
     )
     image: Written[Image] = Field(None, description="The container image to boot.")
+    vm_image: Written[VmImage] = Field(
+        None, description="The operating system to boot, as the provider names it; not with image."
+    )
+    setup: Written[Setup] = Field(
+        None, description="Shell text that runs once on each machine when it boots."
+    )
+    ports: Written[Ports] = Field(
+        None, description="TCP ports that must be reachable beside the one of SSH."
+    )
+    secrets: Written[dict[EnvKey, SecretReference]] = Field(
+        None, description="Like env, of references alone: `${env:NAME}` or `${file:PATH}`."
+    )
     env: Written[dict[EnvKey, EnvValue]] = Field(
         None, description="Environment of the machines: text, `${env:NAME}` or `${file:PATH}`."
     )
@@ -128,6 +149,15 @@ class FleetSettings(Block):
         description="Which fleet keeps its machines when a shared budget is short: the larger "
         "one; default 100.",
     )
+
+    @model_validator(mode="after")
+    def _check_boot(self) -> Self:
+        if self.image is not None and self.vm_image is not None:
+            raise ValueError("image is a container, vm_image an operating system: choose one")
+        twice = sorted(set(self.env or {}) & set(self.secrets or {}))
+        if twice:
+            raise ValueError(f"{twice[0]} stands in env and in secrets: choose one")
+        return self
 
 
 def _read_extends(value: object) -> object:

@@ -23,6 +23,7 @@ from reconciler.model.ssh_key import KEY_LENGTH_MAX, KEY_TYPES, parse_public_key
 
 PUBLIC_KEYS_MAX = 20
 ATTEMPTS_MAX = 10
+PORTS_MAX = 64
 _LOGIN = re.compile(r"[a-z_][a-z0-9_-]{0,31}", re.ASCII)
 
 
@@ -42,6 +43,21 @@ PublicKey = Annotated[
     ),
 ]
 Login = Annotated[str, AfterValidator(_check_login), text_schema(_LOGIN, examples=["ubuntu"])]
+
+
+def _check_ports(value: list[int]) -> list[int]:
+    if len(set(value)) != len(value):
+        raise ValueError("each port stands here once")
+    if 22 in value:
+        raise ValueError("port 22 is that of SSH, which is reachable anyway: leave it out")
+    return value
+
+
+Ports = Annotated[
+    list[Annotated[int, Field(ge=1, le=65535)]],
+    Field(max_length=PORTS_MAX),
+    AfterValidator(_check_ports),
+]
 
 
 class SshBlock(Block):

@@ -1,9 +1,9 @@
 """One fleet's settings out of `defaults`, its profiles and its own block; the last word wins.
 
 Scalars and lists replace. `resources`, `offers`, `lifecycle`, `ssh` and `ready` merge key by key,
-and so do `labels` and `env`; of two `budget` both hold; `gpu`, `any_of` and `ordered` are one
-choice, so that setting one of them replaces whichever stood before (SPEC.md section 2, "Merge
-order").
+and so do `labels`, `env` and `secrets`; of two `budget` both hold; `gpu`, `any_of` and `ordered`
+are one choice, and so are `image` and `vm_image`: setting one replaces whichever stood before
+(SPEC.md section 2, "Merge order").
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from reconciler.documents.resource_blocks import ResourcesBlock
 from reconciler.model.problem import Problem
 
 _MERGED_KEY_BY_KEY = frozenset(
-    {"resources", "offers", "lifecycle", "labels", "env", "ssh", "ready", "budget"}
+    {"resources", "offers", "lifecycle", "labels", "env", "secrets", "ssh", "ready", "budget"}
 )
 _GPU_CHOICES = ("gpu", "any_of", "ordered")
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -134,11 +134,26 @@ def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
         changes["ready"] = _updated(base.ready, _written(over.ready))
     if base.labels is not None and over.labels is not None:
         changes["labels"] = {**base.labels, **over.labels}
-    if base.env is not None and over.env is not None:
-        changes["env"] = {**base.env, **over.env}
+    changes.update(_overlaid_environment(base, over))
+    if over.image is not None:
+        changes["vm_image"] = None
+    elif over.vm_image is not None:
+        changes["image"] = None
     if base.budget is not None and over.budget is not None:
         changes["budget"] = stricter(base.budget, over.budget)
     return _updated(base, changes)
+
+
+def _overlaid_environment(base: FleetSettings, over: FleetSettings) -> dict[str, Any]:
+    """`env` and `secrets` are one set of names: the last word on a name wins in either."""
+    changes: dict[str, Any] = {}
+    named = {*(over.env or {}), *(over.secrets or {})}
+    for key in ("env", "secrets") if named else ():
+        before, after = getattr(base, key), getattr(over, key)
+        if before is not None:
+            kept = {name: value for name, value in before.items() if name not in named}
+            changes[key] = {**kept, **(after or {})}
+    return changes
 
 
 def _overlaid_resources(base: ResourcesBlock, over: ResourcesBlock) -> ResourcesBlock:

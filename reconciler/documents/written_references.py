@@ -45,6 +45,25 @@ def _check_webhook(value: str) -> str:
     return value
 
 
+def _check_secret(value: str) -> str:
+    if not is_reference(value):
+        raise ValueError("a secret never stands here itself: write ${env:NAME} or ${file:PATH}")
+    return value
+
+
+SecretReference = Annotated[
+    str,
+    AfterValidator(_check_secret),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^\$\{(env|file):[^{}$]+\}$",
+            "examples": ["${env:HF_TOKEN}"],
+        }
+    ),
+]
+
+
 def _check_key(value: str) -> str:
     if not is_reference(value):
         raise ValueError("a key is never written here: name it by ${env:NAME} or ${file:PATH}")

@@ -109,6 +109,30 @@ Image = Annotated[
 ]
 
 
+SETUP_LENGTH_MAX = 16 * 1024
+_VM_IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@ +-]{0,254}")
+
+
+def _check_setup(value: str) -> str:
+    if not value.strip() or len(value) > SETUP_LENGTH_MAX or "\0" in value or "\r" in value:
+        raise ValueError(
+            f"shell text of at most {SETUP_LENGTH_MAX:,} characters is needed, with plain line ends"
+        )
+    return value
+
+
+VmImage = Annotated[
+    str,
+    _matching(_VM_IMAGE, "write an operating system as the provider names it, like ubuntu-22.04"),
+    text_schema(_VM_IMAGE, examples=["ubuntu-22.04"]),
+]
+Setup = Annotated[
+    str,
+    AfterValidator(_check_setup),
+    text_schema(maxLength=SETUP_LENGTH_MAX, examples=["pip install -r requirements.txt"]),
+]
+
+
 def _check_country(value: str) -> str:
     if value in COUNTRY_CODES:
         return value

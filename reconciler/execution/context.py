@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
     from reconciler.execution.journal import Journal
     from reconciler.model.address import Slot
-    from reconciler.model.hand_over import ReadyRules
+    from reconciler.model.hand_over import Boot, ReadyRules
     from reconciler.model.instance import Instance, SshEndpoint
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
@@ -50,6 +50,8 @@ class ExecutionContext:
     notify: Callable[[Notice], Awaitable[None]]
     public_keys: Callable[[str], tuple[str, ...]]
     """Who may log in to machines of a fleet. A key of ours is durable on return; may raise."""
+    boot: Callable[[str], Boot]
+    """What the machines of a fleet boot and do."""
     log_in: Callable[[str, SshEndpoint, str, str], Awaitable[Login]]
     """Run a command on a machine of a fleet, whose host key is known under an alias.
 
@@ -63,6 +65,8 @@ class ExecutionContext:
     """Raises ``StateLocked`` when this run's turn was taken from it: asked before each call that
     changes something.
     """
+    offer_failed: Callable[[Provider, str], None] = lambda provider, offer_id: None
+    """Told of each offer that could not be rented, so that nobody tries it again. Never raises."""
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)
     """Nodes of each (provider, capacity) that tasks of this run have taken."""
     claimed_hosts: set[tuple[str, HostKey]] = field(default_factory=set)

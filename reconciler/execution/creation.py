@@ -159,7 +159,7 @@ async def _order(
 ) -> Created | Bought | None:
     """Send it once; what the answer means, a machine or not."""
     provider = context.providers[offer.provider]
-    lease = context.journal.state.leases[create.slot.fleet]
+    lease, boot = context.journal.state.leases[create.slot.fleet], context.boot(create.slot.fleet)
     request = CreateRequest(
         mark=intent.mark,
         offer=offer,
@@ -168,6 +168,9 @@ async def _order(
         env=env,
         ends_at=planned_end(lease, context.clock.now()),
         ssh_public_keys=keys,
+        vm_image=boot.vm_image,
+        setup=boot.setup,
+        ports=boot.ports,
     )
     unable = why_unable(request, provider.capabilities)
     if unable:
@@ -179,6 +182,7 @@ async def _order(
         await context.journal.commit(transitions.create_refused(intent.mark))
         raise
     except (OfferGone, InsufficientCapacity):
+        context.offer_failed(provider, request.offer.id)
         await context.journal.commit(transitions.create_refused(intent.mark))
         return None
     except CreateRefused as error:

@@ -21,12 +21,11 @@ from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
-    from datetime import datetime
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.execution.gang import ShortGang
     from reconciler.model.exit_code import ExitCode
-    from reconciler.model.plan import Announce, Plan, RateChange
+    from reconciler.model.plan import Announce, Plan
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.transitions import Change
 
@@ -70,10 +69,10 @@ class PlanExecutor:
         """The state as it is now."""
         return self._context.journal.state
 
-    async def note(self, plan: Plan, looked_before: datetime | None) -> None:
+    async def note(self, plan: Plan, before: RecordedState | None) -> None:
         """Make durable what the plan merely records: adoptions, proofs, doubts, leases, notices.
 
-        ``looked_before``: when the machines were last looked at before this plan.
+        ``before``: the state that the plan was made from, None where there was none.
         """
         context, now = self._context, self._context.clock.now()
         await context.journal.commit(
@@ -86,12 +85,7 @@ class PlanExecutor:
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
                     *(transitions.became_ready(mark, now) for mark in plan.became_ready),
-                    *(
-                        billing.billed_at(
-                            one.record.mark, one.usd_per_hour, _known_until(one, looked_before, now)
-                        )
-                        for one in plan.rate_changes
-                    ),
+                    *billing.rates_seen(plan.rate_changes, before, now),
                     *(transitions.announced(entry, now) for entry in plan.announces),
                 ]
             )
@@ -177,13 +171,6 @@ class PlanExecutor:
             self.report.add(*undone)
         if destroy is not None:
             await self._destroy(destroy)
-
-
-def _known_until(
-    change: RateChange, looked_before: datetime | None, now: datetime
-) -> datetime | None:
-    """A dearer rate counts from when somebody looked last, a cheaper one from now on."""
-    return looked_before if change.usd_per_hour > change.record.usd_per_hour else now
 
 
 def _outcome_of(action: Create | Destroy | InstanceRecord, error: GpuShopperError) -> SlotOutcome:

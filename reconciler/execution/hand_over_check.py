@@ -86,9 +86,9 @@ class HandOverCheck:
         if provider.capabilities.ssh_answers:
             if not self._rules.ssh or instance.ssh is None:
                 return Fit()
+            self._enter_behind("ssh")
             if provider.capabilities.rehearsal and is_from_documentation(instance.ssh.host):
                 return Fit("not looked into: a rehearsal, and nothing answers at this address")
-            self._enter_behind("ssh")
             found = await self._by_login(instance, instance.ssh)
         elif self._rules.gpu_check:
             self.enter("gpu check")

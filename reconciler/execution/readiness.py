@@ -16,6 +16,8 @@ from reconciler.planning import host_memory, transitions
 from reconciler.planning.succession import living_predecessor
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.instance import Instance
     from reconciler.model.progress import Stage
@@ -37,34 +39,58 @@ async def wait_until_ready(
     A failed one comes back as the Destroy that its failure asks for, and so does one that is late
     while the machine it was to replace still lives. Any other late one is kept: its lease ends it.
     """
+    check = HandOverCheck(record, context)
     with context.listings.watching(context.providers[record.provider]):
-        return await _watch(record, context)
+        seen = await _watch(check, record, context)
+    if seen is None:
+        return await _given_up(check, record, context)
+    instance, found = seen
+    if isinstance(found, Unfit):
+        return await _failed(record, found, context)
+    return await _ready(record, instance, found, context), None
 
 
 async def _watch(
-    record: InstanceRecord, context: ExecutionContext
-) -> tuple[SlotOutcome, Destroy | None]:
-    started = context.clock.now()
-    provider = context.providers[record.provider]
-    check = HandOverCheck(record, context)
+    check: HandOverCheck, record: InstanceRecord, context: ExecutionContext
+) -> tuple[Instance, Fit | Unfit] | None:
+    """Look again and again; None when it is late, or somebody asked to stop."""
+    started, provider = context.clock.now(), context.providers[record.provider]
     while not context.interruption.requested:
         instance = await context.look(provider, record.instance_id)
         if instance is not None:
             found = await _step(check, instance)
-            if isinstance(found, Fit):
-                return await _ready(record, instance, found, context), None
-            if isinstance(found, Unfit):
-                return await _failed(record, found, context)
-            detail = f"{record.provider} {record.instance_id}"
-            if check.trouble:
-                detail = printable(f"{detail}: {check.trouble}", 200)
-            context.show(
-                record.slot, check.stage, started, detail=detail, usd_per_hour=record.usd_per_hour
-            )
+            _show(check, found, record, started, context)
+            if found is not None:
+                return instance, found
         if check.is_late:
             break
         elapsed = context.clock.elapsed_seconds()
         await context.interruption.sleep(context.clock, until_next_tick(elapsed))
+    return None
+
+
+def _show(
+    check: HandOverCheck,
+    found: Fit | Unfit | None,
+    record: InstanceRecord,
+    started: datetime,
+    context: ExecutionContext,
+) -> None:
+    """The stage, with what was seen there or what is in the way."""
+    detail = f"{record.provider} {record.instance_id}"
+    if isinstance(found, Fit):
+        detail = found.detail
+    elif check.trouble:
+        detail = f"{detail}: {check.trouble}"
+    if detail and not isinstance(found, Unfit):
+        rate = record.usd_per_hour
+        text = printable(detail, 200)
+        context.show(record.slot, check.stage, started, detail=text, usd_per_hour=rate)
+
+
+async def _given_up(
+    check: HandOverCheck, record: InstanceRecord, context: ExecutionContext
+) -> tuple[SlotOutcome, Destroy | None]:
     if context.interruption.requested:
         detail = "interrupted before it was ready; kept until its lease ends"
         return SlotOutcome(record.slot, "ready", False, detail, None, mark=record.mark), None
@@ -104,11 +130,11 @@ async def _ready(
     await context.journal.commit(transitions.in_turn(learnt))
     ssh = instance.ssh
     detail = printable(f"ssh {ssh.user}@{ssh.host}:{ssh.port}") if ssh else ""
-    if found.detail:
-        detail = f"{detail}; {found.detail}"
     context.show(
         record.slot, "ready", record.created_at, detail=detail, usd_per_hour=record.usd_per_hour
     )
+    if found.detail:
+        detail = f"{detail}; {found.detail}"
     return SlotOutcome(record.slot, "ready", True, detail, mark=record.mark)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from reconciler.market import fault_script, machine_notes
+from reconciler.market import fault_script, machine_notes, volumes
 from reconciler.market.errors import MarketError, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
 from reconciler.market.founding import first_facts_of, or_default
@@ -294,6 +294,18 @@ class World:
         """Every note by the machine's id."""
         with self._storage.transaction() as connection:
             return machine_notes.read(connection)
+
+    def place_volume(
+        self, size_bytes: int, microusd_per_hour: int, machine_id: str | None = None
+    ) -> int:
+        """A volume that somebody made in this account and may have forgotten; its id."""
+        with self._storage.transaction() as connection:
+            return volumes.add(connection, size_bytes, microusd_per_hour, machine_id)
+
+    def volumes(self) -> tuple[volumes.MarketVolume, ...]:
+        """Every volume of the account."""
+        with self._storage.transaction() as connection:
+            return volumes.all_volumes(connection)
 
     # --- calls and faults -------------------------------------------------------------------
 

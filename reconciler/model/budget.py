@@ -123,3 +123,33 @@ class BudgetSummary:
         if self.limit_usd is None:
             return None
         return self.limit_usd - self.spent_usd - self.committed_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Runway:
+    """How long a budget lasts at the present rates, each machine until its lease ends.
+
+    ``empty_at`` is None where it lasts: until ``lasts_until``, the end of its period or of its last
+    lease, by when ``projected_usd`` will be spent in it.
+    """
+
+    name: str
+    time_zone: str
+    limit_usd: Decimal
+    spent_usd: Decimal
+    usd_per_hour: Decimal
+    empty_at: datetime | None
+    lasts_until: datetime | None
+    projected_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What is to come while nothing changes. ``coming``: hours from now, and what is spent then
+    of all machines together, budgets or not.
+    """
+
+    now: datetime
+    usd_per_hour: Decimal
+    runways: tuple[Runway, ...]
+    coming: tuple[tuple[int, Decimal], ...]

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.gpu import memory_matches
-from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, ReadyRules, SshAccess
+from reconciler.model.hand_over import (
+    DEFAULT_BOOT,
+    DEFAULT_READY,
+    DEFAULT_SSH,
+    Boot,
+    ReadyRules,
+    SshAccess,
+)
 from reconciler.model.quantity import ANYTHING, GIB, NEVER, Range
 from reconciler.model.value import dataclass
 
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.budget import Budget
+    from reconciler.model.offer import Ability
 
 DEFAULT_TTL = timedelta(hours=12)
 DEFAULT_GRACE = timedelta(minutes=10)
@@ -152,6 +160,7 @@ class Fleet:
     labels: Mapping[str, str] = field(default_factory=dict)
     ssh: SshAccess = DEFAULT_SSH
     ready: ReadyRules = DEFAULT_READY
+    boot: Boot = DEFAULT_BOOT
     weight: int = DEFAULT_WEIGHT
     """Of fleets that share a budget the one with the larger weight keeps its machines."""
     budgets: tuple[str, ...] = ()
@@ -168,6 +177,18 @@ class Fleet:
             return NEVER
         end = started_at + self.ttl
         return end if self.expires_at is None else min(end, self.expires_at)
+
+    @property
+    def needed_abilities(self) -> frozenset[Ability]:
+        """What a provider must be able to do for it, beside renting machines."""
+        boot = self.boot
+        wanted: tuple[tuple[Ability, object], ...] = (
+            ("image", self.image),
+            ("vm_image", boot.vm_image),
+            ("setup", boot.setup),
+            ("ports", boot.ports),
+        )
+        return frozenset(name for name, value in wanted if value)
 
     def node_cap_usd(self, gpu_count: int) -> Decimal | None:
         """The tighter of the two price caps for a node of ``gpu_count`` GPUs, or None."""

@@ -17,12 +17,8 @@ class SeenGpu:
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """``cuda`` is the newest version that the driver supports; None where it does not say.
-
-    ``simulated``: read from a market's ledger, where nobody can log in.
-    """
+    """``cuda`` is the newest version that the driver supports; None where it does not say."""
 
     gpus: tuple[SeenGpu, ...]
     driver: str = ""
     cuda: Decimal | None = None
-    simulated: bool = False

@@ -40,6 +40,19 @@ class ReadyRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Boot:
+    """What a fleet's machines boot and do beside ``image`` and ``env``.
+
+    ``vm_image`` is an operating system, and excludes ``image``. ``setup`` is shell text that runs
+    once. ``ports`` are TCP ports to be reachable beside the one of SSH, in rising order.
+    """
+
+    vm_image: str | None = None
+    setup: str | None = None
+    ports: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SshFiles:
     """Absolute paths: the private key that opens machines of a workspace, "" where there is none,
     and the file in which their host keys are recorded.
@@ -52,3 +65,4 @@ class SshFiles:
 NO_SSH_FILES = SshFiles()
 DEFAULT_SSH = SshAccess()
 DEFAULT_READY = ReadyRules()
+DEFAULT_BOOT = Boot()

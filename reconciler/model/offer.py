@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,12 @@ from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
+
+
+Ability = Literal["image", "vm_image", "setup", "ports"]
+"""What a document may ask of a provider and not every one can do."""
+NOTHING_LACKING: frozenset[Ability] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class Offer:
     capacity_key: str
     rentable_for: timedelta | None = None
     """How long it can be rented from now; None for as long as one likes."""
+    lacks: frozenset[Ability] = NOTHING_LACKING
+    """What its provider cannot do."""
 
     def node_usd_per_hour(self, disk_bytes: int) -> Decimal:
         """The all-in rate of a node with ``disk_bytes`` of disk."""
@@ -59,7 +67,7 @@ class OfferListing:
     """One provider's answer. ``unusable`` counts rows left out, by reason (bad input 49).
 
     ``failure`` is set when the provider could not be asked; ``offers`` is then empty, which says
-    nothing about the market.
+    nothing about the market. ``age``: how long ago it was read, where it was kept since.
     """
 
     provider: str
@@ -67,6 +75,9 @@ class OfferListing:
     unusable: dict[str, int]
     read_at: datetime
     failure: str | None = None
+    age: timedelta = timedelta(0)
+    searches_used_up: bool = False
+    """Why it failed: the provider allows no more searches for now."""
 
 
 @dataclass(frozen=True, slots=True)

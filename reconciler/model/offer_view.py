@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from decimal import Decimal
 
     from reconciler.model.offer import Offer
@@ -53,3 +55,5 @@ class OfferView:
     groups: tuple[OfferGroup, ...]
     unusable: Mapping[tuple[str, str], int]
     failures: Mapping[str, str]
+    ages: Mapping[str, timedelta] = field(default_factory=dict)
+    """How long ago a provider's offers were read, where they were kept since."""

@@ -82,8 +82,10 @@ async def look(
         assessment = only_saved(assessment, approved)
     offers = EMPTY_OFFER_BOOK
     if assessment.buying:
-        query = query_of(assessment.buying)
-        offers = await collect_offers(workspace.providers, query, workspace.clock)
+        # A saved plan is held against the prices of now (SPEC.md section 12, 10).
+        query = query_of(assessment.buying, fresh=approved is not None)
+        kept = workspace.kept_offers
+        offers = await collect_offers(workspace.providers, query, workspace.clock, kept)
     inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)
     return Look(complete_plan(assessment, offers), recorded, observed, inputs)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.inventory.offers import collect_offers, query_of
+from reconciler.inventory.volumes import list_all_volumes
 from reconciler.model.errors import UsageRefused
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.host_memory import quarantined_hosts
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.explanation import Explanation
     from reconciler.model.offer import OfferBook
     from reconciler.model.plan import Stranger
+    from reconciler.model.volume import Volume
     from reconciler.operations.workspace import Workspace
     from reconciler.providers.base import OfferQuery
 
@@ -33,11 +35,14 @@ class StrangerReport:
     strangers: tuple[Stranger, ...]
     doubts: tuple[str, ...]
     code: ExitCode
+    volumes: tuple[Volume, ...] = ()
+    """Storage that is billed apart from machines, whoever made it."""
 
 
 async def list_market(workspace: Workspace, query: OfferQuery) -> OfferBook:
     """What all configured providers offer now."""
-    return await collect_offers(workspace.providers, query, workspace.clock)
+    kept = workspace.kept_offers
+    return await collect_offers(workspace.providers, query, workspace.clock, kept)
 
 
 async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
@@ -68,8 +73,11 @@ async def find_strangers(workspace: Workspace) -> StrangerReport:
         for name, inventory in sorted(observed.inventories.items())
         if isinstance(inventory, (Partial, Unknown))
     )
+    volumes, unlisted = await list_all_volumes(workspace.providers)
+    doubts += unlisted
     alarming = doubts or any(
         one.kind in ("other-lineage", "orphaned") for one in classified.strangers
     )
     code = ExitCode.PROVIDER_FAILURE if alarming else ExitCode.DONE
-    return StrangerReport(workspace.clock.now(), tuple(classified.strangers), doubts, code)
+    strangers = tuple(classified.strangers)
+    return StrangerReport(workspace.clock.now(), strangers, doubts, code, volumes)

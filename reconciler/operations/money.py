@@ -1,4 +1,4 @@
-"""``costs`` and ``ledger``: what the state says about money. Asks no provider, writes nothing."""
+"""What the state says about money: asks no provider, writes nothing."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import GpuShopperError, UsageRefused
+from reconciler.model.fleet import DEFAULT_TICK
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.state_place import find_state, workspace_now
 from reconciler.planning.bill_check import check_bill
 from reconciler.planning.costs import charges, costs_of
+from reconciler.planning.forecast import budget_summaries, forecast
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from reconciler.model.budget import BudgetSummary, Forecast
     from reconciler.model.costs import BillCheck, Charge, CostKey, CostReport
     from reconciler.model.record import RecordedState
 
@@ -33,6 +36,7 @@ class MoneyView:
     workspace: str
     state: RecordedState
     now: datetime
+    tick: timedelta
 
     def start(self, since: timedelta | datetime | None) -> datetime:
         """``since`` as a moment; None is the first of this month, UTC."""
@@ -66,6 +70,13 @@ class MoneyView:
     ) -> BillCheck:
         return check_bill(bill, self.state, self.end(until), provider)
 
+    def budgets(self) -> tuple[BudgetSummary, ...]:
+        """Each budget as it stands."""
+        return budget_summaries(self.state, self.now, self.tick)
+
+    def forecast(self) -> Forecast:
+        return forecast(self.state, self.now)
+
 
 async def read_money(directory: Path) -> MoneyView:
     """The state as it is stored. Raises ``UsageRefused`` where there is none."""
@@ -76,7 +87,8 @@ async def read_money(directory: Path) -> MoneyView:
             f"there is no state at {printable(place.shown(place.path))}, so nothing was spent yet",
             fix="gpu-shopper apply",
         )
-    return MoneyView(place.workspace, state, await workspace_now(place))
+    tick = place.desired.safety.tick if place.desired else DEFAULT_TICK
+    return MoneyView(place.workspace, state, await workspace_now(place), tick)
 
 
 def read_bill(path: Path, id_column: str | None, cost_column: str | None) -> dict[str, Decimal]:

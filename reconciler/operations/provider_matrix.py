@@ -21,6 +21,10 @@ def _paces(table: ProviderCapabilities) -> tuple[str, ...]:
     return tuple(f"{one.endpoint} {one.calls} in {one.seconds:g} s" for one in table.paces)
 
 
+def _kept(table: ProviderCapabilities) -> Fact:
+    return table.offers_keep or "one command"
+
+
 _ROWS: tuple[tuple[str, str, Read], ...] = (
     ("mark_places", "our mark is kept in", lambda table: table.mark_places),
     ("visibility_window", "a listing lags by at most", lambda table: table.visibility_window),
@@ -30,6 +34,7 @@ _ROWS: tuple[tuple[str, str, Read], ...] = (
     ("create_interval", "one create every", lambda table: table.create_interval),
     ("parallel_calls", "calls of one kind at once", lambda table: table.parallel_calls),
     ("paces", "calls to one endpoint", _paces),
+    ("offers_keep", "what a search found serves for", _kept),
     ("price_unit", "its prices are", lambda table: table.price_unit),
     ("stopped_bills", "a stopped machine is billed", lambda table: table.stopped_bills),
     ("has_spot", "spot machines", lambda table: table.has_spot),
@@ -39,6 +44,7 @@ _ROWS: tuple[tuple[str, str, Read], ...] = (
     ("opens_ports", "ports can be opened", lambda table: table.opens_ports),
     ("ssh_answers", "machines answer SSH", lambda table: table.ssh_answers),
     ("has_balance", "the balance can be read", lambda table: table.has_balance),
+    ("lists_volumes", "volumes that bill are listed", lambda table: table.lists_volumes),
     ("ends_itself", "the provider ends a machine at a deadline", lambda table: table.ends_itself),
     ("node_ends_itself", "a machine can destroy itself", lambda table: table.node_ends_itself),
 )

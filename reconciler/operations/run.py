@@ -184,7 +184,7 @@ class Run:
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
-                await executor.note(plan, seen.recorded.saved_at if seen.recorded else None)
+                await executor.note(plan, seen.recorded)
             except StateError:
                 raise
             except GpuShopperError as error:

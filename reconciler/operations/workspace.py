@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, UnsafePlan
 from reconciler.model.fleet import ProviderSettings, Safety
-from reconciler.model.hand_over import DEFAULT_READY, DEFAULT_SSH, SshFiles
+from reconciler.model.hand_over import DEFAULT_BOOT, DEFAULT_READY, DEFAULT_SSH, SshFiles
 from reconciler.model.instance import SshEndpoint
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.record import HostPin, ProviderPin, RecordedState
@@ -27,6 +28,7 @@ from reconciler.operations.open_providers import open_configured
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.process_identity import this_boot, this_host
+from reconciler.transport.cache_place import cache_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
     from reconciler.clock import Clock
     from reconciler.execution.context import ExecutionContext
     from reconciler.execution.interruption import Interruption
+    from reconciler.inventory.kept_offers import KeptOffers
     from reconciler.model.fleet import DesiredState
-    from reconciler.model.hand_over import ReadyRules, SshAccess
+    from reconciler.model.hand_over import Boot, ReadyRules, SshAccess
     from reconciler.model.progress import SlotProgress
     from reconciler.providers.base import Provider
     from reconciler.statefile.backend import StateBackend
@@ -74,6 +77,8 @@ class Workspace:
     take_over: bool = False
     """Another host's state is this host's from now on: a person said so."""
     host: HostPin = field(default_factory=this_host)
+    kept_offers: KeptOffers | None = None
+    """What earlier commands found for rent; None where nothing is kept."""
     trust_clock: bool = False
     """This machine's wall clock is right, whatever others say: a person said so."""
     boot_id: str = field(default_factory=this_boot)
@@ -145,6 +150,11 @@ class Workspace:
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
         return fleet.ssh if fleet else DEFAULT_SSH
 
+    def boot(self, fleet_name: str) -> Boot:
+        """What the machines of a fleet boot and do."""
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        return fleet.boot if fleet else DEFAULT_BOOT
+
     def ready_rules(self, fleet_name: str) -> ReadyRules:
         """What a new machine of a fleet must show."""
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
@@ -196,11 +206,17 @@ class Workspace:
             progress=progress,
             notify=notifier.send,
             public_keys=self.public_keys,
+            boot=self.boot,
             log_in=self.log_in,
             ready_rules=self.ready_rules,
             has_own_key=self.has_own_key,
             fence=self.backend.fence,
+            offer_failed=self._offer_failed,
         )
+
+    def _offer_failed(self, provider: Provider, offer_id: str) -> None:
+        if self.kept_offers is not None and provider.capabilities.offers_keep:
+            self.kept_offers.drop(provider, offer_id, self.clock.now())
 
     def notifier(self) -> Notifier:
         """Webhooks of the documents; none when those could not be read."""
@@ -256,9 +272,23 @@ async def open_workspace(
             os.environ,
             take_over,
             trust_clock=trust_clock,
+            kept_offers=_kept_offers(path, opened),
         )
     finally:
         await opened.close()
+
+
+def _kept_offers(state: Path, opened: OpenedProviders) -> KeptOffers | None:
+    """In the user's cache, one file for each state; none where no provider needs it."""
+    if not any(one.capabilities.offers_keep for one in opened.providers.values()):
+        return None
+    from reconciler.inventory.kept_offers import KeptOffers
+
+    place = cache_place(os.environ, "offers")
+    if place is None:
+        return None
+    digest = hashlib.sha256(str(state.absolute()).encode()).hexdigest()[:16]
+    return KeptOffers(place / f"{state.stem}-{digest}.json")
 
 
 def _load(directory: Path, tolerate: bool) -> tuple[DesiredState | None, DocumentError | None]:

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.reason import DestroyReason
 from reconciler.planning import ledger as books
 from reconciler.planning.budgets import budgets_after_apply, covers_fleet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from decimal import Decimal
 
     from reconciler.model.budget import BudgetRecord
     from reconciler.model.fleet import DesiredState
-    from reconciler.model.plan import Destroy
+    from reconciler.model.plan import RateChange
     from reconciler.model.record import RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
@@ -38,6 +37,22 @@ def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = N
     return change
 
 
+def rates_seen(
+    changes: Iterable[RateChange], before: RecordedState | None, now: datetime
+) -> list[Change]:
+    """The rates that a look found. A dearer one counts from the last look before it (``before``:
+    the state that this one started from), a cheaper one from now on.
+    """
+    seen = []
+    for one in changes:
+        since: datetime | None = now
+        if one.usd_per_hour > one.record.usd_per_hour:
+            dark = before.ledger.unseen.get(one.record.provider) if before else None
+            since = dark or (before.saved_at if before else None)
+        seen.append(billed_at(one.record.mark, one.usd_per_hour, since))
+    return seen
+
+
 def billing_began(mark: str, since: datetime) -> Change:
     """When its provider says that it was created, which is when it began to cost."""
 
@@ -50,11 +65,10 @@ def billing_began(mark: str, since: datetime) -> Change:
     return change
 
 
-def after_kill(state: RecordedState, destroy: Destroy, now: datetime) -> Mapping[str, BudgetRecord]:
-    """Budgets remember when they ended a machine: nothing is bought again for it by a loop."""
-    if destroy.reason is not DestroyReason.OVER_BUDGET:
-        return state.budgets
-    fleet = destroy.record.fleet
+def after_kill(state: RecordedState, fleet: str, now: datetime) -> Mapping[str, BudgetRecord]:
+    """The budgets that pay for ``fleet`` remember when they ended a machine of it: a loop buys
+    nothing again for it in that period.
+    """
     return {
         name: one.model_copy(update={"killed_at": now})
         if covers_fleet(one.budget, fleet, state.leases)

@@ -42,19 +42,21 @@ def _victims(
     """In the order in which they are given up. Those that another budget ended leave already."""
     staying = [one for one in view.payers if not one.leaving and one.mark not in gone]
     leaving = [one for one in view.payers if one.leaving or one.mark in gone]
+    steps = view.budget.on_exceed
+    shrinks, is_wall = "shrink" in steps, view.budget.is_wall
+    lasts = not shrinks or _lasts(view, leaving, staying, tick)
+    slow = not (is_wall or shrinks) or _slow_enough(view, staying)
+    if lasts and slow and (not is_wall or _safe(view, leaving, staying, observed, tick)):
+        return []
     ranked = sorted(staying, key=lambda one: (one.weight, view.loss_of(one), one.mark))
     victims: list[Payer] = []
-    steps = view.budget.on_exceed
-    if "shrink" in steps:
-        victims += _until(
-            ranked, lambda given_up, kept: _lasts(view, [*leaving, *given_up], kept, tick)
-        )
-    if view.budget.is_wall or "shrink" in steps:
+    if not lasts:
+        victims = _until(ranked, lambda gone, kept: _lasts(view, [*leaving, *gone], kept, tick))
+    if not slow:
         victims = max(victims, _until(ranked, lambda _, kept: _slow_enough(view, kept)), key=len)
-    if view.budget.is_wall:
-        kept = ranked[len(victims) :]
-        if not _safe(view, [*leaving, *victims], kept, observed, tick):
-            victims = ranked
+    kept = ranked[len(victims) :]
+    if is_wall and not _safe(view, [*leaving, *victims], kept, observed, tick):
+        return ranked
     return victims
 
 

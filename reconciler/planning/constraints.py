@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.quantity import GIB, Range
 from reconciler.model.value import dataclass
+from reconciler.planning.offer_matching import ABILITY_REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,9 +22,18 @@ if TYPE_CHECKING:
 
     Value = Callable[[Offer], Decimal | int | None]
 
-NEVER_LOOSENED = frozenset({"other GPU", "none left", "ends before the lease", "quarantined host"})
+NEVER_LOOSENED = frozenset(
+    {
+        "other GPU",
+        "none left",
+        "ends before the lease",
+        "quarantined host",
+        *ABILITY_REASONS.values(),
+    }
+)
 """Reasons that no looser key lifts: another GPU is another wish, and nobody can raise a stock or
-stay on a machine that its host takes back; a host that lied is no matter of keys."""
+stay on a machine that its host takes back; a host that lied is no matter of keys, and
+nobody teaches a provider."""
 CAP_REASONS = ("above max_gpu_hour_usd", "above max_node_hour_usd")
 _MILL = Decimal("0.001")
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate
+from reconciler.model.hand_over import DEFAULT_READY_TIMEOUT
 from reconciler.model.instance import Instance, InstanceStatus
 from reconciler.model.plan import Difference, Mode
 from reconciler.model.quantity import format_duration
@@ -20,7 +21,6 @@ from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.leases import has_ended
-from reconciler.planning.succession import READY_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -142,6 +142,8 @@ def _overpriced(at: Situation) -> Verdict | None:
 def _failed(at: Situation) -> Verdict | None:
     if at.instance is None or at.instance.status is not InstanceStatus.FAILED:
         return None
+    if at.given.fleet is not None and at.given.fleet.ready.on_fail == "keep":
+        return None
     return Verdict(DestroyReason.FAILED_READY, "the provider says failed")
 
 
@@ -160,9 +162,10 @@ def _successor_failed(at: Situation) -> Verdict | None:
     stays = f"{old.instance_id} keeps the slot"
     if instance.status is InstanceStatus.STOPPED:
         return Verdict(DestroyReason.FAILED_READY, f"it stopped; {stays}")
-    late = at.given.now >= at.record.created_at + READY_TIMEOUT
+    timeout = at.given.fleet.ready.timeout if at.given.fleet else DEFAULT_READY_TIMEOUT
+    late = at.given.now >= at.record.created_at + timeout
     if at.record.ready_at is None and late and instance.status is not InstanceStatus.UNKNOWN:
-        limit = format_duration(READY_TIMEOUT)
+        limit = format_duration(timeout)
         return Verdict(DestroyReason.FAILED_READY, f"not ready within {limit}; {stays}")
     return None
 

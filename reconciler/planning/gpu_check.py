@@ -92,5 +92,4 @@ def shown(seen: GpuReading) -> str:
     names = dict.fromkeys(gpu.name for gpu in seen.gpus)
     text = f"{len(seen.gpus)} x {printable(' / '.join(names), 80)}"
     text += f", driver {seen.driver}" if seen.driver else ""
-    text += f", CUDA {seen.cuda}" if seen.cuda is not None else ""
-    return f"{text} (simulated)" if seen.simulated else text
+    return text + (f", CUDA {seen.cuda}" if seen.cuda is not None else "")

@@ -97,7 +97,9 @@ def began_at(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
 
 
 def sightings(observed: ObservedState, now: datetime) -> Callable[[RecordedState], RecordedState]:
-    """Time in which a provider could not be read is billed at the last known rates, and marked."""
+    """Time in which a provider could not be read, from the last look before it on, is billed at the
+    last known rates, and marked.
+    """
 
     def change(state: RecordedState) -> RecordedState:
         homes = {record.provider for record in state.instances.values()}
@@ -107,7 +109,8 @@ def sightings(observed: ObservedState, now: datetime) -> Callable[[RecordedState
             return state
         ledger = _marked(state, seen, now)
         unseen = {name: when for name, when in ledger.unseen.items() if name not in seen}
-        unseen = {**dict.fromkeys(sorted(dark), now), **unseen}
+        last_look = min(now, state.saved_at or now)
+        unseen = {**dict.fromkeys(sorted(dark), last_look), **unseen}
         return state.with_(ledger=ledger.model_copy(update={"unseen": unseen}))
 
     return change
@@ -138,21 +141,25 @@ def reopened(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
 def rate_changed(
     ledger: Ledger, record: InstanceRecord, usd_per_hour: Decimal, known_until: datetime | None
 ) -> Ledger:
-    """The segment that runs under ``record`` ends; another one at ``usd_per_hour`` begins.
-
-    ``known_until``: when it was last seen at the old rate, None for never: then the new rate
-    holds from the start. To be called before the record itself is changed.
+    """Billed at ``usd_per_hour`` from ``known_until`` on, when it was last seen at the old rate;
+    None: from its start. To be called before the record itself is changed.
     """
-    *past, last = running_segments(record, ledger)
-    if usd_per_hour == last.usd_per_hour:
+    segments = running_segments(record, ledger)
+    if usd_per_hour == segments[-1].usd_per_hour:
         return ledger
-    if known_until is None or known_until <= last.since:
-        return ledger
-    ended = Segment(
-        last.since, known_until, last.usd_per_hour, last.disk_usd_per_hour, last.unknown
-    )
-    opened = Segment(known_until, None, usd_per_hour, last.disk_usd_per_hour)
-    return _with_row(ledger, record.mark, (*past, ended, opened))
+    edge = known_until or moment(0)
+    parts: list[Segment] = []
+    for one in segments:
+        if one.until is not None and one.until <= edge:
+            parts.append(one)
+            continue
+        if one.since < edge:
+            parts.append(replace(one, until=edge))
+        changed = replace(one, since=max(one.since, edge), usd_per_hour=usd_per_hour)
+        parts.append(changed)
+    if len(parts) == 1 and record.mark not in ledger.running:
+        return ledger  # the record says it all
+    return _with_row(ledger, record.mark, parts)
 
 
 # --- what a stretch of time costs ----------------------------------------------------------------

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.fleet import Fleet, GpuRequirement, OfferRules, Resources, Where
-    from reconciler.model.offer import Offer
+    from reconciler.model.offer import Ability, Offer
 
     RefusalTest = tuple[str, Callable[[Offer], bool]]
     """The reason for which an offer is refused, and what passes."""
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 DISK_REASON = "too little disk"
 LEASE_REASON = "ends before the lease"
 QUARANTINE_REASON = "quarantined host"
+ABILITY_REASONS: dict[Ability, str] = {
+    "image": "runs no container images",
+    "vm_image": "boots no VM images",
+    "setup": "runs no setup",
+    "ports": "opens no ports",
+}
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
 
@@ -96,6 +102,7 @@ def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
         (f"not {kind}", lambda offer: offer.spot == fleet.spot),
         ("none left", lambda offer: offer.stock > 0),
         (LEASE_REASON, lambda offer: outlasts_lease(offer, fleet)),
+        *_ability_tests(fleet),
         *_place_tests(fleet.where),
         *_hardware_tests(fleet.resources),
         *_host_tests(fleet.offers),
@@ -106,8 +113,8 @@ def seen_by_tests(fleet: Fleet) -> tuple[object, ...]:
     """Everything that ``refusal_tests`` look at, disk and lease apart: equal for fleets that accept
     the same offers. A test that looks at more has to be added here.
     """
-    wanted = fleet.resources
-    return (fleet.spot, fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda)
+    wanted, needed = fleet.resources, fleet.needed_abilities
+    return (fleet.spot, fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda, needed)
 
 
 def outlasts_lease(offer: Offer, fleet: Fleet) -> bool:
@@ -115,6 +122,17 @@ def outlasts_lease(offer: Offer, fleet: Fleet) -> bool:
     if offer.rentable_for is None:
         return True
     return fleet.expires_at != NEVER and offer.rentable_for >= fleet.ttl
+
+
+def _ability_tests(fleet: Fleet) -> Iterator[RefusalTest]:
+    needed = fleet.needed_abilities
+    for ability, reason in ABILITY_REASONS.items():
+        if ability in needed:
+            yield reason, _able(ability)
+
+
+def _able(ability: Ability) -> Callable[[Offer], bool]:
+    return lambda offer: ability not in offer.lacks
 
 
 def _place_tests(where: Where) -> Iterator[RefusalTest]:

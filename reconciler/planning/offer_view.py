@@ -98,6 +98,7 @@ def view_offers(
             for reason, number in sorted(listing.unusable.items())
         },
         failures={one.provider: one.failure for one in everything if one.failure},
+        ages={one.provider: one.age for one in everything if one.age},
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
+from reconciler.model.quantity import about
 from reconciler.planning.leases import has_ended
 from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
     from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.purchases import Purchases
     from reconciler.planning.scene import Decisions, Scene
+
+
+_OLD_OFFERS = timedelta(minutes=2)
+"""Older than what is kept as a matter of course."""
 
 
 def observation_findings(
@@ -180,6 +186,10 @@ def offer_findings(
         matters = outages is not None and outages.matter(provider)
         code = ExitCode.PROVIDER_FAILURE if matters else None
         yield Finding(f"{provider} shows no offers: {why}", code)
+    for listing in offers.listings:
+        if listing.age > _OLD_OFFERS:
+            old = f"{about(listing.age)} old: it allows no more searches now"
+            yield Finding(f"the offers of {listing.provider} are {old}")
     for need in needs:
         name, nodes = need.fleet.address, need.fleet.nodes
         bought = slots[need.fleet.name]

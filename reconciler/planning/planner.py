@@ -15,8 +15,6 @@ from reconciler.model.fleet import Safety
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
-from reconciler.planning.budget_admission import admit
-from reconciler.planning.budget_scene import with_budgets
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.clock_rule import clock_findings
 from reconciler.planning.leases import describe_change, lease_after_apply
@@ -39,10 +37,11 @@ from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from reconciler.model.budget import BudgetSummary
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import PlanRequest
+    from reconciler.model.plan import Create, Finding, PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
@@ -97,6 +96,8 @@ def assess(
     observed = disbelieving(observed, losses)
     scene = Scene(desired, recorded, observed, leases, now, request, losses)
     if recorded.budgets or (desired is not None and desired.budgets):
+        from reconciler.planning.budget_scene import with_budgets  # many workspaces have none
+
         scene = with_budgets(scene, renewed=renewed)
     classified = classify_instances(recorded, observed)
     decisions = decide_machines(classified, scene)
@@ -115,8 +116,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     caps = provider_caps(scene, assessment.decisions)
     purchases = buy(assessment.needs, offers.offers, scene, caps)
     tick = scene.tick
-    admission = admit(purchases.creates, scene.budgets, scene, assessment.decisions, tick)
-    creates = admission.creates
+    creates, refusals, budgets = _admitted(purchases.creates, assessment)
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     billed = billed_machines(decisions, creates, scene, tick)
     until = billed.last_end
@@ -128,7 +128,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *lease_findings(assessment.needs, scene),
         *unbounded_findings(billed.endless, scene),
         *caps.findings(),
-        *admission.findings,
+        *refusals,
         *offer_findings(assessment.needs, purchases, offers, scene),
     )
     return Plan(
@@ -154,8 +154,21 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         worst_case_usd=billed.worst_case,
         worst_case_until=None if until is None else until + tick + DESTROY_TIME,
         enforced_by=enforced_by(scene.recorded, scene.now, tick),
-        budgets=admission.budgets,
+        budgets=budgets,
     )
+
+
+def _admitted(
+    creates: tuple[Create, ...], assessment: Assessment
+) -> tuple[tuple[Create, ...], tuple[Finding, ...], tuple[BudgetSummary, ...]]:
+    """The creates that the budgets can carry, what is refused, and what each budget has then."""
+    scene = assessment.scene
+    if not scene.budgets and not scene.recorded.budgets:
+        return creates, (), ()
+    from reconciler.planning.budget_admission import admit
+
+    admission = admit(creates, scene.budgets, scene, assessment.decisions, scene.tick)
+    return admission.creates, admission.findings, admission.budgets
 
 
 def _safety(desired: DesiredState | None) -> Safety:

@@ -7,7 +7,6 @@ its intent, so that any later run or pass of the loop can finish what a crash or
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.classification import Sighting
-
-READY_TIMEOUT = timedelta(minutes=30)
-"""How long a new machine may take to become ready (SPEC.md section 2, ``ready``)."""
 
 
 @dataclass(frozen=True, slots=True)

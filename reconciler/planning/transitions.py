@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from reconciler.model.reason import DestroyReason
 from reconciler.model.record import (
     AbsenceEvidence,
     Doom,
@@ -19,7 +20,6 @@ from reconciler.model.record import (
     duplicate_key,
 )
 from reconciler.planning import ledger as books
-from reconciler.planning.billing import after_kill
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.budget import BudgetRecord
     from reconciler.model.plan import (
         Adopt,
         Announce,
@@ -157,10 +158,20 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
             soft_destroys=fuse,
-            budgets=after_kill(state, destroy, now),
+            budgets=_after_kill(state, destroy, now),
         )
 
     return change
+
+
+def _after_kill(
+    state: RecordedState, destroy: Destroy, now: datetime
+) -> Mapping[str, BudgetRecord]:
+    if destroy.reason is not DestroyReason.OVER_BUDGET:
+        return state.budgets
+    from reconciler.planning.billing import after_kill  # budgets seldom kill
+
+    return after_kill(state, destroy.record.fleet, now)
 
 
 def _recent(state: RecordedState, now: datetime) -> list[datetime]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
-    from reconciler.model.offer import Offer, OfferListing
+    from reconciler.model.offer import Ability, Offer, OfferListing
+    from reconciler.model.volume import Volume
 
 CallKind = Literal["create", "destroy", "read"]
 
@@ -48,7 +49,9 @@ class ProviderCapabilities:
     ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
     documentation that its machines may have.
     ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
-    ``has_balance``: ``balance`` tells a figure. ``paces``: how often each endpoint is called.
+    ``offers_keep``: what a search found serves so long, because searches are few; 0 for not at all.
+    ``lists_volumes``: ``list_volumes`` asks. ``has_balance``: ``balance`` tells a figure.
+    ``paces``: how often each endpoint is called.
     """
 
     visibility_window: timedelta = timedelta(seconds=120)
@@ -73,7 +76,20 @@ class ProviderCapabilities:
     mark_places: tuple[str, ...] = ("label",)
     price_unit: str = "USD per hour of a node"
     has_balance: bool = False
+    lists_volumes: bool = False
+    offers_keep: timedelta = timedelta(0)
     paces: tuple[CallPace, ...] = ()
+
+    @property
+    def lacks(self) -> frozenset[Ability]:
+        """What an order may ask and such a provider cannot do; for its offers to say."""
+        able: tuple[tuple[Ability, bool], ...] = (
+            ("image", self.runs_images),
+            ("vm_image", self.boots_vm_images),
+            ("setup", self.runs_setup),
+            ("ports", self.opens_ports),
+        )
+        return frozenset(name for name, can in able if not can)
 
     def interval_of(self, kind: CallKind) -> timedelta:
         """The least time between two calls of ``kind``."""
@@ -87,12 +103,13 @@ class OfferQuery:
     """What the planner may use; an adapter may answer with more, never with less.
 
     ``models`` are canonical GPU names, ``gpu_counts`` GPUs of one node; empty = all. ``kinds``:
-    False for on-demand, True for spot.
+    False for on-demand, True for spot. ``fresh``: what was kept from an earlier search will not do.
     """
 
     models: frozenset[str] = frozenset()
     kinds: frozenset[bool] = frozenset({False, True})
     gpu_counts: frozenset[int] = frozenset()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +210,14 @@ class Provider(ABC):
         None where the provider does not tell (``has_balance`` of the truth table).
         """
         return None
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
+        """Every volume of the account that is billed apart from machines.
+
+        Nothing where there are none, or the adapter does not ask (``lists_volumes``). Raises
+        ``ProviderError`` where it cannot tell.
+        """
+        return ()
 
     async def close(self) -> None:  # noqa: B027  # most adapters hold nothing
         """Release what the adapter holds. It cannot be used afterwards."""

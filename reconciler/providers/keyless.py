@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import OfferListing
+    from reconciler.model.volume import Volume
     from reconciler.providers.base import Created, CreateRequest, OfferQuery
 
 
@@ -47,4 +48,7 @@ class KeylessProvider(Provider):
         raise self._refusal()
 
     async def balance(self) -> Decimal | None:
+        raise self._refusal()
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
         raise self._refusal()

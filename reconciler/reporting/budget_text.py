@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.model.cost import format_rate, format_usd
-from reconciler.reporting.columns import cell, wrap
+from reconciler.model.text import printable
+from reconciler.reporting.columns import Column, cell, table, wrap
+from reconciler.reporting.wording import iso, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
+    from decimal import Decimal
 
-    from reconciler.model.budget import BudgetSummary
+    from reconciler.model.budget import BudgetSummary, Forecast, Runway
     from reconciler.reporting.palette import Palette
 
 PLAN_LINES = 12
@@ -47,3 +51,153 @@ def _share_left(one: BudgetSummary) -> float:
     if one.limit_usd is None or one.left_usd is None:
         return 1.0
     return float(one.left_usd / one.limit_usd)
+
+
+_BUDGETS = (
+    Column("BUDGET", shrink_to=10),
+    Column("PERIOD"),
+    Column("SPENT", right=True),
+    Column("RESERVED", right=True),
+    Column("LEFT", right=True),
+    Column("LIMIT", right=True),
+    Column("USED"),
+)
+_RUNWAYS = (
+    Column("BUDGET", shrink_to=10),
+    Column("LEFT", right=True),
+    Column("BURN", right=True),
+    Column("RUNWAY", shrink_to=30),
+)
+_BAR = 12
+
+
+def budgets_text(
+    budgets: Sequence[BudgetSummary], workspace: str, now: datetime, palette: Palette
+) -> str:
+    """A table with a bar each: ``#`` is spent, ``+`` reserved. Within 80 columns."""
+    title = palette.strong(wrap(f"Budgets of workspace {cell(workspace)}, {utc(now)}")[0])
+    if not budgets:
+        return f"{title}\n\nNo budget is applied: write budgets: in the documents, then apply."
+    heading, *rows = table(_BUDGETS, [_budget_row(one) for one in budgets])
+    lines = [title, "", palette.strong(heading)]
+    for one, row in zip(budgets, rows, strict=True):
+        over = one.left_usd is not None and one.left_usd < 0
+        lines.append(palette.alarm(row) if over else row)
+        if one.max_hourly_usd is not None:
+            rates = f"{format_rate(one.usd_per_hour)} of {format_rate(one.max_hourly_usd)}"
+            lines.append(palette.quiet(f"    {rates} at any moment"))
+        if not one.is_wall:
+            lines.append(palette.alarm("    NOT A WALL: its on_exceed has no destroy"))
+    return "\n".join(lines)
+
+
+def _budget_row(one: BudgetSummary) -> list[str]:
+    if one.limit_usd is None or one.left_usd is None:
+        return [one.name, "", "", "", "", "", ""]
+    used = f"{_bar(one, one.limit_usd)} {one.spent_usd * 100 / one.limit_usd:.0f} %"
+    money = (one.spent_usd, one.committed_usd, one.left_usd, one.limit_usd)
+    return [one.name, one.period, *(format_usd(part) for part in money), used]
+
+
+def _bar(one: BudgetSummary, limit: Decimal) -> str:
+    spent = min(_BAR, int(one.spent_usd * _BAR / limit))
+    reserved = min(_BAR, int((one.spent_usd + one.committed_usd) * _BAR / limit)) - spent
+    return "[" + "#" * spent + "+" * reserved + "." * (_BAR - spent - reserved) + "]"
+
+
+def budgets_json(budgets: Sequence[BudgetSummary], workspace: str, now: datetime) -> dict[str, Any]:
+    """Every figure, dollars as text."""
+    return {
+        "workspace": printable(workspace),
+        "now": iso(now),
+        "budgets": [
+            {
+                "name": one.name,
+                "period": one.period,
+                "since": None if one.since is None else iso(one.since),
+                "until": None if one.until is None else iso(one.until),
+                "limit_usd": _text(one.limit_usd),
+                "max_hourly_usd": _text(one.max_hourly_usd),
+                "spent_usd": _text(one.spent_usd),
+                "committed_usd": _text(one.committed_usd),
+                "left_usd": _text(one.left_usd),
+                "usd_per_hour": _text(one.usd_per_hour),
+                "is_wall": one.is_wall,
+            }
+            for one in budgets
+        ],
+    }
+
+
+def forecast_text(found: Forecast, workspace: str, palette: Palette) -> str:
+    """One line a budget; ``empty on Thursday 26 Nov 14:20``, by the clocks of its time zone."""
+    title = f"Forecast for workspace {cell(workspace)}, {utc(found.now)}"
+    lines = [palette.strong(wrap(title)[0]), ""]
+    rows = [
+        [
+            one.name,
+            format_usd(one.limit_usd - one.spent_usd),
+            format_rate(one.usd_per_hour),
+            _runway_text(one),
+        ]
+        for one in found.runways
+    ]
+    if rows:
+        heading, *told = table(_RUNWAYS, rows)
+        lines.append(palette.strong(heading))
+        for one, row in zip(found.runways, told, strict=True):
+            lines.append(palette.alarm(row) if one.empty_at else row)
+        lines.append("")
+    spans = {24: "day", 168: "week", 720: "30 days"}
+    coming = ", ".join(f"{format_usd(usd)} in a {spans[hours]}" for hours, usd in found.coming)
+    lines += wrap(f"While nothing changes: {coming.replace('a 30', '30')}.", hang=2)
+    lines.append(palette.strong(f"Burn rate: {format_rate(found.usd_per_hour)}."))
+    return "\n".join(lines)
+
+
+def _runway_text(one: Runway) -> str:
+    if one.empty_at is not None:
+        return f"empty on {_local(one.empty_at, one.time_zone)}"
+    if not one.usd_per_hour:
+        return "nothing runs"
+    if one.lasts_until is None:
+        return "lasts"
+    return f"lasts until {_local(one.lasts_until, one.time_zone)}"
+
+
+def _local(moment: datetime, zone: str) -> str:
+    """By the clocks of a time zone, or UTC where this machine does not know it."""
+    if zone != "UTC":
+        from zoneinfo import ZoneInfo  # most budgets name none
+
+        try:
+            return f"{moment.astimezone(ZoneInfo(zone)):%A %d %b %H:%M %Z}"
+        except (KeyError, ValueError, OSError):
+            pass
+    return f"{moment:%A %d %b %H:%M} UTC"
+
+
+def forecast_json(found: Forecast, workspace: str) -> dict[str, Any]:
+    """Every figure, dollars as text, moments in UTC."""
+    return {
+        "workspace": printable(workspace),
+        "now": iso(found.now),
+        "usd_per_hour": _text(found.usd_per_hour),
+        "budgets": [
+            {
+                "name": one.name,
+                "limit_usd": _text(one.limit_usd),
+                "spent_usd": _text(one.spent_usd),
+                "usd_per_hour": _text(one.usd_per_hour),
+                "empty_at": None if one.empty_at is None else iso(one.empty_at),
+                "lasts_until": None if one.lasts_until is None else iso(one.lasts_until),
+                "projected_usd": _text(one.projected_usd),
+            }
+            for one in found.runways
+        ],
+        "coming": [{"hours": hours, "usd": _text(usd)} for hours, usd in found.coming],
+    }
+
+
+def _text(usd: Decimal | None) -> str | None:
+    return None if usd is None else f"{usd:f}"

@@ -11,11 +11,10 @@ from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.csv_text import csv_lines
 from reconciler.reporting.palette import PLAIN
-from reconciler.reporting.wording import counted, minute, utc
+from reconciler.reporting.wording import counted, iso, minute, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
 
     from reconciler.model.costs import CostReport
     from reconciler.reporting.palette import Palette
@@ -177,8 +176,3 @@ def _failed_json(one: ClosedMachine) -> dict[str, Any]:
 
 def _safe(text: str) -> str:
     return printable(text, 200)
-
-
-def iso(moment: datetime) -> str:
-    """``2026-07-01T12:00:00Z``; fractions of a second stay."""
-    return moment.isoformat().replace("+00:00", "Z")

@@ -10,10 +10,9 @@ from reconciler.model.cost import format_usd
 from reconciler.model.ledger import COST_KINDS, MICRO
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, table
-from reconciler.reporting.cost_text import iso
 from reconciler.reporting.csv_text import csv_lines
 from reconciler.reporting.palette import PLAIN
-from reconciler.reporting.wording import counted
+from reconciler.reporting.wording import counted, iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,6 +16,7 @@ def offers_json(view: OfferView) -> dict[str, Any]:
         "offers": [_offer(priced) for priced in view.shown],
         "unusable": {f"{name}: {why}": count for (name, why), count in view.unusable.items()},
         "failures": dict(view.failures),
+        "age_seconds": {name: age.total_seconds() for name, age in view.ages.items()},
     }
 
 

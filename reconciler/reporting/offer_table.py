@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.quantity import format_size
+from reconciler.model.quantity import about, format_size
 from reconciler.reporting.columns import WIDTH, Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted
@@ -125,3 +125,5 @@ def _footer(view: OfferView) -> Iterator[str]:
     else:
         shown = f"{len(view.shown)} of {view.matching} matching ({view.total} in all); {disk}."
     yield from wrap(shown, hang=2)
+    for provider, age in sorted(view.ages.items()):
+        yield from wrap(f"{provider}: as of {about(age)} ago; --fresh searches again.", hang=2)

@@ -52,12 +52,13 @@ def ssh_command(
     if not is_plain_endpoint(endpoint):
         shown = cell(f"{endpoint.user}@{endpoint.host}:{endpoint.port}")
         raise ValueError(f"the provider's SSH data is not a plain host, user and port: {shown}")
-    options = [word for name, value in _options(alias, files) for word in ("-o", f"{name}={value}")]
+    settings = [f"{name}={value}" for name, value in ssh_options(alias, files)]
+    options = [word for setting in settings for word in ("-o", setting)]
     return ["ssh", *options, "-p", str(endpoint.port), f"{endpoint.user}@{endpoint.host}"]
 
 
-def _options(alias: str, files: SshFiles) -> Iterator[tuple[str, str]]:
-    """Names and values as ssh reads them. A path that its grammar has no place for is left out."""
+def ssh_options(alias: str, files: SshFiles) -> Iterator[tuple[str, str]]:
+    """Settings as ssh reads them. A path that its grammar has no place for is left out."""
     key, known = _path(files.private_key), _path(files.known_hosts)
     if key:
         yield "IdentityFile", key
@@ -120,7 +121,7 @@ def _block(row: MachineRow, files: SshFiles, *, again: bool) -> Iterator[str]:
         yield f"  HostName {row.ssh.host}"
         yield f"  Port {row.ssh.port}"
         yield f"  User {row.ssh.user}"
-        for name, value in _options(
+        for name, value in ssh_options(
             key_alias(row.provider, row.instance_id), files_for(row, files)
         ):
             yield f"  {name} {value}"

@@ -50,7 +50,13 @@ def output_json(report: StatusReport) -> dict[str, Any]:
     fleets: dict[str, Any] = {}
     for row in sorted(report.rows, key=lambda one: (one.slot, one.instance_id)):
         fleets.setdefault(row.slot.fleet, {"nodes": []})["nodes"].append(_node(row))
-    return {"workspace": report.workspace, "now": _iso(report.now), "fleets": fleets}
+    return {
+        "workspace": report.workspace,
+        "now": _iso(report.now),
+        "private_key_file": _safe(report.ssh_files.private_key) or None,
+        "known_hosts_file": _safe(report.ssh_files.known_hosts) or None,
+        "fleets": fleets,
+    }
 
 
 def _node(row: MachineRow) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, format_rate
-from reconciler.model.quantity import NEVER, about
+from reconciler.model.quantity import NEVER, about, format_size
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted, gpu_text, minute
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.plan import Stranger
+    from reconciler.model.volume import Volume
     from reconciler.reporting.palette import Palette
 
 ROWS_SHOWN = 100
@@ -26,6 +27,14 @@ _COLUMNS = (
     Column("$/H", right=True),
     Column("END (UTC)"),
     Column("LABEL", shrink_to=12),
+)
+_VOLUME_COLUMNS = (
+    Column("PROVIDER", shrink_to=8),
+    Column("VOLUME", shrink_to=10),
+    Column("SIZE", right=True),
+    Column("$/H", right=True),
+    Column("MOUNTED ON", shrink_to=10),
+    Column("STATUS", shrink_to=8),
 )
 _TREATMENT = {
     "orphaned": "our mark, no record: noticed, then destroyed by reconcile or apply",
@@ -43,8 +52,9 @@ def stranger_table(
     now: datetime,
     doubts: Sequence[str] = (),
     palette: Palette = PLAIN,
+    volumes: Sequence[Volume] = (),
 ) -> str:
-    """One line a machine, what is done with each kind, and the total on the last line.
+    """One line a machine, what is done with each kind, the volumes, and the total on the last line.
 
     ``doubts`` name the providers whose listing may miss machines.
     """
@@ -56,6 +66,7 @@ def stranger_table(
     blocks = [
         _rows(ordered, now, palette),
         list(_treatments(ordered, palette)),
+        _volume_rows(volumes, palette),
         [palette.change(line) for doubt in doubts for line in wrap(f"May be more: {doubt}")],
         [palette.strong(_total(ordered))],
     ]
@@ -82,6 +93,33 @@ def _row(stranger: Stranger, now: datetime) -> list[str]:
         "?" if rate is None else format_rate(rate).removesuffix("/h"),
         _end(stranger.end, now),
         machine.label or "(none)",
+    ]
+
+
+def _volume_rows(volumes: Sequence[Volume], palette: Palette) -> list[str]:
+    """A class of their own: no mark says whose they are, and they are billed without a machine."""
+    if not volumes:
+        return []
+    lines = table(_VOLUME_COLUMNS, [_volume_row(one) for one in volumes[:ROWS_SHOWN]])
+    lines[0] = palette.strong(lines[0])
+    if len(volumes) > ROWS_SHOWN:
+        lines.append(palette.quiet(f"... and {len(volumes) - ROWS_SHOWN} more"))
+    rates = [one.usd_per_hour for one in volumes if one.usd_per_hour is not None]
+    total = format_rate(sum(rates, ZERO))
+    unused = sum(1 for one in volumes if not one.used_by)
+    text = f"{counted(len(volumes), 'volume')}, {total}, {unused} mounted nowhere: billed until "
+    return [*lines, *map(palette.quiet, wrap(f"{text}you delete them there; never touched here"))]
+
+
+def _volume_row(volume: Volume) -> list[str]:
+    rate = volume.usd_per_hour
+    return [
+        volume.provider,
+        volume.id,
+        "?" if volume.size_bytes is None else format_size(volume.size_bytes),
+        "?" if rate is None else format_rate(rate).removesuffix("/h"),
+        ", ".join(volume.used_by) or "nowhere",
+        volume.status_text,
     ]
 
 

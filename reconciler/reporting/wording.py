@@ -27,6 +27,11 @@ def utc(moment: datetime) -> str:
     return f"{minute(moment)} UTC"
 
 
+def iso(moment: datetime) -> str:
+    """``2026-07-01T12:00:00Z``; fractions of a second stay."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
 def gpu_text(gpu: str | None, count: int | None) -> str:
     """``H100-SXM:8``, as it is written in the documents; ``?`` for what is not known."""
     if gpu is None:

@@ -250,6 +250,7 @@ class LocalFile(StateBackend):
         try:
             if not self._swept:
                 remove_leftovers(self._files, self._path)
+                self.key.sweep()
             yield
         except OSError as error:
             raise local_failure("write", self._path, error) from error

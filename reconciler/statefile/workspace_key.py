@@ -51,6 +51,14 @@ class WorkspaceKey:
             self._public = self._found_or_made()
         return self._public
 
+    def sweep(self) -> None:
+        """Delete what a killed writer left, half a key may be in it. Hold the lock.
+
+        Raises ``OSError``.
+        """
+        remove_leftovers(self._files, self.private_path)
+        remove_leftovers(self._files, self.public_path)
+
     def _found_or_made(self) -> str:
         prepare_directory(self._files, self.private_path.parent, self._warnings)
         private = read_private(self._files, self.private_path, self._warnings)

@@ -197,6 +197,9 @@ _BLOCKS = {
     "max_destroy": "MaxDestroyBlock",
     "state": "StateBlock",
     "notifiers": "NotifierBlock",
+    "budget": "FleetBudgetBlock",
+    "budgets": "BudgetBlock",
+    "match": "BudgetMatchBlock",
 }
 
 

@@ -82,6 +82,8 @@ def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
         known = (shop.directory / "state" / "demo.known_hosts").read_text()
         assert known.startswith(f"gpu-shopper-vastai-{machine.id} ssh-ed25519 ")
 
+        # A listing may lag behind the direct read that found it ready.
+        shop.server.until(lambda: "running" in shop.run("status").out)
         inside = shop.run("ssh", "fleet.dev[0]", "nvidia-smi", "-q")
         assert (inside.code, "CUDA Version" in inside.out) == (0, True), inside.err
         config = tmp_path / "config"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.model.exit_code import ExitCode
 from tests.end_to_end.command import environment, gpu_shopper, stand_in
 from tests.end_to_end.workplace import SLOW_TIME, workplace
 
@@ -88,6 +89,22 @@ def test_output_is_json_for_other_programs(tmp_path: Path) -> None:
         assert printed.code == 0
         assert machine.ssh_host in json.dumps(json.loads(printed.out))
         assert "dev" in json.dumps(json.loads(shop.run("status", "-json").out))
+        key = json.loads(printed.out)["private_key_file"]
+        assert Path(key).stat().st_mode & 0o777 == 0o600
+        variables = shop.run("output", "fleet.dev", "-env")
+        assert f"export GPU_SHOPPER_DEV_0_HOST={machine.ssh_host}\n" in variables.out
+        assert shop.run("output", "-hostfile").out == "dev-0 slots=1\n"
+        assert f'ansible_host: "{machine.ssh_host}"' in shop.run("output", "-ansible").out
+        assert shop.run("output", "fleet.lab", "-env").code == 64
+
+
+def test_a_hostfile_without_a_machine_that_still_boots_is_not_whole(tmp_path: Path) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert shop.apply("-detach").code == 0
+        told = shop.run("output", "-hostfile")
+        assert told.code == ExitCode.NOT_READY
+        assert told.out.startswith("# fleet.dev[0]: left out")
+        assert shop.run("output", "-env").code == 0
 
 
 @pytest.mark.parametrize(

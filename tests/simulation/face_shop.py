@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from reconciler.clock import LoopClock, SystemClock
+from reconciler.inventory.kept_offers import KeptOffers
 from reconciler.market.machine import Machine
 from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import CALM, MarketSettings
@@ -43,6 +44,8 @@ class FaceShop(Shop):
         """This machine's wall clock, which a test may let jump."""
         self.boot_id = "boot-1"
         self.trust_clock = False
+        self.keeps_offers = False
+        """As the installed command does; most stories are told without."""
         self.boot_seconds_lost = 0.0
         self.machine = SystemClock(
             self.wall.now, lambda: self.wall.elapsed_seconds() - self.boot_seconds_lost
@@ -63,6 +66,8 @@ class FaceShop(Shop):
         path = self.directory / "state" / "demo.json"
         made.backend = LocalFile(path, "demo", self.machine.now, audited=True)
         made.boot_id, made.trust_clock = self.boot_id, self.trust_clock
+        if self.keeps_offers:
+            made.kept_offers = KeptOffers(self.directory / "offers.json")
         return made
 
     def id_of(self, machine: Machine) -> str:

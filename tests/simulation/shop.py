@@ -75,6 +75,7 @@ class Shop:
         self.progress: list[SlotProgress] = []
         self.plans: list[Plan] = []
         self.documents = QUICKSTART
+        self.environ: dict[str, str] = {}
 
     @property
     def now(self) -> datetime:
@@ -91,7 +92,7 @@ class Shop:
             documents_error=None,
             backend=LocalFile(path, "demo", self.clock.now, audited=True),
             opened=self.opened(),
-            environ={},
+            environ=self.environ,
             ssh=self.log_in,
         )
 

@@ -6,6 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
+
+import pytest
 
 from reconciler.market.faults import Call, Fault
 from reconciler.market.ledger import billed_total
@@ -112,3 +115,30 @@ def test_i17_a_second_apply_writes_nothing_into_the_ledger(tmp_path: Path) -> No
 
     first, second = story(tmp_path, tell)
     assert first == second
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_worst_case_of_a_plan_is_not_exceeded_when_only_a_loop_looks(
+    seed: int, tmp_path: Path
+) -> None:
+    """A loop that ends machines at their end and does nothing else: the bill stays below."""
+    random = Random(seed)
+    nodes, minutes = random.randint(1, 4), random.randint(20, 600)
+    text = QUICKSTART.replace("ttl: 4h", f"ttl: {minutes}m\n    nodes: {nodes}")
+
+    async def tell(shop: Shop) -> tuple[Decimal, Decimal]:
+        result = await shop.apply(text)
+        worst = result.plan.worst_case_usd
+        assert worst is not None
+        end = shop.state().leases["dev"].ends_at
+        assert end is not None
+        await shop.wait(end - shop.now + timedelta(seconds=random.randint(1, 59)))
+        while shop.alive():
+            await shop.reconcile()
+            await shop.wait(timedelta(seconds=5))
+        return worst, billed_total(shop.world, shop.now)
+
+    worst, billed = story(
+        tmp_path, tell, *several_offers(disk_microusd_per_gib=random.randint(0, 900))
+    )
+    assert Decimal(0) < billed <= worst

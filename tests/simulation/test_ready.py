@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.market.faults import Fault
-from reconciler.market.settings import CALM
+from reconciler.market.settings import MarketSettings
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.hand_over import SshFiles
 from reconciler.model.instance import SshEndpoint
@@ -57,7 +57,14 @@ def test_a_machine_is_ready_once_its_driver_says_what_was_sold(tmp_path: Path) -
         result = await shop.apply(VAST_QUICKSTART)
         assert result.code == 0
         assert "1 x NVIDIA RTX4090, driver 550.54.14, CUDA 12.4" in detail_of(result, "ready")
-        assert stages(shop) == ["waiting", "placed", "created", "booting", "ready"]
+        assert stages(shop) == [
+            "waiting",
+            "placed",
+            "created",
+            "booting",
+            "gpu check",
+            "ready",
+        ]
 
     vast_story(tmp_path, tell)
 
@@ -65,7 +72,7 @@ def test_a_machine_is_ready_once_its_driver_says_what_was_sold(tmp_path: Path) -
 def test_a_simulated_machine_is_looked_up_in_the_markets_books(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         result = await shop.apply()
-        assert "1 x RTX4090, CUDA 12.4 (simulated)" in detail_of(result, "ready")
+        assert "1 x RTX4090, CUDA 12.4" in detail_of(result, "ready")
 
     story(tmp_path, tell)
 
@@ -191,7 +198,7 @@ def test_a_stage_that_no_probe_can_see_into_destroys_nothing(tmp_path: Path) -> 
         assert "not ready within 20m; kept" in detail_of(result, "ready")
         assert len(shop.alive()) == 1
 
-    slow = CALM.__class__(
+    slow = MarketSettings(
         price_swing_percent=0,
         others_rent_percent=0,
         spot_life=None,
@@ -221,3 +228,21 @@ def test_the_reason_of_the_destroy_is_failed_ready(tmp_path: Path) -> None:
         assert record.doom.reason is DestroyReason.FAILED_READY
 
     story(tmp_path, tell)
+
+
+def test_what_the_documents_keep_the_loop_and_a_later_apply_keep_too(tmp_path: Path) -> None:
+    failing = MarketSettings(
+        price_swing_percent=0, others_rent_percent=0, spot_life=None, boot_failure_percent=100
+    )
+
+    async def tell(shop: Shop) -> None:
+        kept = with_ready("on_fail: keep")
+        assert (await shop.apply(kept)).code == ExitCode.NOT_READY
+        await shop.reconcile(kept)
+        await shop.apply(kept)
+        assert len(shop.alive()) == 1
+        await shop.reconcile(with_ready("on_fail: destroy"))
+        await shop.wait(MINUTE)
+        assert shop.alive() == ()
+
+    story(tmp_path, tell, settings=failing)

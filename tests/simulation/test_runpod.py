@@ -65,6 +65,8 @@ def test_what_is_bought_is_what_was_declared(tmp_path: Path) -> None:
         assert machine.image == "pytorch/pytorch:2.9.0"
         assert machine.disk_bytes == 50 * 2**30
         note = json.loads(shop.world.machine_notes()[machine.id])
+        # the workspace's own key, where RunPod's images look for one
+        assert note["env"].pop("PUBLIC_KEY").startswith("ssh-ed25519 ")
         assert note["env"] == {"COLOUR": "blue", "GPU_SHOPPER_NODE": machine.label}
         assert (note["ports"], note["startSsh"]) == (["22/tcp"], True)
         (record,) = shop.state().instances.values()
@@ -97,16 +99,60 @@ def test_twenty_pods_come_and_go_without_a_call_too_many(tmp_path: Path) -> None
     runpod_story(tmp_path, tell, market_offer("many", stock=20))
 
 
-def test_a_fleet_that_wants_spot_finds_nothing_here(tmp_path: Path) -> None:
-    spot = market_offer("bid", base_microusd=150_000, spot=True)
+SPOT_QUICKSTART = RUNPOD_QUICKSTART + "    spot_policy: spot\n"
+BOTH_SIDES = (
+    market_offer("od", base_microusd=400_000, capacity_key="h"),
+    market_offer("bid", base_microusd=150_000, capacity_key="h", spot=True),
+)
+
+
+def test_a_spot_fleet_bids_and_is_preempted_into_a_stopped_pod_that_costs_its_disk(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: RunpodShop) -> None:
+        result = await shop.apply(SPOT_QUICKSTART)
+        assert result.code is ExitCode.DONE
+        (machine,) = shop.alive()
+        assert (machine.offer_id, machine.gpu_microusd) == ("bid", 150_000)
+        (record,) = shop.state().instances.values()
+        assert (record.instance_id, record.mark) == (shop.id_of(machine), machine.label)
+        assert f"{record.usd_per_hour:.6f}" == "0.156944"
+        again = await shop.apply()
+        assert not again.plan.has_changes
+        shop.world.stop(machine.id, shop.now)
+        await shop.wait(MINUTE)
+        seen = await shop.adapter.get_instance(shop.id_of(machine))
+        assert seen.status is InstanceStatus.STOPPED
+        await shop.wait(4 * HOUR)
+        for _ in range(8):
+            await shop.reconcile()
+            await shop.wait(MINUTE)
+        assert shop.alive() == ()
+        assert records(shop) == []
+
+    runpod_story(tmp_path, tell, *BOTH_SIDES)
+
+
+@pytest.mark.parametrize("number", sorted(one for one in CATALOGUE if one.startswith("C1.")))
+def test_whatever_goes_wrong_with_a_bid_nothing_leaks_and_nothing_is_doubled(
+    tmp_path: Path, number: str
+) -> None:
+    operation, fault = CATALOGUE[number]
+    spots = (
+        market_offer(f"o{n}", base_microusd=150_000, capacity_key=f"h{n}", spot=True)
+        for n in range(1, 13)
+    )
 
     async def tell(shop: RunpodShop) -> None:
-        result = await shop.apply(RUNPOD_QUICKSTART + "    spot_policy: spot\n")
-        assert result.code is ExitCode.NO_OFFER
-        assert shop.alive() == ()
-        assert shop.sent("create_instance") == 0
+        shop.documents = SPOT_QUICKSTART
+        await survive(
+            shop,
+            lambda: shop.world.script_fault(fault, operation),
+            shop.world.clear_faults,
+            minutes=12,
+        )
 
-    runpod_story(tmp_path, tell, *several_offers(), spot)
+    runpod_story(tmp_path, tell, *spots)
 
 
 def test_more_than_there_are_leaves_slots_unfilled_and_nothing_in_doubt(tmp_path: Path) -> None:

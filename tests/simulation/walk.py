@@ -220,8 +220,10 @@ class Walk:
 
     async def _doom_the_process(self) -> None:
         self.shop.life.left = self.random.randint(1, 120)
-        await self.random.choice((self._apply, self._reconcile, self._destroy))()
-        self.shop.life.left = None
+        try:
+            await self.random.choice((self._apply, self._reconcile, self._destroy))()
+        finally:
+            self.shop.life.left = None
 
     def _chance(self, percent: int) -> bool:
         return self.random.randrange(100) < percent

@@ -137,4 +137,6 @@ def _route(request: FaceRequest) -> _Call | None:
             return _Call("DELETE instance", "destroy_instance", calls.destroy, number)
         case ("api", "v0", "instances", number) if method == "PUT":
             return _Call("PUT instance", None, calls.change, number)
+        case ("api", "v0", "volumes") if method == "GET":
+            return _Call("GET volumes", None, calls.list_volumes)
     return None

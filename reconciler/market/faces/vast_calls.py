@@ -250,6 +250,25 @@ def change(
     return as_json(200, {"success": True})
 
 
+def list_volumes(
+    world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
+) -> FaceAnswer:
+    """All of them: there are no pages. One that is mounted nowhere is billed like the others."""
+    rows = [
+        {
+            "id": volume.id,
+            "disk_space": volume.size_bytes / GIB,
+            "storage_total_cost": float(usd(volume.microusd_per_hour)),
+            "status": "active",
+            "machine_id": 40_000,
+            "start_date": now.timestamp(),
+            "instances": [] if volume.machine_id is None else [{"id": int(volume.machine_id)}],
+        }
+        for volume in world.volumes()
+    ]
+    return as_json(200, {"volumes": rows})
+
+
 # --- reading ------------------------------------------------------------------------------------
 
 

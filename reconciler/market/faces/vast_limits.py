@@ -17,6 +17,7 @@ SECONDS = {
     "GET instance": 2.0,
     "DELETE instance": 3.0,
     "PUT instance": 1.0,
+    "GET volumes": 5.5,
 }
 CREATE_PENALTY = timedelta(seconds=12)
 SEARCHES = 10

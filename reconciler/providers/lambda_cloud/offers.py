@@ -10,11 +10,12 @@ from decimal import Decimal
 from pydantic import ValidationError
 
 from reconciler.model.gpu import GpuModel, resolve_offered
-from reconciler.model.offer import Offer
+from reconciler.model.offer import Ability, Offer
 from reconciler.model.quantity import GIB
 from reconciler.model.text import printable
 from reconciler.providers.lambda_cloud.wire import InstanceType, Region, TypeItem, misfit
 
+LACKS: frozenset[Ability] = frozenset({"image", "ports"})
 UNCOUNTED = 100
 """How many nodes an offer stands for: they say that there are some, and never how many."""
 _BETWEEN = "@"
@@ -93,6 +94,7 @@ def _offer(provider: str, kind: InstanceType, model: GpuModel, region: Region) -
         hosting="datacenter",
         stock=UNCOUNTED,
         capacity_key=place,
+        lacks=LACKS,
     )
 
 

@@ -59,7 +59,19 @@ PACES = (
 )
 """For the truth table."""
 
+SPOT_PRICES = Endpoint("POST", "", Pace(1, 1.0))
+BID = Endpoint("POST", "", Pace(1, 1.0), NEVER_AGAIN, deadline_seconds=CREATE_DEADLINE_SECONDS)
+"""A create, too: the executor keeps the time between two of them."""
+
 WHO = "query { myself { id clientBalance } }"
+ASK_SPOT = (
+    "query Spot($count: Int!, $secure: Boolean!) { gpuTypes { id memoryInGb lowestPrice(input: "
+    "{gpuCount: $count, secureCloud: $secure}) { minimumBidPrice stockStatus } } }"
+)
+PLACE_BID = (
+    "mutation Bid($input: PodRentInterruptableInput!) { podRentInterruptable(input: $input) "
+    "{ id name desiredStatus costPerHr } }"
+)
 _TITLES = {
     400: "bad request",
     401: "unauthorized",
@@ -124,6 +136,7 @@ class GraphAnswer:
     status: int
     data: Mapping[str, Any] | None
     message: str
+    has_errors: bool = False
     codes: frozenset[str] = frozenset()
     asked_seconds: float | None = None
 
@@ -143,7 +156,12 @@ def graph_answer(answer: ApiAnswer) -> GraphAnswer:
     texts = [text for text in said if isinstance(text, str)]
     message = printable("; ".join(texts), _MESSAGE_LENGTH) or answer.not_json or "no data"
     return GraphAnswer(
-        answer.status, data if good else None, message, _codes(listed), answer.asked_seconds
+        answer.status,
+        data if good else None,
+        message,
+        bool(listed),
+        _codes(listed),
+        answer.asked_seconds,
     )
 
 
@@ -183,6 +201,17 @@ class RunpodApi:
     async def create(self, order: Mapping[str, Any], secrets: Sequence[str]) -> ApiAnswer:
         """Sent once, whatever happens."""
         return await self._rest.call(CREATE, body=dict(order), secrets=secrets)
+
+    async def spot_prices(self, secure: bool, count: int) -> GraphAnswer:
+        """What one has to bid for pods of ``count`` GPUs, by GPU type: GraphQL only."""
+        variables = {"count": count, "secure": secure}
+        body = {"query": ASK_SPOT, "variables": variables}
+        return graph_answer(await self._graph.call(SPOT_PRICES, body=body))
+
+    async def bid(self, order: Mapping[str, Any], secrets: Sequence[str]) -> ApiAnswer:
+        """Sent once, whatever happens."""
+        body = {"query": PLACE_BID, "variables": {"input": dict(order)}}
+        return await self._graph.call(BID, body=body, secrets=secrets)
 
     async def destroy(self, pod_id: str) -> ApiAnswer:
         return await self._rest.call(DESTROY, pod_id)

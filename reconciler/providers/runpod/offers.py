@@ -15,7 +15,7 @@ from urllib.parse import quote_plus, unquote_plus
 from pydantic import ValidationError
 
 from reconciler.model.gpu import resolve_offered
-from reconciler.model.offer import Offer
+from reconciler.model.offer import Ability, Offer
 from reconciler.model.quantity import GIB
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
@@ -25,6 +25,7 @@ from reconciler.providers.runpod.wire import (
     CudaRow,
     GpuRow,
     Price,
+    SpotRow,
     misfit,
     shape_or_none,
 )
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 SECURE, COMMUNITY = "SECURE", "COMMUNITY"
 CLOUDS = (SECURE, COMMUNITY)
+LACKS: frozenset[Ability] = frozenset({"vm_image", "setup"})
 STOCK: Mapping[str, int] = {"LOW": 1, "MEDIUM": 8, "HIGH": 64}
 """So many pods are planned at once; creates tell how many there are."""
 ANYWHERE = "anywhere"
@@ -44,6 +46,7 @@ _HOSTING: Mapping[str, Literal["datacenter", "community"]] = {
     COMMUNITY: "community",
 }
 _CONTINENTS = frozenset({"AF", "AP", "AS", "EU", "EUR", "ME", "NA", "OC", "SA", "SEA"})
+_SPOT = "/spot"
 _MICRO = Decimal("0.000001")
 
 
@@ -55,6 +58,7 @@ class Choice:
     center: str | None
     cloud: str
     count: int
+    spot: bool = False
 
     @property
     def kind(self) -> str:
@@ -63,15 +67,16 @@ class Choice:
 
     @property
     def offer_id(self) -> str:
-        return f"{self.kind}/{self.count}"
+        return f"{self.kind}/{self.count}" + (_SPOT if self.spot else "")
 
 
 def choice_of(offer_id: str) -> Choice | None:
     """None for an id that no offer has."""
-    match offer_id.split("/"):
+    spot = offer_id.endswith(_SPOT)
+    match offer_id.removesuffix(_SPOT).split("/"):
         case [gpu, center, cloud, count] if cloud in CLOUDS and count.isascii() and count.isdigit():
             place = None if center == ANYWHERE else center
-            choice = Choice(unquote_plus(gpu), place, cloud, int(count))
+            choice = Choice(unquote_plus(gpu), place, cloud, int(count), spot)
             return choice if choice.count and choice.offer_id == offer_id else None
     return None
 
@@ -100,18 +105,49 @@ class Shelf:
             except ValueError as error:
                 self.unusable[str(error)] += 1
 
+    def add_spot(self, rows: Sequence[object], cloud: str, count: int) -> None:
+        """As ``add``. What nobody can bid for is no offer and no fault."""
+        for raw in rows:
+            try:
+                row = SpotRow.model_validate(raw)
+                offer = self._spot_offer(row, cloud, count)
+                if offer is not None:
+                    self._found.setdefault(offer.id, offer)
+            except ValidationError as error:
+                self.unusable[misfit(error)] += 1
+            except ValueError as error:
+                self.unusable[str(error)] += 1
+
+    def _spot_offer(self, row: SpotRow, cloud: str, count: int) -> Offer | None:
+        bid, level = row.lowestPrice.minimumBidPrice, row.lowestPrice.stockStatus
+        if not bid or not level or level.upper() == "NONE":
+            return None
+        if level.upper() not in STOCK:
+            raise ValueError("an unknown level of stock")
+        memory_bytes = row.memoryInGb * GIB
+        model = self._model(row.id, memory_bytes)
+        choice = Choice(row.id, None, cloud, count, spot=True)
+        price = bid.quantize(_MICRO, rounding=ROUND_UP) * count
+        stock = STOCK[level.upper()]
+        return self._offer(choice, model, price, stock, memory_bytes or model.memory_bytes, None)
+
+    def _model(self, gpu: str, memory_bytes: int) -> GpuModel:
+        model = resolve_offered("runpod", gpu, memory_bytes or None)
+        if model is None:
+            raise ValueError(f"unknown GPU {printable(gpu, 40)}")
+        return model
+
     def _offers_of(self, row: GpuRow, cloud: str, count: int) -> Iterator[Offer]:
         places = self._places(row)
         if not places:
             return
         memory_bytes = row.memory * GIB
-        model = resolve_offered("runpod", row.id, memory_bytes or None)
-        if model is None:
-            raise ValueError(f"unknown GPU {printable(row.id, 40)}")
+        model = self._model(row.id, memory_bytes)
+        size, cuda = memory_bytes or model.memory_bytes, _lowest_cuda(row)
         each = _price(row, cloud)
         for center, level in places:
             choice = Choice(row.id, center, cloud, count)
-            yield self._offer(row, choice, model, each * count, STOCK[level])
+            yield self._offer(choice, model, each * count, STOCK[level], size, cuda)
 
     def _places(self, row: GpuRow) -> list[tuple[str | None, str]]:
         """Data centers with stock; none named but stock all the same: wherever they place it."""
@@ -127,29 +163,36 @@ class Shelf:
         return [(one.id, one.availability) for one in listed if one and one.availability in STOCK]
 
     def _offer(
-        self, row: GpuRow, choice: Choice, model: GpuModel, price: Decimal, stock: int
+        self,
+        choice: Choice,
+        model: GpuModel,
+        price: Decimal,
+        stock: int,
+        memory_bytes: int,
+        cuda: Decimal | None,
     ) -> Offer:
         return Offer(
             provider=self._provider,
             id=choice.offer_id,
             gpu=model.name,
             gpu_count=choice.count,
-            gpu_memory_bytes=row.memory * GIB or model.memory_bytes,
+            gpu_memory_bytes=memory_bytes,
             usd_per_hour=price,
             disk_usd_per_gib_hour=DISK_USD_PER_GB_HOUR,
             vcpus=None,
             memory_bytes=None,
             disk_bytes_max=None,
-            cuda=_lowest_cuda(row),
+            cuda=cuda,
             region=choice.center or ANYWHERE,
             country=None if choice.center is None else country_of(choice.center),
             host=None,
-            spot=False,
+            spot=choice.spot,
             reliability=None,
             verified=True if choice.cloud == SECURE else None,
             hosting=_HOSTING[choice.cloud],
             stock=stock,
             capacity_key=choice.kind,
+            lacks=LACKS,
         )
 
 

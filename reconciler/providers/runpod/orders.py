@@ -27,8 +27,6 @@ def why_refused(request: CreateRequest) -> str:
         return f"an image may be {IMAGE_LENGTH_MAX} characters long"
     if not all(_VARIABLE.fullmatch(name) for name in request.env):
         return "the name of an environment variable has letters, digits and _ only"
-    if request.ssh_public_keys and KEYS_VARIABLE in request.env:
-        return f"env holds {KEYS_VARIABLE}, in which the fleet's own SSH keys have to go"
     sizes = (len(name) + len(value) for name, value in _environment(request).items())
     if sum(sizes) > ENV_LENGTH_MAX:
         return f"env may hold {ENV_LENGTH_MAX} characters together, our own part included"
@@ -56,9 +54,31 @@ def order_of(request: CreateRequest, choice: Choice) -> dict[str, Any]:
     return order
 
 
+def bid_of(request: CreateRequest, choice: Choice) -> dict[str, Any]:
+    """The input of the mutation by which spot is rented: REST has no word for it."""
+    order = order_of(request, choice)
+    return {
+        "name": order["name"],
+        "imageName": order["image"],
+        "gpuTypeId": choice.gpu,
+        "gpuCount": choice.count,
+        "cloudType": choice.cloud,
+        "bidPerGpu": float(request.offer.usd_per_hour / choice.count),
+        "containerDiskInGb": order["disk"],
+        "volumeInGb": 0,
+        "volumeMountPath": "/workspace",  # their schema wants one
+        "ports": ",".join(order["ports"]),
+        "env": [{"key": name, "value": value} for name, value in order["env"].items()],
+        "startSsh": True,
+        "supportPublicIp": True,
+    }
+
+
 def _environment(request: CreateRequest) -> dict[str, str]:
-    """Ours last: nothing of the user's takes its place."""
+    """Ours last: nothing of the user's takes its place. Keys that stand in ``env`` stay there."""
     environment = {**request.env, MARK_VARIABLE: request.mark}
     if request.ssh_public_keys:
-        environment[KEYS_VARIABLE] = "\n".join(request.ssh_public_keys)
+        theirs = request.env.get(KEYS_VARIABLE, "").strip()
+        keys = [theirs, *request.ssh_public_keys] if theirs else request.ssh_public_keys
+        environment[KEYS_VARIABLE] = "\n".join(keys)
     return environment

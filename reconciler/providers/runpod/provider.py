@@ -30,19 +30,20 @@ from reconciler.providers.base import (
     ProviderCapabilities,
 )
 from reconciler.providers.runpod.api import PACES, CallFailed, Problem, problem_of
+from reconciler.providers.runpod.bidding import bid_placed
 from reconciler.providers.runpod.listing import read_listing
-from reconciler.providers.runpod.offers import CLOUDS, Shelf, choice_of
-from reconciler.providers.runpod.orders import order_of, why_refused
+from reconciler.providers.runpod.offers import CLOUDS, SECURE, Shelf, choice_of
+from reconciler.providers.runpod.orders import bid_of, order_of, why_refused
 from reconciler.providers.runpod.pods import MARK_VARIABLE, as_instance, is_gone, rate_of
 from reconciler.providers.runpod.wire import POD_ID, PodRow, UserRow, misfit, shape_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Mapping
     from typing import TypeVar
 
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
-    from reconciler.providers.runpod.api import ApiAnswer, RunpodApi
+    from reconciler.providers.runpod.api import ApiAnswer, GraphAnswer, RunpodApi
 
     Answer = TypeVar("Answer")
 
@@ -55,7 +56,7 @@ CAPABILITIES = ProviderCapabilities(
     parallel_calls=4,
     stopped_bills=True,
     ends_itself=False,
-    has_spot=False,
+    has_spot=True,
     runs_images=True,
     opens_ports=True,
     ssh_answers=True,
@@ -85,17 +86,40 @@ class RunpodProvider(Provider):
         await self._api.close()
 
     async def list_offers(self, query: OfferQuery) -> OfferListing:
-        """What both clouds have in stock, on-demand, for each number of GPUs: a question each."""
+        """What both clouds have in stock for each number of GPUs: a question each.
+
+        Where spot prices cannot be read, what is sold on-demand is there all the same.
+        """
         read_at = self._clock.now()
         shelf = Shelf(self.name)
-        for count in sorted(query.gpu_counts or GPU_COUNTS) if False in query.kinds else ():
-            for cloud in CLOUDS:
-                answer = await self._asked(self._api.gpu_types(cloud, count))
-                rows = self._object(answer, "catalog").get("gpus")
-                if not isinstance(rows, list):
-                    raise self._unexpected("catalog", "it holds no list of GPU types")
-                shelf.add(rows, cloud, count)
+        for spot in sorted(query.kinds):
+            for count in sorted(query.gpu_counts or GPU_COUNTS):
+                for cloud in CLOUDS:
+                    if spot:
+                        await self._add_spot(shelf, cloud, count)
+                    else:
+                        await self._add(shelf, cloud, count)
         return OfferListing(self.name, shelf.offers, dict(shelf.unusable), read_at)
+
+    async def _add(self, shelf: Shelf, cloud: str, count: int) -> None:
+        answer = await self._asked(self._api.gpu_types(cloud, count))
+        rows = self._object(answer, "catalog").get("gpus")
+        if not isinstance(rows, list):
+            raise self._unexpected("catalog", "it holds no list of GPU types")
+        shelf.add(rows, cloud, count)
+
+    async def _add_spot(self, shelf: Shelf, cloud: str, count: int) -> None:
+        try:
+            data = self._data(await self._asked(self._api.spot_prices(cloud == SECURE, count)))
+            rows = data.get("gpuTypes")
+            if not isinstance(rows, list):
+                raise self._unexpected("spot", "it holds no list of GPU types")
+        except AuthenticationFailed:
+            raise
+        except ProviderError as error:
+            shelf.unusable[f"spot prices could not be read: {error.what}"] += 1
+        else:
+            shelf.add_spot(rows, cloud, count)
 
     # --- machines ---------------------------------------------------------------------------
 
@@ -134,12 +158,13 @@ class RunpodProvider(Provider):
             raise CreateRefused(self.name, refused)
         secrets = tuple(request.env.values())
         try:
-            answer = await self._api.create(order_of(request, choice), secrets)
+            if choice.spot:
+                return bid_placed(self.name, await self._api.bid(bid_of(request, choice), secrets))
+            return self._created(await self._api.create(order_of(request, choice), secrets))
         except CallFailed as error:
             if not error.sent:
                 raise CreateRefused(self.name, error.what) from error
             raise CreateOutcomeUnknown(self.name, error.what) from error
-        return self._created(answer)
 
     def _created(self, answer: ApiAnswer) -> Created:
         """The id first: an answer with one made a pod, whatever else it says (C1.4)."""
@@ -194,19 +219,23 @@ class RunpodProvider(Provider):
 
     async def _user(self) -> UserRow:
         """The account itself, of which only GraphQL tells."""
-        answer = await self._asked(self._api.who())
+        data = self._data(await self._asked(self._api.who()))
+        try:
+            return UserRow.model_validate(data.get("myself"))
+        except ValidationError as error:
+            raise self._unexpected("account", misfit(error)) from None
+
+    def _data(self, answer: GraphAnswer) -> Mapping[str, Any]:
+        """What GraphQL tells. An error inside a 200 is an error."""
         if answer.is_about_the_key:
             raise AuthenticationFailed(self.name, f"the key is refused: {answer.status}")
         if answer.status == 429:
-            raise RateLimited(self.name, "account: 429", delay_seconds=answer.asked_seconds)
+            raise RateLimited(self.name, "GraphQL: 429", delay_seconds=answer.asked_seconds)
         if answer.status >= 500:
-            raise ProviderUnavailable(self.name, f"account: {answer.status}")
+            raise ProviderUnavailable(self.name, f"GraphQL: {answer.status}")
         if answer.data is None:
-            raise self._unexpected("account", f"{answer.status}: {answer.message}")
-        try:
-            return UserRow.model_validate(answer.data.get("myself"))
-        except ValidationError as error:
-            raise self._unexpected("account", misfit(error)) from None
+            raise self._unexpected("GraphQL", f"{answer.status}: {answer.message}")
+        return answer.data
 
     async def _asked(self, call: Awaitable[Answer]) -> Answer:
         try:

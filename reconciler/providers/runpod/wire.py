@@ -22,6 +22,7 @@ __all__ = [
     "PodRow",
     "PortRow",
     "Price",
+    "SpotRow",
     "SshRow",
     "UserRow",
     "misfit",
@@ -134,6 +135,21 @@ class CudaRow(Wire):
 
 class Price(Wire):
     usd: Money
+
+
+class SpotPrice(Wire):
+    """Dollars an hour for one GPU; no bid where there is none to rent."""
+
+    minimumBidPrice: MoneyOrNone = None
+    stockStatus: Text = None
+
+
+class SpotRow(Wire):
+    """One GPU type, as GraphQL shows it for one cloud and one number of GPUs."""
+
+    id: GpuId
+    memoryInGb: Whole
+    lowestPrice: Annotated[SpotPrice, BeforeValidator(_object_or_empty)] = SpotPrice()
 
 
 class GpuOfPod(Wire):

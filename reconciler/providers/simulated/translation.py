@@ -55,7 +55,7 @@ def as_reading(inside: Inside) -> GpuReading:
     """What a driver would have said."""
     gpu = SeenGpu(inside.gpu, inside.gpu_memory_bytes)
     cuda = None if inside.cuda is None else _decimal(inside.cuda)
-    return GpuReading((gpu,) * inside.gpu_count, cuda=cuda, simulated=True)
+    return GpuReading((gpu,) * inside.gpu_count, cuda=cuda)
 
 
 def as_listing(

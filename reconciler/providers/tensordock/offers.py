@@ -15,13 +15,14 @@ from typing import Literal
 from pydantic import ValidationError
 
 from reconciler.model.gpu import GpuModel, resolve_offered
-from reconciler.model.offer import Offer
+from reconciler.model.offer import Ability, Offer
 from reconciler.model.quantity import GIB
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.providers.tensordock.wire import Host, HostGpu, misfit
 
 STORAGE_GB_MIN = 100
+LACKS: frozenset[Ability] = frozenset({"image"})
 RAM_GB = frozenset({2, 4, 6, 8, 10, *range(16, 257, 16), 512})
 """What they sell."""
 SIZES = ((4, 16), (8, 32), (16, 64))
@@ -146,6 +147,7 @@ def _offer(provider: str, host: Host, gpu: HostGpu, model: GpuModel, ordered: Or
         stock=gpu.availableCount // ordered.gpu_count,
         # All sizes of machine on one host share its GPUs.
         capacity_key=f"{host.id}{_BETWEEN}{gpu.v0Name}",
+        lacks=LACKS,
     )
 
 

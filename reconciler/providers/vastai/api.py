@@ -34,6 +34,7 @@ SEARCH = Endpoint(
 CURRENT_USER = Endpoint("GET", "/api/v0/users/current/", Pace(1, 1.0))
 LIST = Endpoint("GET", "/api/v1/instances/", Pace(1, 1.1), Patience(tries=5, least_seconds=1.1))
 READ = Endpoint("GET", "/api/v0/instances/{}/", Pace(1, 2.2), Patience(tries=4, least_seconds=2.2))
+VOLUMES = Endpoint("GET", "/api/v0/volumes/", Pace(1, 6.0), Patience(tries=3, least_seconds=6.0))
 CREATE = Endpoint(
     "PUT", "/api/v0/asks/{}/", Pace(1, 5.0), NEVER_AGAIN, deadline_seconds=CREATE_DEADLINE_SECONDS
 )
@@ -47,6 +48,7 @@ PACES = tuple(
         "account": CURRENT_USER,
         "list": LIST,
         "read": READ,
+        "volumes": VOLUMES,
         "create": CREATE,
         "destroy": DESTROY,
     }.items()
@@ -147,6 +149,9 @@ class VastApi:
 
     async def instance(self, instance_id: str) -> ApiAnswer:
         return await self._door.call(READ, instance_id, again=_again)
+
+    async def volumes(self) -> ApiAnswer:
+        return await self._door.call(VOLUMES, again=_again)
 
     async def create(
         self, ask_id: str, order: Mapping[str, Any], secrets: Sequence[str]

@@ -7,7 +7,7 @@ from decimal import ROUND_UP, Decimal
 from typing import TYPE_CHECKING, Literal
 
 from reconciler.model.gpu import resolve_offered
-from reconciler.model.offer import Offer
+from reconciler.model.offer import Ability, Offer
 from reconciler.model.quantity import GIB
 from reconciler.model.text import printable
 
@@ -23,6 +23,7 @@ SEARCH_DISK_GB = 8
 _ASKING_TAKES = timedelta(minutes=15)
 # One ask is rented on-demand or by bid: two offers, and offers have ids of their own.
 _BID = "-bid"
+LACKS: frozenset[Ability] = frozenset({"vm_image"})
 _MICRO = Decimal("0.000001")
 _NANO = Decimal("0.000000001")
 _HOSTING: dict[Decimal, Literal["datacenter", "community"]] = {
@@ -66,6 +67,7 @@ def as_offer(provider: str, row: OfferRow, *, spot: bool) -> Offer:
         # All asks of one machine share its GPUs: at most one of them is taken in a plan.
         capacity_key=machine or f"ask-{row.id}",
         rentable_for=_rentable_for(row),
+        lacks=LACKS,
     )
 
 

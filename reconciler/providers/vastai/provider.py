@@ -34,14 +34,16 @@ from reconciler.providers.vastai.instances import MARK_VARIABLE, as_instance
 from reconciler.providers.vastai.listing import InstanceWalk
 from reconciler.providers.vastai.offers import ask_of
 from reconciler.providers.vastai.orders import order_of, why_refused
-from reconciler.providers.vastai.searching import OfferWalk
-from reconciler.providers.vastai.wire import InstanceRow, UserRow, misfit
+from reconciler.providers.vastai.searching import OfferWalk, pages_for, shapes_of
+from reconciler.providers.vastai.volumes import as_volume
+from reconciler.providers.vastai.wire import InstanceRow, UserRow, VolumeRow, misfit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
+    from reconciler.model.volume import Volume
     from reconciler.providers.vastai.api import ApiAnswer, VastApi
 
 CAPABILITIES = ProviderCapabilities(
@@ -60,6 +62,8 @@ CAPABILITIES = ProviderCapabilities(
     ssh_answers=True,
     mark_places=("label", f"variable {MARK_VARIABLE}"),
     has_balance=True,
+    lists_volumes=True,
+    offers_keep=timedelta(seconds=60),
     paces=PACES,
 )
 _MICRO = Decimal("0.000001")
@@ -86,12 +90,17 @@ class VastProvider(Provider):
         await self._api.close()
 
     async def list_offers(self, query: OfferQuery) -> OfferListing:
-        """The cheapest 320 asks of verified machines on-demand, and as many by bid."""
+        """For each model of GPU, the cheapest asks of verified machines on-demand and by bid.
+
+        The cheapest 320 of one model; less of each of several, because searches are few.
+        """
         read_at = self._clock.now()
         offers: list[Offer] = []
         unusable: Counter[str] = Counter()
-        for spot in sorted(query.kinds):
-            walk = OfferWalk(self.name, query, spot=spot)
+        shapes = shapes_of(query)
+        for shape in shapes:
+            (spot,) = shape.kinds
+            walk = OfferWalk(self.name, shape, spot=spot, pages=pages_for(len(shapes)))
             while walk.goes_on:
                 answer = await self._asked(self._api.search(walk.question()))
                 rows = self._object(answer, "search").get("offers")
@@ -195,6 +204,16 @@ class VastProvider(Provider):
         if credit is None:
             raise self._unexpected("account", "no usable credit")
         return credit.quantize(_MICRO, rounding=ROUND_FLOOR)
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
+        answer = await self._asked(self._api.volumes())
+        rows = self._object(answer, "volumes").get("volumes")
+        if not isinstance(rows, list):
+            raise self._unexpected("volumes", "it holds no list of volumes")
+        try:
+            return tuple(as_volume(self.name, VolumeRow.model_validate(row)) for row in rows)
+        except ValidationError as error:
+            raise self._unexpected("volumes", misfit(error)) from None
 
     # --- answers ----------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -19,14 +20,38 @@ if TYPE_CHECKING:
 
 OFFERS_PER_PAGE = 64
 """However many one asks for."""
+SEARCHES_MAX = 10
+"""Together what one minute allows."""
 PAGES_MAX = 5
-"""For each of on-demand and spot: together the searches that one minute allows."""
+
+
+def shapes_of(query: OfferQuery) -> list[OfferQuery]:
+    """One search for each model, on-demand or spot: cheap GPUs must not fill the dear ones' pages.
+
+    All models in one search where they are more than the searches of a minute.
+    """
+    models = [frozenset({model}) for model in sorted(query.models)] or [query.models]
+    if len(models) * len(query.kinds) > SEARCHES_MAX:
+        models = [query.models]
+    return [
+        replace(query, models=one, kinds=frozenset({spot}))
+        for spot in sorted(query.kinds)
+        for one in models
+    ]
+
+
+def pages_for(shapes: int) -> int:
+    """How many pages each of so many searches may read."""
+    return min(PAGES_MAX, max(1, SEARCHES_MAX // max(1, shapes)))
 
 
 class OfferWalk:
     """Ask ``question`` and add its rows while ``goes_on``. ``unusable``: rows by reason."""
 
-    def __init__(self, provider: str, query: OfferQuery, *, spot: bool) -> None:
+    def __init__(
+        self, provider: str, query: OfferQuery, *, spot: bool, pages: int = PAGES_MAX
+    ) -> None:
+        self._pages_max = pages
         self.offers: list[Offer] = []
         self.unusable: Counter[str] = Counter()
         self.goes_on = True
@@ -67,7 +92,7 @@ class OfferWalk:
                 self._seen.add(row.id)
                 self._take(row)
         prices = [row.dph_total for row in read if row.dph_total is not None]
-        if len(rows) < OFFERS_PER_PAGE or not prices or self._pages >= PAGES_MAX:
+        if len(rows) < OFFERS_PER_PAGE or not prices or self._pages >= self._pages_max:
             self.goes_on = False
             return
         # A page of one price alone would come again and again.

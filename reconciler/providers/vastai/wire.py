@@ -115,3 +115,13 @@ class UserRow(Wire):
 
     id: Id
     credit: Number = None
+
+
+class VolumeRow(Wire):
+    """``storage_total_cost`` is read as dollars an hour, as it is of a machine."""
+
+    id: Id
+    disk_space: Number = None
+    storage_total_cost: MoneyOrNone = None
+    status: Text = None
+    instances: Any = None

@@ -59,7 +59,8 @@ WRITABLE = (
     "offers.min_reliability", "offers.verified", "offers.hosting", "offers.exclude_hosts",
     "offers.allow_hosts", "max_gpu_hour_usd", "max_node_hour_usd", "ttl", "expires_at", "grace",
     "image", "env", "env.A", "lifecycle", "lifecycle.prevent_destroy", "team", "owner", "labels",
-    "labels.a", "extends",
+    "labels.a", "extends", "vm_image", "setup", "ports", "secrets", "secrets.A", "ssh", "ssh.user",
+    "ssh.public_keys", "ssh.generate", "ready", "ready.timeout", "ready.on_fail", "ready.attempts",
 )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from reconciler.model.ledger import (
     Segment,
     closed_machine_of,
 )
-from reconciler.model.plan import Forget
+from reconciler.model.plan import Forget, RateChange
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
 from reconciler.planning import billing, departures, transitions
@@ -241,3 +241,17 @@ def test_moments_before_1970_and_far_rates_do_not_break_a_row() -> None:
     ledger = rate_changed(EMPTY_LEDGER, odd, Decimal("1E+1"), START)
     kept = Ledger.model_validate(ledger.model_dump())
     assert running_segments(odd, kept)[0].usd_per_hour == Decimal("1E-9")
+
+
+def test_a_dearer_rate_that_began_in_the_dark_counts_for_all_of_the_dark() -> None:
+    """Found by the random histories: the rise lay before the first pass that saw nothing."""
+    mark = record().mark
+    state = recorded_state(record(), saved_at=START + HOUR)
+    dark = sightings(observed(unreadable()), START + 2 * HOUR)(state)
+    assert dark.ledger.unseen == {PROVIDER: START + HOUR}
+    seen = sightings(observed(complete()), START + 3 * HOUR)(dark)
+    (change,) = billing.rates_seen([RateChange(record(), Decimal("0.80"))], dark, START + 3 * HOUR)
+    told = change(seen)
+    total = total_of(running_segments(told.instances[mark], told.ledger), START, START + 4 * HOUR)
+    assert total.usd == Decimal("0.40") + 3 * Decimal("0.80")
+    assert total.unknown == 1_600_000

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from reconciler.model.explanation import Relaxation
 from reconciler.model.fleet import Fleet, NodeCount, OfferRules, Resources, Where
 from reconciler.model.gpu_syntax import parse_gpu
+from reconciler.model.hand_over import Boot
 from reconciler.model.offer import Offer
 from reconciler.model.quantity import GIB, Range, parse_range
 from reconciler.planning.constraints import CAP_REASONS, NEVER_LOOSENED, choosable, movable
@@ -152,6 +153,8 @@ def test_every_reason_has_a_step_or_is_named_as_one_that_has_none() -> None:
         ),
         max_gpu_hour_usd=Decimal(1),
         max_node_hour_usd=Decimal(1),
+        image="a/b",
+        boot=Boot("ubuntu", "true", (8000,)),
     )
     bare = fleet(spot=True, offers=OfferRules(verified=False))
     reasons = {reason for one in (full, bare) for reason, _ in refusal_tests(one)}

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from textwrap import dedent
 
 from reconciler.model.plan import Stranger
+from reconciler.model.volume import Volume
 from reconciler.reporting.stranger_table import stranger_table
 from tests.builders import HOUR, TTL, instance
-from tests.markets import START
+from tests.markets import GIB, START
 from tests.unit.reporting.hostile import HOSTILE, assert_clean
 
 
@@ -36,6 +38,25 @@ def test_strangers_are_listed_with_their_treatment_and_the_total_last() -> None:
 
 def test_no_strangers_is_one_sentence() -> None:
     assert stranger_table([], START) == "Every machine in these accounts is covered by a record."
+
+
+def test_volumes_are_a_class_of_their_own() -> None:
+    volumes = [
+        Volume("vastai", "7", 40 * GIB, Decimal("0.008"), ("m-1",), "active"),
+        Volume("vastai", "8", None, None),
+    ]
+    assert (
+        stranger_table([], START, volumes=volumes)
+        == dedent("""
+        PROVIDER  VOLUME  SIZE     $/H  MOUNTED ON  STATUS
+        vastai    7       40GB  $0.008  m-1         active
+        vastai    8          ?       ?  nowhere
+        2 volumes, $0.008/h, 1 mounted nowhere: billed until you delete them there;
+        never touched here
+
+        Every machine in these accounts is covered by a record.
+    """).strip()
+    )
 
 
 def test_ten_thousand_strangers_do_not_flood() -> None:

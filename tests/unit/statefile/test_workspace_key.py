@@ -102,6 +102,22 @@ def test_a_disk_that_keeps_nothing_gives_no_key(tmp_path: Path) -> None:
         key_in(tmp_path, Full()).public()
 
 
+def test_what_a_killed_writer_left_is_swept_away(tmp_path: Path) -> None:
+    class Dying(Files):
+        def replace(self, source: Path, target: Path) -> None:
+            raise KeyboardInterrupt
+
+        def remove(self, path: Path) -> None:
+            raise OSError
+
+    with pytest.raises(KeyboardInterrupt):
+        key_in(tmp_path, Dying()).public()
+    folder = tmp_path / "state"
+    assert [one.name for one in folder.iterdir()] != []
+    key_in(tmp_path).sweep()
+    assert list(folder.iterdir()) == []
+
+
 def test_I24_half_a_private_key_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     key = key_in(tmp_path)
     key.private_path.parent.mkdir(mode=0o700)

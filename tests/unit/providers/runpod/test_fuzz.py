@@ -1,6 +1,6 @@
 """Mutated answers of every kind: no traceback, and never "gone", "empty" or "whole" by accident.
 
-Eight kinds of answers, ``EXAMPLES`` of each.
+Eleven kinds of answers, ``EXAMPLES`` of each.
 """
 
 from __future__ import annotations
@@ -27,9 +27,12 @@ from tests.unit.providers.mutations import FUZZ, changed, mutated, places
 from tests.unit.providers.runpod.rows import GPU, POD
 from tests.unit.providers.runpod.test_provider import (
     FULL,
+    ONLY_SPOT,
+    SPOT,
     WHO,
     Script,
     ask_over,
+    bid,
     create,
     destroy,
     listing,
@@ -147,6 +150,39 @@ def test_a_mutated_catalog(said: tuple[int, Any]) -> None:
         assert one.usd_per_hour.is_finite()
         assert one.stock >= 1
         assert one.gpu_count > 0
+        assert choice_of(one.id) is not None
+
+
+@FUZZ
+@given(said=answered({"data": {"podRentInterruptable": {"id": POD_ID, "name": "m"}}}))
+def test_a_mutated_answer_to_a_bid(said: tuple[int, Any]) -> None:
+    script = Script(who=said)
+    made = outcome(script, bid)
+    assert len(script.asked_graph) == 1
+    if isinstance(made, Created) or (isinstance(made, CreateOutcomeUnknown) and made.instance_id):
+        assert made.instance_id == said[1]["data"]["podRentInterruptable"]["id"]
+    else:
+        assert isinstance(made, CreateOutcomeUnknown)
+
+
+@FUZZ
+@given(said=answered({"data": {"podRentInterruptable": None}, "errors": [{"message": FULL}]}))
+def test_a_mutated_refusal_of_a_bid(said: tuple[int, Any]) -> None:
+    made = outcome(Script(who=said), bid)
+    assert isinstance(made, ProviderError)
+    if isinstance(made, InsufficientCapacity):
+        assert said[0] in (200, 400)
+        assert FULL in str(said[1]["errors"])
+
+
+@FUZZ
+@given(said=answered({"data": {"gpuTypes": [SPOT, {**SPOT, "id": "NVIDIA L4"}]}}))
+def test_mutated_spot_prices(said: tuple[int, Any]) -> None:
+    found = outcome(Script(who=said), lambda provider: provider.list_offers(ONLY_SPOT))
+    for one in found.offers if isinstance(found, OfferListing) else ():
+        assert one.usd_per_hour > 0
+        assert one.usd_per_hour.is_finite()
+        assert (one.spot, one.gpu_count) == (True, 2)
         assert choice_of(one.id) is not None
 
 

@@ -26,6 +26,7 @@ from reconciler.model.errors import (
 )
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.observation import Complete, Partial
+from reconciler.model.offer import OfferListing
 from reconciler.providers.base import Created, CreateRequest, OfferQuery
 from reconciler.providers.runpod import api
 from reconciler.providers.runpod.api import RunpodApi
@@ -169,6 +170,8 @@ def test_keys_of_the_fleet_go_where_their_images_look_for_them() -> None:
     sent = sent_for(ssh_public_keys=(PUBLIC, f"{PUBLIC}2"))
     assert sent["env"]["PUBLIC_KEY"] == f"{PUBLIC}\n{PUBLIC}2"
     assert sent["startSsh"] is True
+    own = sent_for(env={"PUBLIC_KEY": "ssh-rsa AAAA me\n"}, ssh_public_keys=(PUBLIC,))
+    assert own["env"]["PUBLIC_KEY"] == f"ssh-rsa AAAA me\n{PUBLIC}"
 
 
 def test_ports_are_asked_for_beside_the_one_of_ssh() -> None:
@@ -279,7 +282,6 @@ def test_I26_whatever_is_answered_a_create_is_sent_once(status: int) -> None:
         ({"image": "x" * 1025}, CreateRefused),
         ({"env": {"A B": "1"}}, CreateRefused),
         ({"env": {"A": "x" * 33_000}}, CreateRefused),
-        ({"env": {"PUBLIC_KEY": "x"}, "ssh_public_keys": (PUBLIC,)}, CreateRefused),
         ({"offer": offer("vanished", provider="runpod")}, OfferGone),
     ],
     ids=str,
@@ -519,9 +521,138 @@ def test_offers_are_asked_for_by_cloud_and_number_of_gpus() -> None:
     assert len(offers_of(OfferQuery())[1].asked) == 8
 
 
-def test_spot_is_not_offered() -> None:
-    found, script = offers_of(OfferQuery(kinds=frozenset({True})))
-    assert (found.offers, script.asked) == ((), [])
+SPOT = {
+    "id": "NVIDIA GeForce RTX 4090",
+    "memoryInGb": 24,
+    "lowestPrice": {"minimumBidPrice": 0.21, "stockStatus": "High"},
+}
+ONLY_SPOT = OfferQuery(kinds=frozenset({True}), gpu_counts=frozenset({2}))
+
+
+def spot_offers(who: Said) -> OfferListing:
+    return ask_over(Script((500, ""), who=who), lambda provider: provider.list_offers(ONLY_SPOT))
+
+
+def test_spot_is_offered_at_the_lowest_bid_of_each_cloud() -> None:
+    secure, community = spot_offers((200, {"data": {"gpuTypes": [SPOT]}})).offers
+    assert secure.id == "NVIDIA+GeForce+RTX+4090/anywhere/SECURE/2/spot"
+    assert (secure.spot, secure.usd_per_hour, secure.stock) == (True, Decimal("0.42"), 64)
+    assert (community.hosting, community.gpu_count) == ("community", 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"lowestPrice": {"minimumBidPrice": None, "stockStatus": "High"}}, None),
+        ({"lowestPrice": {"minimumBidPrice": "0.2", "stockStatus": "High"}}, None),
+        ({"lowestPrice": {"minimumBidPrice": 0.2, "stockStatus": None}}, None),
+        ({"lowestPrice": None}, None),
+        ({"lowestPrice": {"minimumBidPrice": 0.2, "stockStatus": "Lots"}}, "an unknown level of"),
+        ({"id": "NVIDIA Voodoo 2"}, "unknown GPU NVIDIA Voodoo 2"),
+        ({"id": 7}, "no usable id"),
+        ({"memoryInGb": "24"}, "no usable memoryInGb"),
+    ],
+    ids=str,
+)
+def test_what_nobody_can_bid_for_is_no_offer(changes: dict[str, Any], reason: str | None) -> None:
+    found = spot_offers((200, {"data": {"gpuTypes": [{**SPOT, **changes}]}}))
+    assert found.offers == ()
+    assert [one.startswith(reason or "-") for one in found.unusable] == [True] * bool(reason)
+
+
+@pytest.mark.parametrize(
+    "who", [(500, ""), (200, {"data": {"gpuTypes": None}}), (200, {"errors": [{}], "data": {}})]
+)
+def test_spot_prices_that_cannot_be_read_leave_what_is_on_demand(who: Said) -> None:
+    script = Script((200, {"gpus": [GPU]}), who=who)
+    query = OfferQuery(gpu_counts=frozenset({1}))
+    found = ask_over(script, lambda provider: provider.list_offers(query))
+    assert len(found.offers) == 4
+    (reason,) = found.unusable
+    assert reason.startswith("spot prices could not be read")
+
+
+def test_a_key_that_is_refused_is_said_also_where_only_spot_asked() -> None:
+    question = ONLY_SPOT
+    refused(AuthenticationFailed, lambda p: p.list_offers(question), who=(401, ""))
+
+
+# --- bids ---------------------------------------------------------------------------------------
+
+BID = offer("NVIDIA+L4/anywhere/SECURE/2/spot", "0.42", spot=True, provider="runpod")
+
+
+def bid(provider: RunpodProvider) -> Awaitable[Created]:
+    return provider.create_instance(request(offer=BID))
+
+
+def placed(pod: Any, *errors: Any, status: int = 200) -> Said:
+    told = {"data": {"podRentInterruptable": pod}}
+    return status, {**told, "errors": list(errors)} if errors else told
+
+
+def test_a_bid_goes_through_graphql_once_with_its_price_for_one_gpu() -> None:
+    script = Script((500, ""), who=placed({"id": "7h9k2m4n6p", "costPerHr": 0.42}))
+    assert ask_over(script, bid) == Created("7h9k2m4n6p", None)
+    assert script.asked == []
+    (sent,) = script.asked_graph
+    body = json.loads(sent.content)
+    assert "podRentInterruptable" in body["query"]
+    given = body["variables"]["input"]
+    assert (given["gpuTypeId"], given["gpuCount"], given["bidPerGpu"]) == ("NVIDIA L4", 2, 0.21)
+    assert {"key": "GPU_SHOPPER_NODE", "value": MARK} in given["env"]
+    assert (given["name"], given["cloudType"], given["ports"]) == (MARK, "SECURE", "22/tcp")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        placed({"id": "7h9k2m4n6p"}, {"message": FULL}),
+        placed({"id": "7h9k2m4n6p"}, status=500),
+        placed({"id": "7h9k2m4n6p"}, status=201),
+    ],
+    ids=str,
+)
+def test_C1_4_a_bid_that_is_answered_with_an_id_made_a_pod(said: Said) -> None:
+    found = refused(CreateOutcomeUnknown, bid, who=said)
+    assert isinstance(found, CreateOutcomeUnknown)
+    assert found.instance_id == "7h9k2m4n6p"
+
+
+NOT_RUN = {"message": "x", "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        (placed(None, {"message": FULL}), InsufficientCapacity),
+        ((200, {"errors": [{"message": FULL}]}), InsufficientCapacity),
+        ((400, {"errors": [NOT_RUN]}), CreateRefused),
+        (placed(None), CreateOutcomeUnknown),
+        (placed(None, {"message": "internal error"}), CreateOutcomeUnknown),
+        (
+            placed(None, {"message": "x"}, NOT_RUN, {"extensions": {"code": "E"}}),
+            CreateOutcomeUnknown,
+        ),
+        (placed({"name": MARK}, {"message": FULL}), CreateOutcomeUnknown),
+        (placed({"id": 7}, {"message": FULL}), CreateOutcomeUnknown),
+        (placed({"id": 7}), CreateOutcomeUnknown),
+        (placed(None, {"message": FULL}, status=500), CreateOutcomeUnknown),
+        ((401, {"errors": [NOT_RUN]}), CreateOutcomeUnknown),
+        ((200, "<html>"), CreateOutcomeUnknown),
+        ((200, []), CreateOutcomeUnknown),
+        ((429, ""), CreateOutcomeUnknown),
+    ],
+    ids=str,
+)
+def test_I11_what_a_bid_may_have_made_unless_it_says_that_it_did_not(
+    said: Said, kind: type[ProviderError]
+) -> None:
+    script = Script(who=said)
+    with pytest.raises(kind) as caught:
+        ask_over(script, bid)
+    assert type(caught.value) is kind
+    assert len(script.asked_graph) == 1
 
 
 @pytest.mark.parametrize(
