@@ -25,7 +25,7 @@ from reconciler.model.quantity import ANYTHING
 _ONE_NODE = NodeCount(1, 1, 1)
 _EVERYWHERE = Where()
 _ANY_HOST = OfferRules()
-_NO_LIFECYCLE = LifecycleBlock()
+_NO_LIFECYCLE = LifecycleBlock.model_construct()
 
 
 def fleet_of(name: str, settings: FleetSettings) -> Fleet:
@@ -34,7 +34,7 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
     return Fleet(
         name=name,
         nodes=_node_count(settings.nodes),
-        resources=_resources(settings.resources or ResourcesBlock()),
+        resources=_resources(settings.resources or ResourcesBlock.model_construct()),
         where=_where(settings),
         offers=_offer_rules(settings.offers),
         spot=settings.spot_policy == "spot",

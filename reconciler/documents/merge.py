@@ -111,7 +111,7 @@ class FleetMerger:
     def _base(self, chain: tuple[str, ...]) -> FleetSettings:
         if chain not in self._bases:
             defaults = self._configuration.defaults
-            base = defaults.block if defaults else FleetSettings()
+            base = defaults.block if defaults else FleetSettings.model_construct()
             for name in chain:
                 base = overlaid(base, self._configuration.profiles[name].block)
             self._bases[chain] = base

@@ -19,9 +19,14 @@ NODES_MAX = 20_000
 
 
 class Block(BaseModel):
-    """A mapping of the documents: frozen, unknown keys refused, nothing converted silently."""
+    """A mapping of the documents: frozen, unknown keys refused, nothing converted silently.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    A class is built when it is first validated by itself, which is none but the root.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class NodesBlock(Block):

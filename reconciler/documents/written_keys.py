@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BeforeValidator, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 _T = TypeVar("_T")
 
@@ -21,7 +22,21 @@ def _nothing_is_empty(value: object) -> object:
     return {} if value is None else value
 
 
-Written = Annotated[_T | None, BeforeValidator(_something)]
+class _First:
+    """As pydantic's ``BeforeValidator``, which looks at the signature anew for each of a hundred
+    keys.
+    """
+
+    def __init__(self, check: Callable[[object], object]) -> None:
+        self._check = check
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
+
+
+Written = Annotated[_T | None, _First(_something)]
 """A key that may be absent (None then), and never empty when it is there."""
 
 
@@ -34,7 +49,7 @@ class _OrNothing:
         return {"anyOf": [handler(core_schema), {"type": "null"}]}
 
 
-EmptyOr = Annotated[_T, BeforeValidator(_nothing_is_empty), _OrNothing()]
+EmptyOr = Annotated[_T, _First(_nothing_is_empty), _OrNothing()]
 """A mapping that may be left empty: ``fleets:`` with nothing after it."""
 
 

@@ -102,8 +102,12 @@ class Machine(NamedTuple):
 
     def billed_microusd_at(self, when: datetime) -> int:
         """The rate at ``when``, as long as it exists."""
-        stopped = _past(self.stopped, microseconds(when))
-        return self.disk_microusd if stopped else self.microusd_per_hour
+        return self.billed_microusd_as_of(microseconds(when))
+
+    def billed_microusd_as_of(self, at: int) -> int:
+        """As ``billed_microusd_at``, ``at`` in microseconds since 1970."""
+        stopped = self.stopped is not None and at >= self.stopped
+        return self.disk_microusd if stopped else self.gpu_microusd + self.disk_microusd
 
     def exists_at(self, when: datetime) -> bool:
         return not _past(self.gone, microseconds(when))
@@ -114,7 +118,10 @@ class Machine(NamedTuple):
 
     def status_at(self, when: datetime) -> str:
         """The market's word for it, as long as it exists."""
-        at = microseconds(when)
+        return self.status_as_of(microseconds(when))
+
+    def status_as_of(self, at: int) -> str:
+        """As ``status_at``, ``at`` in microseconds since 1970."""
         if _past(self.destroy_asked, at):
             return "destroying"
         if _past(self.stopped, at):

@@ -18,6 +18,7 @@ _INSERT_OFFER = (
 _INSERT_MACHINE = (
     "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_FIRST_MACHINE_ID = 1_000_001
 
 
 def read_facts(connection: sqlite3.Connection) -> dict[str, str]:
@@ -78,6 +79,12 @@ def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime
 
 def add_machine(connection: sqlite3.Connection, machine: Machine) -> None:
     connection.execute(_INSERT_MACHINE, machine)
+
+
+def next_machine_id(connection: sqlite3.Connection) -> str:
+    """Ids count up, no machine is ever taken out, and all ids have seven digits."""
+    (newest,) = connection.execute("SELECT max(id) FROM machines").fetchone()
+    return str(_FIRST_MACHINE_ID if newest is None else int(newest) + 1)
 
 
 def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine]:

@@ -42,6 +42,7 @@ CREATE TABLE machines (
     running_at INTEGER NOT NULL, failed_at INTEGER, stopped_at INTEGER,
     destroy_asked_at INTEGER, gone_at INTEGER
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX machines_of_one_place ON machines (capacity_key);
 CREATE TABLE calls (
     number INTEGER PRIMARY KEY, operation TEXT NOT NULL, instance_id TEXT, offer_id TEXT,
     label TEXT, at INTEGER NOT NULL

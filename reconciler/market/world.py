@@ -36,6 +36,7 @@ from reconciler.market.rows import (
     fill,
     machine_by_id,
     machines_at,
+    next_machine_id,
     nodes_taken,
     nodes_taken_of,
     offer_by_id,
@@ -47,7 +48,6 @@ from reconciler.market.storage import Storage
 from reconciler.market.units import microseconds
 
 LABEL_LENGTH_MAX = 64
-_FIRST_MACHINE_ID = 1_000_001
 
 
 class World:
@@ -386,8 +386,7 @@ class World:
         now: datetime,
         fault: Fault,
     ) -> Machine:
-        (count,) = connection.execute("SELECT count(*) FROM machines").fetchone()
-        machine_id = str(_FIRST_MACHINE_ID + count)
+        machine_id = next_machine_id(connection)
         price = PriceBoard(self.seed, self.settings, now).price(offer.id, offer.base_microusd)
         fate = fate_of(self.seed, self.settings, machine_id, bool(offer.spot), now)
         machine = new_machine(machine_id, offer, order, price, fate, now, fault)

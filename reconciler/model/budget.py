@@ -28,7 +28,7 @@ DEFAULT_WEIGHT = 100
 class BudgetMatch(BaseModel):
     """Which fleets: those of which everything written here is true; nothing written: all."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     fleets: list[str] = []
     team: str | None = None
@@ -53,7 +53,7 @@ class Budget(BaseModel):
     may run at any moment. One of the two is set.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     name: str
     match: BudgetMatch | None = None
@@ -89,7 +89,7 @@ class BudgetRecord(BaseModel):
     people were told of in the period that began at ``warned_since``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     budget: Budget
     killed_at: AwareDatetime | None = None

@@ -22,7 +22,7 @@ class HostRecord(BaseModel):
     ``quarantined_until``: until then nothing is bought there; ``NEVER``: until a person says so.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     provider: str
     host: str

@@ -36,7 +36,7 @@ class Ledger(BaseModel):
     the hour or day since 1970, or the month since year 0, and micro-dollars.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     running: dict[str, str] = {}
     spent: dict[str, str] = {}
@@ -46,7 +46,7 @@ class Ledger(BaseModel):
     """Providers that cannot be read, and since when."""
 
 
-EMPTY_LEDGER = Ledger()
+EMPTY_LEDGER = Ledger.model_construct()
 
 
 @dataclass(frozen=True, slots=True)

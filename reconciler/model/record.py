@@ -39,7 +39,7 @@ Seconds = Annotated[
 
 
 class _Stored(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields changed (not validated again: values come from our code)."""

@@ -45,11 +45,11 @@ class ReadOnce(Generic[Item]):
 
     def from_place(self, start: int = 0) -> Iterator[Item]:
         """The items from number ``start`` on."""
-        known, number = self.read_so_far, start
+        known, place = self.read_so_far, start
         while True:
-            while number < len(known):
-                yield known[number]
-                number += 1
+            while place < (end := len(known)):
+                yield from map(known.__getitem__, range(place, end))
+                place = end
             item = next(self._unread, None)
             if item is None:
                 return

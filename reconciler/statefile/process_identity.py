@@ -72,7 +72,7 @@ def this_host() -> HostPin:
         machine = ""
     # The id itself is not to be shown to others (machine-id(5)), so a digest of it is kept.
     source = f"machine:{machine}" if machine else f"name:{name}"
-    return HostPin(id=hashlib.sha256(source.encode()).hexdigest()[:32], name=name)
+    return HostPin.model_construct(id=hashlib.sha256(source.encode()).hexdigest()[:32], name=name)
 
 
 def user_name() -> str:

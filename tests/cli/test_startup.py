@@ -25,6 +25,19 @@ except SystemExit as end:
 finally:
     print(json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
+_TELL_BUILT = """
+import json, sys
+from reconciler.cli.main import main
+try:
+    main(sys.argv[1:])
+finally:
+    from pydantic import BaseModel
+    kinds, built = [BaseModel], []
+    while kinds:
+        kinds += kinds.pop().__subclasses__()
+        built += [kind.__name__ for kind in kinds if kind.__pydantic_complete__]
+    print(json.dumps(sorted(set(built) - {"BaseModel"})), file=sys.stderr)
+"""
 
 
 def modules_of(*arguments: str, cwd: Path) -> set[str]:
@@ -34,8 +47,12 @@ def modules_of(*arguments: str, cwd: Path) -> set[str]:
 
 def all_modules_of(*arguments: str, cwd: Path) -> set[str]:
     """All modules in memory when the command has ended."""
+    return _told(_TELL, *arguments, cwd=cwd)
+
+
+def _told(script: str, *arguments: str, cwd: Path) -> set[str]:
     done = subprocess.run(
-        [sys.executable, "-c", _TELL, *arguments],
+        [sys.executable, "-c", script, *arguments],
         cwd=cwd,
         capture_output=True,
         text=True,
@@ -80,6 +97,14 @@ def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) 
             "reconciler.reporting.plan_json",
             "reconciler.statefile.plan_file",
         } & loaded == set()
+
+
+def test_a_plan_builds_only_what_it_reads_the_documents_and_the_state_with(tmp_path: Path) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert shop.apply("-detach").code == 0
+        shop.world.advance(shop.world.settings.list_lag * 2)
+        built = _told(_TELL_BUILT, "plan", cwd=shop.directory)
+        assert built == {"FleetDocument", "RecordedState"}
 
 
 @pytest.mark.parametrize("command", ["plan", "apply -auto-approve", "status", "state list"])

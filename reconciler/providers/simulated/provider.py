@@ -37,6 +37,7 @@ from reconciler.providers.base import (
 )
 from reconciler.providers.simulated.translation import (
     as_instance,
+    as_instances,
     as_listing,
     as_reading,
     note_of,
@@ -113,7 +114,7 @@ class SimulatedProvider(Provider):
         machines = self._ask(lambda: self._world.list_machines(started_at, older_by))
         await self._answer("list_instances", fault)
         shown_at = self._world.listing_moment(started_at) - older_by
-        rows = [as_instance(self.name, machine, shown_at, fault) for machine in machines]
+        rows = as_instances(self.name, machines, shown_at, fault)
         listed = tuple(distort(rows, fault.shape, fault.keep))
         if fault.shape == "partial":
             return Partial(self.name, self.account, started_at, listed, "a page could not be read")

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 
 from reconciler.market.machine import SSH_USER
-from reconciler.market.units import usd
+from reconciler.market.units import microseconds, usd
 from reconciler.model.cost import exact_usd
 from reconciler.model.gpu_reading import GpuReading, SeenGpu
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
@@ -109,9 +109,21 @@ def _as_offer(provider: str, quote: Quote, usd_per_hour: Decimal) -> Offer:
     )
 
 
+def as_instances(
+    provider: str, machines: Iterable[Machine], shown_at: datetime, fault: Fault
+) -> list[Instance]:
+    """Each as ``as_instance``; the moment is turned into the market's units once for all."""
+    at = microseconds(shown_at)
+    return [_as_instance(provider, machine, at, fault) for machine in machines]
+
+
 def as_instance(provider: str, machine: Machine, shown_at: datetime, fault: Fault) -> Instance:
     """The machine as it was at ``shown_at``; an unknown status word is kept and means UNKNOWN."""
-    word = machine.status_at(shown_at) if fault.status is None else fault.status
+    return _as_instance(provider, machine, microseconds(shown_at), fault)
+
+
+def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Instance:
+    word = machine.status_as_of(at) if fault.status is None else fault.status
     status = _STATUSES.get(word, InstanceStatus.UNKNOWN)
     reachable = status is InstanceStatus.RUNNING
     return Instance(
@@ -120,7 +132,7 @@ def as_instance(provider: str, machine: Machine, shown_at: datetime, fault: Faul
         label=None if fault.drop_labels else machine.label,
         status=status,
         status_text=word,
-        usd_per_hour=_usd(machine.billed_microusd_at(shown_at)),
+        usd_per_hour=_usd(machine.billed_microusd_as_of(at)),
         gpu=machine.gpu,
         gpu_count=machine.gpu_count,
         region=machine.region,
