@@ -13,6 +13,7 @@ from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.classification import Sighting
@@ -49,10 +50,19 @@ def _age(record: InstanceRecord) -> tuple[object, str]:
     return (record.created_at, record.mark)
 
 
-def is_seen_ready(sighting: Sighting) -> bool:
-    """Seen now, ours beyond doubt, and ready: nothing less lets its predecessor go."""
+def is_looked_into(record: InstanceRecord, now: datetime) -> bool:
+    """Whether the run that bought this successor may still find it unfit."""
+    until = record.succeeds.looked_into_until if record.succeeds else None
+    return record.ready_at is None and until is not None and now < until
+
+
+def is_seen_ready(sighting: Sighting, now: datetime) -> bool:
+    """Seen now, ours beyond doubt, ready, and not being looked into: nothing less lets its
+    predecessor go.
+    """
     instance = sighting.instance
-    return instance is not None and instance.is_ready and not sighting.identity_doubt
+    seen = instance is not None and instance.is_ready and not sighting.identity_doubt
+    return seen and not is_looked_into(sighting.record, now)
 
 
 def living_predecessor(record: InstanceRecord, state: RecordedState) -> InstanceRecord | None:
