@@ -12,6 +12,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from reconciler.cli.closed_output import occupy_closed
 from reconciler.cli.late_metadata import load_metadata_late
 from reconciler.cli.version_line import VERSION_LINE
 
@@ -24,6 +25,7 @@ _COLLECT_AFTER = 5_000_000
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and leave the process with its exit code (SPEC.md section 10)."""
+    occupy_closed()
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given in (["--version"], ["-version"]):
         print(VERSION_LINE)

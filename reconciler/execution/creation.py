@@ -225,6 +225,12 @@ def _intent(
         region=offer.region,
         country=offer.country,
     )
+    wait = context.budget(provider, "create").longest_wait
+    deadline_at = now + wait + provider.capabilities.create_deadline
+    succeeds = create.succeeds
+    if succeeds is not None and context.waits:
+        until = deadline_at + context.ready_rules(create.slot.fleet).timeout
+        succeeds = succeeds.with_(looked_into_until=until)
     return PendingCreate.model_construct(
         fleet=create.slot.fleet,
         index=create.slot.index,
@@ -235,10 +241,8 @@ def _intent(
         usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
         disk_usd_per_hour=offer.disk_usd_per_hour(specification.disk_bytes),
         begun_at=now,
-        deadline_at=now
-        + context.budget(provider, "create").longest_wait
-        + provider.capabilities.create_deadline,
-        succeeds=create.succeeds,
+        deadline_at=deadline_at,
+        succeeds=succeeds,
         reason=create.reason,
     )
 

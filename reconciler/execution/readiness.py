@@ -122,6 +122,14 @@ async def _holds_up_a_replacement(record: InstanceRecord, context: ExecutionCont
     return never_ready and living_predecessor(record, state) is not None
 
 
+async def _ended_by_others(record: InstanceRecord, context: ExecutionContext) -> bool:
+    """Read anew: a person, a budget or its lease may have ended it while it was waited for."""
+    mine = (await context.journal.refresh()).instances.get(record.mark)
+    if mine is None:
+        return True
+    return mine.doom is not None and mine.doom.reason is not DestroyReason.FAILED_READY
+
+
 async def _ready(
     record: InstanceRecord, instance: Instance, found: Fit, context: ExecutionContext
 ) -> SlotOutcome:
@@ -147,6 +155,11 @@ def _too_late(record: InstanceRecord, limit: str) -> tuple[SlotOutcome, Destroy]
 async def _failed(
     record: InstanceRecord, found: Unfit, context: ExecutionContext
 ) -> tuple[SlotOutcome, Destroy | None]:
+    if await _ended_by_others(record, context):
+        # Whoever ended it wants no other one, and says nothing about its host.
+        detail = "another run has ended it meanwhile"
+        code = ExitCode.NOT_READY
+        return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
     now = context.clock.now()
     learnt = host_memory.failed(record, found.why, lied=found.lied, now=now)
     await context.journal.commit(learnt)

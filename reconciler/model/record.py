@@ -100,6 +100,10 @@ class Succession(_Stored):
 
     mark: str
     reason: DestroyReason
+    looked_into_until: AwareDatetime | None = None
+    """Until then the run that buys it looks whether it can be handed over, and says so: its
+    provider's word that it runs is not enough. None where no run waits for it.
+    """
 
 
 class InstanceRecord(_Stored):

@@ -159,6 +159,7 @@ class Run:
         context = self.workspace.context(
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
+        context.waits = not (by_loop or self.options.detach)
         if self._executor is not None:
             self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)

@@ -39,7 +39,9 @@ def over_budget(
 def _victims(
     view: BudgetView, gone: Mapping[str, str], observed: ObservedState, tick: timedelta
 ) -> list[Payer]:
-    """In the order in which they are given up. Those that another budget ended leave already."""
+    """In the order in which they are given up. Those that another budget ended leave already, and
+    those that a person let go are ended by none: they stay, whoever has to go for it.
+    """
     staying = [one for one in view.payers if not one.leaving and one.mark not in gone]
     leaving = [one for one in view.payers if one.leaving or one.mark in gone]
     steps = view.budget.on_exceed
@@ -48,13 +50,18 @@ def _victims(
     slow = not (is_wall or shrinks) or _slow_enough(view, staying)
     if lasts and slow and (not is_wall or _safe(view, leaving, staying, observed, tick)):
         return []
-    ranked = sorted(staying, key=lambda one: (one.weight, view.loss_of(one), one.mark))
-    victims: list[Payer] = []
-    if not lasts:
-        victims = _until(ranked, lambda gone, kept: _lasts(view, [*leaving, *gone], kept, tick))
+    fixed = [one for one in staying if one.let_go]
+    ours = [one for one in staying if not one.let_go]
+    ranked = sorted(ours, key=lambda one: (one.weight, view.loss_of(one), one.mark))
+
+    def lasts_without(given_up: list[Payer], kept: list[Payer]) -> bool:
+        return _lasts(view, [*leaving, *given_up], [*fixed, *kept], tick)
+
+    victims: list[Payer] = [] if lasts else _until(ranked, lasts_without)
     if not slow:
-        victims = max(victims, _until(ranked, lambda _, kept: _slow_enough(view, kept)), key=len)
-    kept = ranked[len(victims) :]
+        fits = _until(ranked, lambda _, kept: _slow_enough(view, [*fixed, *kept]))
+        victims = max(victims, fits, key=len)
+    kept = [*fixed, *ranked[len(victims) :]]
     if is_wall and not _safe(view, [*leaving, *victims], kept, observed, tick):
         return ranked
     return victims

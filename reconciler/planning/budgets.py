@@ -33,7 +33,7 @@ SKEW = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Payer:
     """A machine that budgets pay for, at the dearest rate that is known. ``leaving``: its destroy
-    was sent, and it is billed until it is gone.
+    was sent, and it is billed until it is gone. ``let_go``: nothing ends it before its end.
     """
 
     mark: str
@@ -43,6 +43,7 @@ class Payer:
     ends_at: datetime
     weight: int
     leaving: bool
+    let_go: bool
     machine: BilledMachine
 
 
@@ -196,6 +197,7 @@ def _payers(
                 ends_at=_end(machine, in_force),
                 weight=lease.weight if lease else DEFAULT_WEIGHT,
                 leaving=record is not None and record.doom is not None,
+                let_go=record is None and machine.mark in recorded.let_go,
                 machine=machine,
             )
         )

@@ -76,7 +76,8 @@ def _decide_found_intent(
             intent.usd_per_hour if instance.usd_per_hour is None else instance.usd_per_hour
         ),
         created_at=intent.begun_at,
-        succeeds=intent.succeeds,
+        # The run that ordered it never learnt its id, so that nobody looks into it.
+        succeeds=intent.succeeds and intent.succeeds.with_(looked_into_until=None),
     )
     if intent.watched_until is not None and not scene.has_complete_listing(intent.provider):
         return  # a late arrival is destroyed as orphaned, which needs a whole listing (I5)

@@ -88,9 +88,13 @@ def begun(
 
 
 def began_at(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
-    """The provider's own word for when it began, unless it lies after our answer's arrival."""
+    """The provider's own word for when it began, unless it lies before our order or after the
+    answer's arrival: a clock of theirs that is wrong, or zero, must not use up a budget.
+    """
     first, *later = running_segments(record, ledger)
-    if since > record.created_at or (first.until is not None and since >= first.until):
+    if not first.since <= since <= record.created_at:
+        return ledger
+    if first.until is not None and since >= first.until:
         return ledger
     moved = replace(first, since=since)
     return ledger if moved == first else _with_row(ledger, record.mark, (moved, *later))

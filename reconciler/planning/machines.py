@@ -12,7 +12,7 @@ from reconciler.planning.clock_rule import has_ended_by_wall
 from reconciler.planning.enforcement import ENFORCEMENT_RULES, first_verdict, rules_beside
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
-from reconciler.planning.succession import find_successions
+from reconciler.planning.succession import find_successions, is_looked_into
 from reconciler.planning.verdicts import (
     carry_out,
     destroy_for_certain,
@@ -102,7 +102,7 @@ def _decide_live(
         decisions.forgets.append(_forget(record, detail, unexpected=True))
         return
     if presence is Presence.SEEN:
-        _note_sighting(sighting, decisions)
+        _note_sighting(sighting, scene, decisions)
     situation = situation_of(record, sighting.instance, scene, pairs)
     found = _verdict(situation, known_rules)
     if found is not None and found[0].outranks_protection:
@@ -137,14 +137,15 @@ def _verdict(
     return first_verdict(situation, rules)
 
 
-def _note_sighting(sighting: Sighting, decisions: Decisions) -> None:
+def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
     """What the state should learn from seeing it, whatever becomes of it."""
     record, instance = sighting.record, sighting.instance
     if record.absence is not None:
         decisions.sighted.append(record.mark)
     if instance is None or sighting.identity_doubt:
         return
-    if record.ready_at is None and instance.is_ready:
+    looked_into = is_looked_into(record, scene.now, scene.request)
+    if record.ready_at is None and instance.is_ready and not looked_into:
         decisions.became_ready.append(record.mark)
     billed = instance.usd_per_hour
     if billed is not None and billed != record.usd_per_hour:

@@ -25,9 +25,15 @@ def refill_request(approved: PlanRequest, slots: Iterable[Slot]) -> PlanRequest:
 def only_refills(plan: Plan, ceilings: Mapping[Slot, Decimal]) -> Plan:
     """The creates of ``plan`` in these slots, none above what was approved for it; nothing else is
     done (I15). None at all where a rule blocks the plan, and a bond is never carried out in part.
+
+    None in a fleet whose lease the plan would change: somebody ended or changed it meanwhile, and
+    a refill opens no lease.
     """
     creates = []
+    moved = {change.fleet for change in plan.lease_changes}
     for create in () if plan.blocked else plan.creates:
+        if create.slot.fleet in moved:
+            continue
         ceiling = ceilings.get(create.slot)
         within = capped(create, ceiling) if ceiling is not None else None
         if within is not None and within.succeeds is None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.plan import Mode
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
+    from reconciler.model.plan import PlanRequest
     from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.planning.classification import Sighting
 
@@ -49,10 +52,23 @@ def _age(record: InstanceRecord) -> tuple[object, str]:
     return (record.created_at, record.mark)
 
 
-def is_seen_ready(sighting: Sighting) -> bool:
-    """Seen now, ours beyond doubt, and ready: nothing less lets its predecessor go."""
+def is_looked_into(record: InstanceRecord, now: datetime, request: PlanRequest) -> bool:
+    """Whether the run that bought this successor may still find it unfit. A loop waits for that; a
+    person's next command finishes what a run that died has left.
+    """
+    if request.mode is not Mode.LOOP:
+        return False
+    until = record.succeeds.looked_into_until if record.succeeds else None
+    return record.ready_at is None and until is not None and now < until
+
+
+def is_seen_ready(sighting: Sighting, now: datetime, request: PlanRequest) -> bool:
+    """Seen now, ours beyond doubt, ready, and not being looked into: nothing less lets its
+    predecessor go.
+    """
     instance = sighting.instance
-    return instance is not None and instance.is_ready and not sighting.identity_doubt
+    seen = instance is not None and instance.is_ready and not sighting.identity_doubt
+    return seen and not is_looked_into(sighting.record, now, request)
 
 
 def living_predecessor(record: InstanceRecord, state: RecordedState) -> InstanceRecord | None:

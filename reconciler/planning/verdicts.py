@@ -45,7 +45,7 @@ def situation_of(
 def _may_take_over(heir: Sighting, scene: Scene, pairs: Successions) -> bool:
     """Ready, and not itself about to go: never both machines of a slot in one plan."""
     situation = situation_of(heir.record, heir.instance, scene, pairs)
-    return is_seen_ready(heir) and first_verdict(situation) is None
+    return is_seen_ready(heir, scene.now, scene.request) and first_verdict(situation) is None
 
 
 def _is_protected(situation: Situation) -> bool:

@@ -193,6 +193,31 @@ def test_bad_input_39_the_loop_enforces_although_nobody_reads_it(tmp_path: Path)
         assert shop.alive() == ()
 
 
+@pytest.mark.parametrize(
+    ("outputs", "code"),
+    [(">/dev/full", 1), (">/dev/full 2>&1", 1), (">&-", 0), ("<&- >&- 2>&-", 0)],
+)
+def test_outputs_that_take_nothing_keep_no_machine_alive(
+    tmp_path: Path, outputs: str, code: int
+) -> None:
+    """A log on a full disk, or outputs never open: a plan is shown before it is done."""
+    with workplace(tmp_path) as shop:
+        assert shop.apply("-detach").code == 0
+        shop.advance(5 * HOUR)
+        done = subprocess.run(
+            f"exec '{PROGRAM}' reconcile --once {outputs}",
+            shell=True,
+            cwd=shop.directory,
+            env=environment(tmp_path),
+            capture_output=True,
+            check=False,
+        )
+        assert b"Traceback" not in done.stderr
+        assert done.returncode == code, done.stderr
+        shop.advance(MINUTE)
+        assert shop.alive() == ()
+
+
 def test_a_dead_reader_of_a_plan_is_no_traceback(tmp_path: Path) -> None:
     with workplace(tmp_path) as shop:
         done = subprocess.run(

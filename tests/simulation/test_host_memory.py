@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
+
+import anyio
+import pytest
 
 from reconciler.market.offer import MarketOffer
 from reconciler.model.exit_code import ExitCode
 from reconciler.operations.market_view import explain_fleet
+from reconciler.operations.run import RunResult
 from reconciler.transport.ssh_login import Login
 from tests.simulation.shop import QUICKSTART, Shop, several_offers, story
 from tests.simulation.test_ready import LIE, entering, with_ready
 from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop, vast_story
 
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
 
 
 def offers_taken(shop: Shop) -> list[str]:
@@ -113,5 +119,59 @@ def test_a_replacement_bought_after_a_crash_is_not_bought_twice(tmp_path: Path) 
         assert (await shop.apply(QUICKSTART)).code == 0
         assert (await shop.apply(QUICKSTART)).code == 0
         assert offers_taken(shop) == ["o1", "o2"]
+
+    story(tmp_path, tell, *several_hosts())
+
+
+async def meanwhile(shop: Shop, documents: str, now: Callable[[], Awaitable[bool]]) -> RunResult:
+    """``apply``, and beside it whatever another terminal does once ``now`` says that it is done."""
+    results: list[RunResult] = []
+
+    async def apply() -> None:
+        results.append(await shop.apply(documents))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(apply)
+        while not await now():
+            await shop.clock.sleep(0.5)
+    return results[0]
+
+
+@pytest.mark.parametrize("target", ["fleet.dev", "fleet.dev[0]"])
+def test_what_a_person_destroys_while_it_is_waited_for_is_not_bought_again(
+    target: str, tmp_path: Path
+) -> None:
+    async def tell(shop: VastShop) -> None:
+        entering(shop, Login("unreachable", why="Connection refused"))
+
+        async def destroyed() -> bool:
+            if not shop.alive() or shop.now < shop.alive()[0].created_at + 4 * MINUTE:
+                return False
+            assert (await shop.destroy(target)).code == 0
+            return True
+
+        result = await meanwhile(shop, with_ready("attempts: 2", VAST_QUICKSTART), destroyed)
+        assert result.code == ExitCode.NOT_READY
+        assert offers_taken(shop) == ["o1"]
+        assert shop.state().hosts == {}
+
+    vast_story(tmp_path, tell, *several_hosts())
+
+
+def test_no_machine_is_bought_under_a_lease_that_was_ended_before_its_turn(tmp_path: Path) -> None:
+    """The first one lied; a person destroys the fleet before another one is bought."""
+
+    async def tell(shop: Shop) -> None:
+        shop.world.script_fault(LIE, "create_instance", times=1)
+
+        async def destroyed() -> bool:
+            if not any(one.destroy_asked for one in shop.world.all_machines()):
+                return False
+            assert (await shop.destroy()).code == 0
+            return True
+
+        await meanwhile(shop, with_ready("attempts: 2"), destroyed)
+        assert offers_taken(shop) == ["o1"]
+        assert shop.alive() == ()
 
     story(tmp_path, tell, *several_hosts())

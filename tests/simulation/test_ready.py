@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from reconciler.market.faults import Fault
@@ -246,3 +247,58 @@ def test_what_the_documents_keep_the_loop_and_a_later_apply_keep_too(tmp_path: P
         assert shop.alive() == ()
 
     story(tmp_path, tell, settings=failing)
+
+
+def test_no_loop_gives_the_old_machine_up_for_a_successor_that_is_still_looked_into(
+    tmp_path: Path,
+) -> None:
+    """Its provider says that it runs, and nobody can log in: the old one keeps the slot."""
+    first = with_ready("on_fail: destroy", VAST_QUICKSTART) + (
+        "    lifecycle: {create_before_destroy: true}\n    image: a:1\n"
+    )
+
+    async def tell(shop: VastShop) -> None:
+        await shop.apply(first)
+        (old,) = shop.alive()
+        entering(shop, Login("unreachable", why="Connection refused"))
+        shop.documents = first.replace("a:1", "a:2")
+        results = []
+
+        async def apply() -> None:
+            results.append(await shop.apply())
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(apply)
+            while not results:
+                await shop.wait(MINUTE)
+                await shop.reconcile()
+        assert results[0].code == ExitCode.PARTIAL
+        assert [one.id for one in shop.alive()] == [old.id]
+
+    vast_story(tmp_path, tell)
+
+
+def test_where_the_run_that_looked_into_a_successor_died_a_loop_takes_over_in_the_end(
+    tmp_path: Path,
+) -> None:
+    first = with_ready("timeout: 10m", VAST_QUICKSTART) + (
+        "    lifecycle: {create_before_destroy: true}\n    image: a:1\n"
+    )
+
+    async def tell(shop: VastShop) -> None:
+        await shop.apply(first)
+        (old,) = shop.alive()
+        entering(shop, Login("unreachable", why="Connection refused"))
+        shop.documents = first.replace("a:1", "a:2")
+        with anyio.move_on_after(60):
+            await shop.apply()
+        await shop.wait(4 * MINUTE)
+        await shop.reconcile()
+        assert len(shop.alive()) == 2
+        await shop.wait(15 * MINUTE)
+        await shop.reconcile()
+        await shop.wait(MINUTE)
+        (new,) = shop.alive()
+        assert new.id != old.id
+
+    vast_story(tmp_path, tell)

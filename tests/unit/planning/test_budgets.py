@@ -12,7 +12,7 @@ from reconciler.model.budget import Budget, BudgetMatch, BudgetRecord
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import DestroyReason
-from reconciler.model.record import InstanceRecord
+from reconciler.model.record import InstanceRecord, LetGo
 from reconciler.planning.forecast import forecast
 from reconciler.planning.planner import compute_plan
 from tests.builders import (
@@ -45,6 +45,7 @@ def decided(
     now: timedelta = HOUR,
     listed: bool = True,
     killed: bool = False,
+    let_go: InstanceRecord | None = None,
     **request: Any,
 ) -> Plan:
     kept = BudgetRecord(budget=limits, killed_at=START if killed else None)
@@ -54,9 +55,13 @@ def decided(
     ]
     fleets = (fleet("batch", 4, ttl=30 * HOUR, weight=10), fleet("serve", 4, ttl=30 * HOUR))
     seen = complete("simulated", *map(instance, machines), started_at=START + now)
+    state = recorded_state(*machines, *leases, budgets={"all": kept})
+    if let_go is not None:
+        gone = LetGo(record=let_go, since=START, ends_at=START + 30 * HOUR)
+        state = state.with_(let_go={let_go.mark: gone})
     return compute_plan(
         desired(*fleets, budgets={"all": limits}),
-        recorded_state(*machines, *leases, budgets={"all": kept}),
+        state,
         observed(seen if listed else unreadable()),
         offer_book(*(offer(f"o{number}") for number in range(9))),
         START + now,
@@ -109,6 +114,17 @@ def test_shrink_takes_the_lightest_fleet_and_in_it_the_machine_with_the_least_to
     assert slots(decided(three, *machines)) == ["fleet.batch[1]"]
     two = budget(limit_usd=Decimal("24.80"), on_exceed=steps)
     assert slots(decided(two, *machines)) == ["fleet.batch[0]", "fleet.batch[1]"]
+
+
+@pytest.mark.parametrize(
+    "limit", [{"limit_usd": None, "max_hourly_usd": Decimal("1.30")}, {"limit_usd": Decimal(40)}]
+)
+def test_a_machine_that_was_let_go_is_no_victim_and_another_one_goes(limit: Any) -> None:
+    """It lives to its end whatever a budget says, so giving it up would save nothing."""
+    light = machine("batch", 1, created_at=START + HOUR / 2)
+    limits = budget(on_exceed=["shrink", "destroy"], **limit)
+    plan = decided(limits, FOUR[0], FOUR[2], FOUR[3], let_go=light)
+    assert slots(plan) == ["fleet.batch[0]"]
 
 
 def test_without_destroy_nothing_is_ended_and_it_is_called_no_wall() -> None:

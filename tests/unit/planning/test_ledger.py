@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -96,6 +97,16 @@ def test_a_create_that_took_a_while_is_billed_from_the_intent_on_with_its_disk()
     told = billing.billing_began(begun.mark, START + timedelta(seconds=4))(made)
     (only,) = running_segments(told.instances[begun.mark], told.ledger)
     assert (only.since, only.disk_usd_per_hour) == (START + timedelta(seconds=4), Decimal("0.05"))
+
+
+@pytest.mark.parametrize("told", [datetime.fromtimestamp(0, UTC), START - HOUR, START + 2 * HOUR])
+def test_nothing_is_billed_before_it_was_ordered_whatever_a_providers_clock_says(
+    told: datetime,
+) -> None:
+    begun = intent(disk_usd_per_hour=Decimal("0.05"))
+    answered = START + timedelta(seconds=9)
+    made = transitions.created(begun, "m-1", None, answered)(recorded_state(begun))
+    assert billing.billing_began(begun.mark, told)(made) == made
 
 
 def test_c5_15_a_rate_change_opens_a_new_segment_and_what_was_billed_stays() -> None:

@@ -72,7 +72,8 @@ def sample_plan() -> Plan:
     )
     bought = specification(image="training:1", env=ENV)
     old = record("train", 3, specification=bought, doom=doomed, absence=EVIDENCE)
-    heir = _create("train", 6, succeeds=Succession(mark="m-6", reason=DestroyReason.REQUESTED))
+    place = Succession(mark="m-6", reason=DestroyReason.REQUESTED, looked_into_until=START + HOUR)
+    heir = _create("train", 6, succeeds=place)
     late = record("train", 6, mark="m-6", succeeds=heir.succeeds)
     found = record("lab", 1, specification=None, ceiling_usd_per_hour=None, ready_at=None)
     return plan(
