@@ -66,6 +66,12 @@ def let_in_what_was_ordered(shop: Rehearsal, server: SshServer) -> None:
     server.authorize(*base64.b64decode(packed).decode().splitlines())
 
 
+def is_running(shop: Rehearsal) -> bool:
+    ended = shop.run("status")
+    print(ended.out, ended.err)
+    return "running" in ended.out
+
+
 def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
     server.says("NVIDIA GeForce RTX 4090", memory=24564, cuda="12.4")
     with rehearsal(tmp_path, server) as shop:
@@ -83,7 +89,7 @@ def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
         assert known.startswith(f"gpu-shopper-vastai-{machine.id} ssh-ed25519 ")
 
         # A listing may lag behind the direct read that found it ready.
-        shop.server.until(lambda: "running" in shop.run("status").out)
+        shop.server.until(lambda: is_running(shop))
         inside = shop.run("ssh", "fleet.dev[0]", "nvidia-smi", "-q")
         assert (inside.code, "CUDA Version" in inside.out) == (0, True), inside.err
         config = tmp_path / "config"
