@@ -28,9 +28,19 @@ class FaultType(click.ParamType["WantedFault"]):
         if isinstance(value, WantedFault):
             return value
         try:
-            return parse_fault(value)
+            wanted = parse_fault(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+        if wanted.served_as and wanted.served_as not in (faces := _faces()):
+            self.fail(f"{value!r}: only these are served: {', '.join(faces)}", param, ctx)
+        return wanted
+
+
+def _faces() -> list[str]:
+    """The providers that a fault may name: one for nobody would be accepted and do nothing."""
+    from reconciler.market.faces import lambda_cloud, runpod, tensordock, vast
+
+    return [vast.FACE, lambda_cloud.FACE, runpod.FACE, tensordock.FACE]
 
 
 fault_option = click.option(

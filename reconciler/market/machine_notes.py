@@ -17,6 +17,11 @@ CREATE TABLE IF NOT EXISTS machine_insides (
     machine_id TEXT PRIMARY KEY, gpu TEXT NOT NULL
 ) STRICT, WITHOUT ROWID
 """
+_FACES = """
+CREATE TABLE IF NOT EXISTS machine_faces (
+    machine_id TEXT PRIMARY KEY, face TEXT NOT NULL
+) STRICT, WITHOUT ROWID
+"""
 
 
 def write(connection: sqlite3.Connection, machine_id: str, note: str) -> None:
@@ -41,3 +46,18 @@ def gpu_inside(connection: sqlite3.Connection, machine_id: str) -> str | None:
 def read(connection: sqlite3.Connection) -> dict[str, str]:
     connection.execute(_TABLE)
     return dict(connection.execute("SELECT machine_id, note FROM machine_notes").fetchall())
+
+
+def write_face(connection: sqlite3.Connection, machine_id: str, face: str) -> None:
+    """It was ordered from the provider that this face plays: no other one knows of it."""
+    connection.execute(_FACES)
+    connection.execute("INSERT OR REPLACE INTO machine_faces VALUES (?, ?)", (machine_id, face))
+
+
+def of_other_faces(connection: sqlite3.Connection, face: str) -> frozenset[str]:
+    """The machines that are in another provider's account; the market itself ("") knows all."""
+    if not face:
+        return frozenset()
+    connection.execute(_FACES)
+    query = "SELECT machine_id FROM machine_faces WHERE face <> ?"
+    return frozenset(one for (one,) in connection.execute(query, (face,)))

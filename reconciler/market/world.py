@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from reconciler.market import fault_script, machine_notes, volumes
-from reconciler.market.errors import MarketError, OfferTaken, OrderRefused
+from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
 from reconciler.market.founding import first_facts_of, or_default
 from reconciler.market.machine import (
@@ -63,7 +63,8 @@ class World:
         self.account = facts["account"]
         self.settings = MarketSettings.from_json(facts["settings"])
         self.served_as = ""
-        """The face through which calls come now: some faults are for one face alone."""
+        """The face through which calls come now: each shows only its own account's machines and
+        those that nobody ordered through a face, and some faults are for one face alone."""
         self._pace: tuple[int, Pace] | None = None
         """As read when the storage had seen that many changes by others."""
 
@@ -205,7 +206,10 @@ class World:
             limit = offer.disk_bytes_max
             if order.disk_bytes < 0 or (limit is not None and order.disk_bytes > limit):
                 raise OrderRefused(f"offer {offer.id} has no disk of {order.disk_bytes} bytes")
-            return self._place(connection, offer, order, now, fault)
+            machine = self._place(connection, offer, order, now, fault)
+            if self.served_as:
+                machine_notes.write_face(connection, machine.id, self.served_as)
+            return machine
 
     def place_foreign(
         self,
@@ -234,7 +238,9 @@ class World:
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         """Every machine as listings show it: as of ``listing_moment``, in the order of ids."""
         with self._storage.transaction() as connection:
-            return machines_at(connection, self.listing_moment(now) - older_by)
+            others = machine_notes.of_other_faces(connection, self.served_as)
+            shown = machines_at(connection, self.listing_moment(now) - older_by)
+        return [one for one in shown if one.id not in others] if others else shown
 
     def listing_moment(self, now: datetime) -> datetime:
         """Which moment a listing read at ``now`` shows."""
@@ -243,7 +249,7 @@ class World:
     def read_machine(self, machine_id: str, now: datetime) -> Machine:
         """One machine, without any lag. Raises ``NoSuchMachine``."""
         with self._storage.transaction() as connection:
-            return machine_by_id(connection, machine_id, now)
+            return self._machine(connection, machine_id, now)
 
     def gpus_inside(self, machine_id: str, now: datetime) -> Inside:
         """What a driver on the machine would say, whatever was sold. Raises ``NoSuchMachine``."""
@@ -259,7 +265,7 @@ class World:
         Raises ``NoSuchMachine``, also when it is gone already.
         """
         with self._storage.transaction() as connection:
-            if machine_by_id(connection, machine_id, now).destroy_asked is not None:
+            if self._machine(connection, machine_id, now).destroy_asked is not None:
                 return
             gone_at = now + gone_after(self.seed, self.settings, machine_id)
             connection.execute(
@@ -372,6 +378,11 @@ class World:
         return self._storage.dump()
 
     # --- inside a transaction ---------------------------------------------------------------
+
+    def _machine(self, connection: sqlite3.Connection, machine_id: str, now: datetime) -> Machine:
+        if machine_id in machine_notes.of_other_faces(connection, self.served_as):
+            raise NoSuchMachine(f"machine {machine_id} does not exist")
+        return machine_by_id(connection, machine_id, now)
 
     def _free_nodes(self, connection: sqlite3.Connection, offer: MarketOffer, now: datetime) -> int:
         board = PriceBoard(self.seed, self.settings, now)

@@ -183,6 +183,9 @@ def offer_findings(
     wanted = any(need.slots for need in needs)
     outages = Outages(scene) if offers.failures else None
     for provider, why in sorted(offers.failures.items()):
+        inventory = scene.observed.inventories.get(provider)
+        if isinstance(inventory, Unknown) and inventory.why == why:
+            continue  # the listing's finding says the same, with a code at least as urgent
         matters = outages is not None and outages.matter(provider)
         code = ExitCode.PROVIDER_FAILURE if matters else None
         yield Finding(f"{provider} shows no offers: {why}", code)

@@ -78,7 +78,7 @@ def _by_fleet(
 def hostfile(rows: Iterable[MachineRow]) -> str:
     """``train-0 slots=8`` a line, as Open MPI and DeepSpeed read it; a slot for each GPU."""
     rows = list(rows)
-    lines = [f"# {row.slot}: left out, it cannot be entered ({row.stage})" for row in missing(rows)]
+    lines = _left_out(rows)
     lines += [
         f"{ssh_alias(row.slot)} slots={1 if row.gpu_count is None else row.gpu_count}"
         for row, _ in reachable(rows)
@@ -86,8 +86,14 @@ def hostfile(rows: Iterable[MachineRow]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def _left_out(rows: Iterable[MachineRow]) -> list[str]:
+    return [f"# {row.slot}: left out, it cannot be entered ({row.stage})" for row in missing(rows)]
+
+
 def ansible_inventory(rows: Iterable[MachineRow], files: SshFiles) -> str:
     """An inventory in YAML: a group ``fleet_train`` for each fleet."""
+    rows = list(rows)
+    left_out = _left_out(rows)
     lines = ["all:", "  children:"]
     fleets = _by_fleet(rows)
     for fleet, mine in sorted(fleets.items()):
@@ -98,7 +104,7 @@ def ansible_inventory(rows: Iterable[MachineRow], files: SshFiles) -> str:
                 f"          {name}: {json.dumps(value)}"
                 for name, value in _ansible_variables(row, endpoint, files)
             ]
-    return "\n".join(lines if fleets else ["all: {}"]) + "\n"
+    return "\n".join([*left_out, *(lines if fleets else ["all: {}"])]) + "\n"
 
 
 def _ansible_variables(

@@ -57,6 +57,10 @@ def test_I26_commands_at_once_take_turns_together(tmp_path: Path) -> None:
 
 def test_faults_are_switched_on_and_off_while_the_market_is_served(tmp_path: Path) -> None:
     with rehearsal(tmp_path) as shop:
+        nobody = shop.run("simulate", "fault", "vast:list=500")
+        assert nobody.code == ExitCode.USAGE
+        assert "only these are served: vastai, lambda, runpod, tensordock" in nobody.err
+        assert shop.run("simulate", "fault").out == "Every call goes as it should.\n"
         shop.run("simulate", "fault", "vastai:list=500")
         failed = shop.run("providers", "check")
         assert failed.code == ExitCode.PROVIDER_FAILURE

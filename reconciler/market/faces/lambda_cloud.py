@@ -46,10 +46,6 @@ class _Call:
     id: str = ""
 
 
-FACE = "lambda"
-"""What faults for this face alone are named by."""
-
-
 class LambdaFace:
     """Remembers when it was called; everything else is in the world that is passed in."""
 

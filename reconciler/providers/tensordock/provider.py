@@ -140,8 +140,9 @@ class TensorDockProvider(Provider):
         return Complete(self.name, self._account, started_at, machines)
 
     async def _look_up(self, rows: Iterable[InstanceRow]) -> None:
-        """Read what short rows leave out, once. A failure leaves the price unknown."""
-        missing = [row.id for row in rows if row.id not in self._priced]
+        """Read what short rows leave out, until it has an address. A failure leaves it unknown."""
+        told = {id for id, known in self._priced.items() if known.ipAddress}
+        missing = [row.id for row in rows if row.id not in told]
         for instance_id in missing[:DETAILS_MAX]:
             try:
                 await self._read(instance_id)
@@ -151,9 +152,9 @@ class TensorDockProvider(Provider):
     def _instance(self, row: InstanceRow) -> Instance:
         known = self._priced.get(row.id)
         if row.rateHourly is None and known is not None:
-            row = row.model_copy(
-                update={"rateHourly": known.rateHourly, "resources": known.resources}
-            )
+            left_out = ("rateHourly", "resources", "ipAddress", "portForwards")
+            told = {name: getattr(row, name) or getattr(known, name) for name in left_out}
+            row = row.model_copy(update=told)
         return as_instance(self.name, row, self._clock.now(), self._ordered_at.get(row.id))
 
     async def get_instance(self, instance_id: str) -> Instance:

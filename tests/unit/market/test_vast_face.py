@@ -255,7 +255,7 @@ def test_a_fault_of_the_market_is_answered_in_their_words() -> None:
         ("GET", "/"),
         ("POST", "/api/v1/instances/"),
         ("GET", "/api/v0/instances/../users/current/"),
-        ("POST", "/api/v0/volumes/"),
+        ("PUT", "/api/v0/volumes/"),
         ("PATCH", "/api/v0/instances/7/"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.clock import process_seconds, wall_now
-from reconciler.market.errors import MarketError, OfferTaken, OrderRefused
+from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.machine import Order
 from reconciler.market.settings import CALM, LIVELY, MarketSettings
 from reconciler.market.world import World
@@ -257,3 +257,24 @@ def test_a_failed_transaction_leaves_nothing_behind() -> None:
         with pytest.raises(OrderRefused):
             world.rent(order(), START)
         assert world.dump() == before
+
+
+def test_an_account_at_one_face_is_not_an_account_at_another() -> None:
+    """One market plays four providers: what one of them sold, the others have never seen."""
+    with default_world() as world:
+        quote, *_ = world.list_offers(START)
+        world.served_as = "vastai"
+        machine = world.rent(Order(quote.offer.id, "a"), START)
+        stranger = world.place_foreign(START)
+        world.served_as = "lambda"
+        later = START + HOUR
+        assert [one.id for one in world.list_machines(later)] == [stranger.id]
+        with pytest.raises(NoSuchMachine):
+            world.read_machine(machine.id, later)
+        with pytest.raises(NoSuchMachine):
+            world.destroy(machine.id, later)
+        for face in ("", "vastai"):
+            world.served_as = face
+            assert len(world.list_machines(later)) == 2
+        world.destroy(machine.id, later)
+        assert len(world.all_machines()) == 2

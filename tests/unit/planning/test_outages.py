@@ -116,6 +116,14 @@ def test_a_provider_that_shows_no_offers_matters_where_it_is_named(wanted: Desir
     assert told == [FAILURE if wanted.fleets["train"].where is NAMED else None]
 
 
+def test_a_provider_without_a_key_is_told_once() -> None:
+    away = unreadable("other")
+    found = plan(documents(fleet()), recorded_state(), away, failures={"other": away.why})
+    assert [away.why in one.message for one in found.findings] == [True]
+    apart = plan(documents(fleet()), recorded_state(), away, failures={"other": "something else"})
+    assert len(apart.findings) == 2
+
+
 OLD = AbsenceEvidence(last_seen_at=START, first_absent_at=START + timedelta(minutes=10))
 
 

@@ -51,6 +51,14 @@ def test_a_hostfile_has_a_slot_for_each_gpu_and_says_who_is_missing() -> None:
     assert [row.slot.index for row in missing(two_fleets())] == [2, 3, 4]
 
 
+def test_an_inventory_says_who_is_missing_too() -> None:
+    first, second, third, fourth, *_ = ansible_inventory(two_fleets(), FILES).splitlines()
+    assert first == "# fleet.train[2]: left out, it cannot be entered (booting)"
+    assert second.startswith("# fleet.train[3]")
+    assert third.startswith("# fleet.train[4]")
+    assert fourth == "all:"
+
+
 def test_an_inventory_is_yaml_with_everything_that_a_login_needs() -> None:
     read = yaml.safe_load(ansible_inventory(two_fleets(), FILES))
     groups = read["all"]["children"]

@@ -456,6 +456,24 @@ def test_a_row_without_a_price_is_read_once_by_itself() -> None:
     assert [one.url.path[-9:] for one in script.asked] == ["instances", ID[-9:], "instances"]
 
 
+def test_a_short_row_has_the_address_that_was_read_by_itself() -> None:
+    found, _ = listing((200, {"data": {"instances": [SHORT]}}), (200, INSTANCE))
+    ssh = found.instances[0].ssh
+    assert ssh is not None
+    assert (ssh.host, ssh.port) == ("203.0.113.71", 20456)
+
+
+def test_a_machine_without_an_address_yet_is_read_again() -> None:
+    async def twice(provider: TensorDockProvider) -> Complete | Partial:
+        await provider.list_instances()
+        return await provider.list_instances()
+
+    short = (200, {"data": {"instances": [SHORT]}})
+    young = {**INSTANCE, "ipAddress": None, "portForwards": []}
+    found, _ = ask(twice, short, (200, young), short, (200, INSTANCE))
+    assert found.instances[0].ssh is not None
+
+
 def test_a_price_that_cannot_be_read_is_none_and_the_list_is_whole() -> None:
     found, _ = listing((200, {"data": {"instances": [SHORT]}}), (500, ""))
     assert isinstance(found, Complete)
