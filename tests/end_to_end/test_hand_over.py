@@ -66,10 +66,12 @@ def let_in_what_was_ordered(shop: Rehearsal, server: SshServer) -> None:
     server.authorize(*base64.b64decode(packed).decode().splitlines())
 
 
-def is_running(shop: Rehearsal) -> bool:
-    ended = shop.run("status")
-    print(ended.out, ended.err)
-    return "running" in ended.out
+def wait_until_listed_as_running(shop: Rehearsal) -> None:
+    """A listing may lag behind the direct read that found it ready."""
+    try:
+        shop.server.until(lambda: "running" in shop.run("status").out)
+    except AssertionError as error:
+        raise AssertionError("".join(shop.said[-2:])) from error
 
 
 def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
@@ -88,8 +90,7 @@ def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
         known = (shop.directory / "state" / "demo.known_hosts").read_text()
         assert known.startswith(f"gpu-shopper-vastai-{machine.id} ssh-ed25519 ")
 
-        # A listing may lag behind the direct read that found it ready.
-        shop.server.until(lambda: is_running(shop))
+        wait_until_listed_as_running(shop)
         inside = shop.run("ssh", "fleet.dev[0]", "nvidia-smi", "-q")
         assert (inside.code, "CUDA Version" in inside.out) == (0, True), inside.err
         config = tmp_path / "config"
