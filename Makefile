@@ -3,7 +3,8 @@
 
 VENV    ?= .venv
 PYTHON  ?=
-WORKERS ?= auto
+# One more than there are cores: a good part of the tests waits for sockets and clocks.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
 
 BIN        := $(VENV)/bin
 PIP        := $(BIN)/python -m pip --disable-pip-version-check
