@@ -3,8 +3,7 @@
 
 VENV    ?= .venv
 PYTHON  ?=
-# One more than there are cores: a good part of the tests waits for sockets and clocks.
-WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN) + 1 )))
+WORKERS ?= auto
 
 BIN        := $(VENV)/bin
 PIP        := $(BIN)/python -m pip --disable-pip-version-check
