@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from reconciler.market.faults import Fault
 from reconciler.market.machine import Machine
 from reconciler.model.mark import Mark, parse_mark
 from reconciler.statefile.lock_info import decode_info
-from tests.end_to_end.command import PROGRAM, environment
+from tests.end_to_end.command import environment
+from tests.end_to_end.warm_start import Process, start
 from tests.end_to_end.workplace import HOUR, MINUTE, QUICK, SLOW_TIME, Workplace, workplace
 from tests.simulation.shop import QUICKSTART, several_offers
 
@@ -80,18 +82,14 @@ def converges(shop: Workplace, machines: int = 2) -> None:
     assert not list(shop.directory.glob("state/.demo*")), "I24"
 
 
-def begin(shop: Workplace, *arguments: str) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [PROGRAM, *arguments],
-        cwd=shop.directory,
-        env=environment(shop.directory.parent),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def begin(shop: Workplace, *arguments: str) -> Process:
+    with Path(os.devnull).open("r+b") as nothing:
+        files = (nothing.fileno(),) * 3
+        surroundings = environment(shop.directory.parent)
+        return start(arguments, cwd=shop.directory, env=surroundings, files=files)
 
 
-def lives(process: subprocess.Popen[bytes], seconds: float) -> bool:
+def lives(process: Process, seconds: float) -> bool:
     """Whether it still runs after that time."""
     try:
         process.wait(timeout=seconds)
