@@ -25,6 +25,7 @@ from typing import Any
 
 import reconciler
 from reconciler.cli.main import main
+from tests.end_to_end import hurried_clock
 
 _LINE_BYTES = 65_536
 _PROGRAM_NAME = "gpu-shopper"
@@ -138,6 +139,9 @@ def become(request: dict[str, Any]) -> None:
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
     sys.argv = [_PROGRAM_NAME, *request["arguments"]]
+    clock = os.environ.pop(hurried_clock.SETTING, None)
+    if clock is not None:
+        hurried_clock.HurriedClock.from_text(clock).put_on()
 
 
 if __name__ == "__main__":
