@@ -30,7 +30,7 @@ from reconciler.cli.plan_choices import (
     replace_option,
     with_choices,
 )
-from reconciler.cli.running import on_workspace, show_markdown
+from reconciler.cli.running import looking_at_workspace, on_workspace, show_markdown
 from reconciler.cli.saved_plans import refuse_choices_beside_a_plan, saved_step
 from reconciler.cli.terminal import ask_yes, is_interactive
 from reconciler.cli.voice import speaking
@@ -117,7 +117,7 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
     out: Path | None = options["out"]
     record = None if options["record"] is None else directory / options["record"]
 
-    async def verb(workspace: Workspace, _: Interruption) -> Plan:
+    async def verb(workspace: Workspace, _: Interruption | None = None) -> Plan:
         if out is None:
             from reconciler.operations.plan import plan_fleets
 
@@ -127,7 +127,9 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
         path = directory / out
         return await save_plan(workspace, request, path, told=voice.listed, record=record)
 
-    plan = on_workspace(directory, verb, take_over=options["take_over"])
+    writes = out is not None or record is not None
+    run = on_workspace if writes else looking_at_workspace
+    plan = run(directory, verb, take_over=options["take_over"])
     step = None if out is None else saved_step(out)
     if options["markdown"]:
         show_markdown(plan, step)

@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-import anyio
 import click
 
 from reconciler.cli.closed_output import say
@@ -37,6 +36,8 @@ def is_interactive() -> bool:
 
 async def ask_yes(question: str, interruption: Interruption) -> bool:
     """True only for the word "yes", within ten minutes. A signal or the end of input means no."""
+    import anyio
+
     click.echo(question, nl=False, err=True)
     answer = ""
     with anyio.move_on_after(ASK_AT_MOST_SECONDS):

@@ -32,7 +32,6 @@ CREATE TABLE offers (
     spot INTEGER NOT NULL, reliability TEXT, verified INTEGER, hosting TEXT,
     stock INTEGER NOT NULL, capacity_key TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX offers_of_one_model ON offers (gpu);
 CREATE TABLE machines (
     id TEXT PRIMARY KEY, label TEXT, offer_id TEXT NOT NULL, capacity_key TEXT NOT NULL,
     gpu TEXT NOT NULL, gpu_count INTEGER NOT NULL, region TEXT NOT NULL, image TEXT,

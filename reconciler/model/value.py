@@ -23,20 +23,21 @@ else:
         assert slots, "values have slots"
 
         def decorate(cls: type) -> type:
-            fields = dataclasses.fields(
-                dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-            )
-            cls.__dataclass_params__.frozen = frozen
-            left_out = {field.name for field in fields} | {"__dict__", "__weakref__"}
-            namespace = {k: v for k, v in cls.__dict__.items() if k not in left_out}
-            names = tuple(field.name for field in fields)
+            fields = _fields(cls)
+            left_out = {*fields, "__dict__", "__weakref__"}
+            namespace = {k: v for k, v in vars(cls).items() if k not in left_out}
+            names = tuple(fields)
             namespace |= {
                 "__slots__": names,
+                "__match_args__": names,
+                "__written__": fields,
                 "__content__": attrgetter(*names) if names else _nothing,
                 "__init__": _init_made_late(fields, frozen, "__post_init__" in namespace),
                 "__eq__": _equal,
                 "__hash__": _hash if frozen else None,
                 "__reduce__": _reduced,
+                "__dataclass_fields__": _AsTheLibrarySees(cls, frozen),
+                "__dataclass_params__": _AsTheLibrarySees(cls, frozen),
             }
             namespace.setdefault("__repr__", _repr)
             if frozen:
@@ -44,6 +45,34 @@ else:
             return type(cls)(cls.__name__, cls.__bases__, namespace)
 
         return decorate
+
+    class _AsTheLibrarySees:
+        """What the standard library keeps of a class, made by it when it first asks."""
+
+        def __init__(self, cls: type, frozen: bool) -> None:
+            self._cls = cls
+            self._frozen = frozen
+
+        def __set_name__(self, owner: type, name: str) -> None:
+            self._owner, self._name = owner, name
+
+        def __get__(self, _: object, __: type) -> Any:
+            seen = dataclasses.dataclass(init=False, repr=False, eq=False, frozen=self._frozen)
+            said = getattr(seen(self._cls), self._name)
+            setattr(self._owner, self._name, said)
+            return said
+
+    def _fields(cls: type) -> dict[str, Any]:
+        """Each field with its default: a value, a ``Field`` with a factory, or ``MISSING``."""
+        fields: dict[str, Any] = {}
+        for base in reversed(cls.__mro__[1:]):
+            fields |= vars(base).get("__written__", {})
+        for name, kind in vars(cls).get("__annotations__", {}).items():
+            if not str(kind).startswith(("ClassVar", "typing.ClassVar")):
+                default = fields[name] = vars(cls).get(name, dataclasses.MISSING)
+                if type(default).__hash__ is None:
+                    raise ValueError(f"{name} of all values would be one: use default_factory")
+        return fields
 
     def _init_made_late(fields: Any, frozen: bool, has_more_to_do: bool) -> Any:
         def __init__(self: Any, *values: Any, **named: Any) -> None:
@@ -69,15 +98,15 @@ else:
             known["_frozen"] = cls
             known["_become"] = object.__dict__["__class__"].__set__
             lines.append("_become(self, _open)")
-        for field in fields:
-            name = value = field.name
-            if field.default is not missing:
-                known[f"_default_{name}"] = field.default
-                parameters.append(f"{name}=_default_{name}")
-            elif field.default_factory is not missing:
-                known[f"_make_{name}"] = field.default_factory
+        for name, default in fields.items():
+            value = name
+            if isinstance(default, dataclasses.Field):
+                known[f"_make_{name}"] = default.default_factory
                 parameters.append(f"{name}=_missing")
                 value = f"_make_{name}() if {name} is _missing else {name}"
+            elif default is not missing:
+                known[f"_default_{name}"] = default
+                parameters.append(f"{name}=_default_{name}")
             else:
                 parameters.append(name)
             if frozen and not opened:

@@ -10,8 +10,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-
 from reconciler.clock import wall_now
 from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
@@ -33,6 +31,8 @@ from reconciler.transport.cache_place import cache_place
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from datetime import datetime
+
+    from anyio import CapacityLimiter
 
     from reconciler.clock import Clock
     from reconciler.execution.context import ExecutionContext
@@ -83,9 +83,7 @@ class Workspace:
     """This machine's wall clock is right, whatever others say: a person said so."""
     boot_id: str = field(default_factory=this_boot)
     ssh: LogIn = _openssh
-    logins: anyio.CapacityLimiter = field(
-        default_factory=lambda: anyio.CapacityLimiter(LOGINS_AT_ONCE)
-    )
+    _logins: CapacityLimiter | None = None
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -173,7 +171,11 @@ class Workspace:
             endpoint = SshEndpoint(endpoint.host, endpoint.port, access.user)
         if not access.generate:
             files = SshFiles(known_hosts=files.known_hosts)
-        async with self.logins:
+        if self._logins is None:
+            import anyio
+
+            self._logins = anyio.CapacityLimiter(LOGINS_AT_ONCE)
+        async with self._logins:
             return await self.ssh(endpoint, alias, files, command, LOGIN_SECONDS)
 
     def ssh_files(self) -> SshFiles:

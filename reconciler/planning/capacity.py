@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from reconciler.model.offer import Offer
+    from reconciler.planning.offer_matching import RankedOffer
 
 CapacityKey = tuple[str, str]
 """Provider and ``Offer.capacity_key``."""
@@ -50,6 +51,27 @@ class Capacity:
         if len(levels) == 1 and stock in levels:  # nearly always: all offers of it state the same
             return stock - levels[stock]
         return min(_rooms(levels, stock))
+
+    def up_to_room(self, entries: Iterable[RankedOffer]) -> tuple[int, RankedOffer | None]:
+        """How many of ``entries`` come before the first that can still be taken, and that one."""
+        used_up, passed = self._used_up, 0
+        for entry in entries:
+            offer = entry.offer
+            # Asked here first: what is best is used up, and many fleets pass it over.
+            known = used_up.get((offer.provider, offer.capacity_key)) == offer.stock
+            if not known and self.room(offer) > 0:
+                return passed, entry
+            passed += 1
+        return passed, None
+
+    def with_room(self, entries: Iterable[RankedOffer]) -> Iterator[RankedOffer]:
+        """Those of ``entries`` that can still be taken."""
+        used_up = self._used_up
+        for entry in entries:
+            offer = entry.offer
+            known = used_up.get((offer.provider, offer.capacity_key)) == offer.stock
+            if not known and self.room(offer) > 0:
+                yield entry
 
     def take(self, offer: Offer, count: int = 1) -> None:
         key, stock = (offer.provider, offer.capacity_key), offer.stock

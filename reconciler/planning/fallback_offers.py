@@ -85,9 +85,8 @@ class FallbackOffers:
             entries = (
                 entry
                 for ranking in group.ways_of(kind)
-                for entry in ranking.from_place()
+                for entry in self._capacity.with_room(ranking.from_place())
                 if group.terms.place_of(entry.offer) == place
-                and self._capacity.room(entry.offer) > 0
             )
             self._left[key] = tuple(islice(entries, _SPARES + used_hosts))
         return self._left[key]

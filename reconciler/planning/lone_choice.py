@@ -233,7 +233,5 @@ class _Turns:
         )
 
     def _skip_taken(self, way: int) -> None:
-        for entry in self._ways[way].from_place(self._starts[way]):
-            if self._capacity.room(entry.offer) > 0:
-                return
-            self._starts[way] += 1
+        passed, _ = self._capacity.up_to_room(self._ways[way].from_place(self._starts[way]))
+        self._starts[way] += passed

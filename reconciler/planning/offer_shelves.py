@@ -50,10 +50,15 @@ class ReadOnce(Generic[Item]):
             while place < (end := len(known)):
                 yield from map(known.__getitem__, range(place, end))
                 place = end
-            item = next(self._unread, None)
-            if item is None:
+            for item in self._unread:
+                known.append(item)
+                if place < len(known):
+                    place += 1
+                    yield item
+                    if place < len(known):  # meanwhile somebody else has read on
+                        break
+            else:
                 return
-            known.append(item)
 
 
 Ranking = ReadOnce["RankedOffer"]
@@ -126,7 +131,7 @@ class OfferShelves:
         The shelf is in order of the price without disk: an offer may be handed out once every later
         one must be dearer, with the disk at its cheapest.
         """
-        tests = tuple(_terms_tests(terms))
+        tests, rooms = tuple(_terms_tests(terms)), self._rooms
         cap = fleet.node_cap_usd(shelf.kind[1])
         disk_bytes = fleet.resources.disk_bytes
         least_disk = shelf.least_disk_usd * disk_bytes / GIB
@@ -143,19 +148,20 @@ class OfferShelves:
                 continue
             if tests and not all(passes(offer) for passes in tests):
                 continue
-            at_least = (
-                offer.disk_usd_per_gib_hour is shelf.least_disk_usd
-            )  # most often the one rate
+            # Most often there is but one rate for disks.
+            at_least = offer.disk_usd_per_gib_hour is shelf.least_disk_usd
             rate = least if at_least else offer.node_usd_per_hour(disk_bytes)
-            if (cap is not None and rate > cap) or rate > self._rooms.get(offer.provider, rate):
+            if rate is not least and cap is not None and rate > cap:
                 continue
-            turn = (rate, offer.provider, offer.id, RankedOffer(offer, rate, position))
+            if rooms and rate > rooms.get(offer.provider, rate):
+                continue
+            entry = RankedOffer(offer, rate, position)
             if not at_least:
-                heappush(waiting, turn)
+                heappush(waiting, (rate, offer.provider, offer.id, entry))
                 continue
-            while waiting and waiting[0] < turn:
+            while waiting and waiting[0] < (rate, offer.provider, offer.id):
                 yield heappop(waiting)[3]
-            yield turn[3]  # no later one can come before it
+            yield entry  # no later one can come before it
         while waiting:
             yield heappop(waiting)[3]
 

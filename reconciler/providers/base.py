@@ -46,6 +46,8 @@ class ProviderCapabilities:
     a key with which it can destroy itself, and no other machine. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``at_hand``: it lies in this process, and its listings wait for nothing, or for ``event_loop``
+    first.
     ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
     documentation that its machines may have.
     ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
@@ -71,6 +73,7 @@ class ProviderCapabilities:
     runs_setup: bool = False
     opens_ports: bool = False
     ssh_answers: bool = True
+    at_hand: bool = False
     rehearsal: bool = False
     node_ends_itself: bool = False
     mark_places: tuple[str, ...] = ("label",)

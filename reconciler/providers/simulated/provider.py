@@ -6,8 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
-import anyio.lowlevel
-
 from reconciler.clock import Clock, wall_now
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
@@ -42,6 +40,7 @@ from reconciler.providers.simulated.translation import (
     as_reading,
     note_of,
 )
+from reconciler.waiting import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -155,7 +154,7 @@ class SimulatedProvider(Provider):
 
     async def gpus_inside(self, instance_id: str) -> GpuReading:
         """From the market's own books: nobody can log in to a simulated machine."""
-        await anyio.lowlevel.checkpoint()
+        await give_way()
         return as_reading(
             self._ask(lambda: self._world.gpus_inside(instance_id, self._clock.now()))
         )
@@ -200,7 +199,7 @@ class SimulatedProvider(Provider):
             self._raise(fault, creating, instance_id)
 
     async def _travel(self) -> None:
-        await anyio.lowlevel.checkpoint()
+        await give_way()
         await self._clock.sleep(self._world.settings.call_latency.total_seconds() / 2)
 
     async def _wait(self, fault: Fault, deadline: timedelta, creating: bool) -> None:
@@ -268,6 +267,7 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         runs_setup=True,
         opens_ports=True,
         ssh_answers=False,
+        at_hand=not settings.call_latency,
         price_unit="USD per hour of a node, its disk apart",
     )
 

@@ -107,3 +107,25 @@ def test_the_standard_library_knows_their_fields() -> None:
     match Point(3, 4):
         case Point(x, y):
             assert (x, y) == (3, 4)
+
+
+def test_a_default_that_all_would_share_is_refused() -> None:
+    with pytest.raises(ValueError, match="things of all values would be one"):
+
+        @dataclass(slots=True)
+        class Basket:
+            things: list[int] = []  # noqa: RUF012 - it is what is tested
+
+
+def test_a_value_has_the_fields_of_its_base_first() -> None:
+    @dataclass(slots=True)
+    class Placed:
+        line: int
+
+    @dataclass(slots=True)
+    class Word(Placed):
+        text: str = ""
+
+    assert (Word(3, "x").line, Word(3).text) == (3, "")
+    assert [entry.name for entry in dataclasses.fields(Word)] == ["line", "text"]
+    assert dataclasses.replace(Word(3), text="y") == Word(3, "y") != Word(3, "z")
