@@ -75,7 +75,10 @@ class PlainProgress:
     """One line whenever a slot reaches another stage."""
 
     def __init__(self) -> None:
-        self._stages: dict[object, str] = {}
+        from reconciler.reporting.progress_text import progress_line
+
+        self._line = progress_line
+        self._stages: dict[Slot, str] = {}
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -84,11 +87,9 @@ class PlainProgress:
         return None
 
     def show(self, progress: SlotProgress) -> None:
-        from reconciler.reporting.progress_text import progress_line
-
         if self._stages.get(progress.slot) != progress.stage:
             self._stages[progress.slot] = progress.stage
-            say(progress_line(progress))
+            say(self._line(progress))
 
 
 class LiveProgress:
