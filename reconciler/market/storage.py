@@ -7,6 +7,7 @@ stand in the order of the fields of `MarketOffer` and `Machine`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 import stat
@@ -62,6 +63,8 @@ class Storage:
         Raises ``MarketError`` when the path is not a regular file of ours or not a database.
         """
         self.path = path
+        self._seen: tuple[asyncio.AbstractEventLoop, int] | None = None
+        """The loop whose present turn has asked for ``changes`` already, and the answer."""
         if path is not None:
             _claim(path)
         try:
@@ -101,7 +104,25 @@ class Storage:
             raise self._unusable(error) from error
 
     def changes(self) -> int:
-        """Another number whenever another connection has committed something."""
+        """Another number whenever another connection has committed something.
+
+        Asked once in a turn of the event loop: what is done in one turn happens at one moment, and
+        a thousand machines that are bought at once ask for the time twenty times each.
+        """
+        seen = self._seen
+        if seen is not None and seen[0].is_running():
+            return seen[1]
+        version = self._version()
+        loop = _running_loop()
+        if loop is not None:
+            self._seen = loop, version
+            loop.call_soon(self._end_turn)
+        return version
+
+    def _end_turn(self) -> None:
+        self._seen = None
+
+    def _version(self) -> int:
         try:
             (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error as error:
@@ -135,6 +156,13 @@ class Storage:
             why=str(why),
             fix="move the file away to start a new market; its machines are then forgotten",
         )
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _claim(path: Path) -> None:

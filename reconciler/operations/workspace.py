@@ -17,7 +17,7 @@ from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, U
 from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.hand_over import DEFAULT_BOOT, DEFAULT_READY, DEFAULT_SSH, SshFiles
 from reconciler.model.instance import SshEndpoint
-from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
+from reconciler.model.mark import NONCES, nonce
 from reconciler.model.record import HostPin, ProviderPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
@@ -228,7 +228,7 @@ class Workspace:
 
 def new_nonce() -> str:
     """Eight characters that no other mark has."""
-    return "".join(secrets.choice(NONCE_ALPHABET) for _ in range(NONCE_LENGTH))
+    return nonce(secrets.randbelow(NONCES))
 
 
 @asynccontextmanager
