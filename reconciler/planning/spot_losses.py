@@ -95,17 +95,22 @@ def shunned_places(
         provider, _, place = key.partition(" ")
         if until > now:
             found.add((provider, place))
-    for record in _lost_now(decisions) if decisions is not None else ():
+    for record in _lost_now(recorded, decisions) if decisions is not None else ():
         bought = record.specification
         if bought is not None:
             found.add(host_of(record.provider, bought.host, bought.capacity_key))
     return frozenset(found)
 
 
-def _lost_now(decisions: Decisions) -> Iterator[InstanceRecord]:
+def _lost_now(recorded: RecordedState, decisions: Decisions) -> Iterator[InstanceRecord]:
+    """What this decision finds lost, so that the state cannot know it yet."""
     for destroy in decisions.destroys:
-        if destroy.differences and not destroy.again and ends_a_loss(destroy):
+        if destroy.differences and ends_a_loss(destroy):
             yield destroy.record
+    for forget in decisions.forgets:
+        record = recorded.instances.get(forget.mark) if forget.unexpected else None
+        if record is not None and was_spot(record):
+            yield record
 
 
 def slots_without_spot(fleet: Fleet, scene: Scene, decisions: Decisions) -> frozenset[int]:
@@ -114,6 +119,8 @@ def slots_without_spot(fleet: Fleet, scene: Scene, decisions: Decisions) -> froz
     lease, known = scene.leases.get(fleet.name), scene.recorded.spot_losses.get(fleet.name)
     if known is not None and lease is not None and known.since == lease.started_at:
         losses.update({int(slot): count for slot, count in known.slots.items()})
-    losses.update(one.index for one in _lost_now(decisions) if one.fleet == fleet.name)
+    losses.update(
+        one.index for one in _lost_now(scene.recorded, decisions) if one.fleet == fleet.name
+    )
     most = fleet.buying.fallback_after
     return frozenset(slot for slot, count in losses.items() if count >= most)
