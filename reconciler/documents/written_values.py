@@ -136,9 +136,7 @@ def _read_percent(value: object) -> int:
 Percent = Annotated[
     int,
     PlainValidator(_read_percent),
-    WithJsonSchema(
-        {"type": "string", "pattern": "^([1-9][0-9]?|100) ?%$", "examples": ["50%"]}
-    ),
+    WithJsonSchema({"type": "string", "pattern": "^([1-9][0-9]?|100) ?%$", "examples": ["50%"]}),
 ]
 Usd = Annotated[
     Decimal,

@@ -59,9 +59,7 @@ def failed(record: InstanceRecord, why: str, *, lied: bool, now: datetime) -> Ch
 
 def lost_there(record: InstanceRecord, now: datetime) -> Change:
     """A spot machine there was taken away."""
-    return _learnt(
-        record, now, lambda known: known.with_(losses=known.losses + 1, trouble_at=now)
-    )
+    return _learnt(record, now, lambda known: known.with_(losses=known.losses + 1, trouble_at=now))
 
 
 def _learnt(record: InstanceRecord, now: datetime, learn: _Learn) -> Change:

@@ -280,9 +280,7 @@ def buy(
     return Purchases(tuple(creates), selection.unproven, held_back)
 
 
-def _seated(
-    need: FleetNeed, nodes: Sequence[RankedOffer]
-) -> Iterable[tuple[int, RankedOffer]]:
+def _seated(need: FleetNeed, nodes: Sequence[RankedOffer]) -> Iterable[tuple[int, RankedOffer]]:
     """Which slot takes which node: those that take no spot machine are served first."""
     if not need.on_demand:
         return zip(need.slots, nodes, strict=False)

@@ -130,9 +130,9 @@ class _Pick:
             return "capacity" if self._is_shared(entry, number) else "stock"
         if self._fleets.terms.host_of(offer) in self._hosts:
             return "host" if number not in self._taken else "stock"
-        if limits.provider_most is not None:
-            if self._counts[(offer.provider,)] >= limits.provider_most:
-                return "share"
+        most = limits.provider_most
+        if most is not None and self._counts[(offer.provider,)] >= most:
+            return "share"
         if offer.spot and limits.spot_most is not None and self._spot >= limits.spot_most:
             return "spot"
         return "" if self._funds.allow(entry) else "funds"

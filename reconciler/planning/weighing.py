@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
-from reconciler.model.value import dataclass
+from reconciler.model.explanation import Term
 from reconciler.planning.offer_matching import Weight
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ _ONE = Decimal("0.1")
 _MICRO = Decimal("0.000001")
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One part of what was learnt: ``percent`` more (or less) than the rate, and why."""
-
-    percent: Decimal
-    why: str
-
-
 def host_terms(host: HostRecord, *, spot: bool, now: datetime) -> tuple[Term, ...]:
     """What ``host`` is worth more or less than its price.
 
@@ -60,10 +52,10 @@ def _terms(host: HostRecord, *, spot: bool, now: datetime) -> Iterator[Term]:
     tried = host.boots + host.failures
     if host.failures:
         share = Decimal(100 * host.failures) / (tried + 1)
-        yield Term(_rounded(share * fresh), f"{host.failures} of {tried} machines failed")
+        yield Term(_rounded(share * fresh), f"{host.failures} of {_machines(tried)} failed")
     if spot and host.losses:
         share = _LOSS_WEIGHT * host.losses / (host.losses + 1)
-        yield Term(_rounded(share * fresh), f"{host.losses} spot machines taken away")
+        yield Term(_rounded(share * fresh), f"{_machines(host.losses, 'spot ')} taken away")
     if not host.boots:
         return
     seconds = host.ready_seconds // host.boots
@@ -72,7 +64,11 @@ def _terms(host: HostRecord, *, spot: bool, now: datetime) -> Iterator[Term]:
         yield Term(_rounded(slow), f"ready in {seconds // 60} minutes")
     if not host.failures and not host.losses:
         good = _TRUST * host.boots / (host.boots + 2)
-        yield Term(-_rounded(good), f"{host.boots} machines ready, none failed")
+        yield Term(-_rounded(good), f"{_machines(host.boots)} ready, none failed")
+
+
+def _machines(count: int, kind: str = "") -> str:
+    return f"{count} {kind}machine{'' if count == 1 else 's'}"
 
 
 def _freshness(host: HostRecord, now: datetime) -> Decimal:

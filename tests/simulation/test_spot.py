@@ -126,7 +126,7 @@ def test_after_three_losses_a_slot_is_on_demand(tmp_path: Path) -> None:
             await shop.wait(2 * MINUTE)
         assert offers_of(shop) == ["o1"]
         later = await shop.apply()
-        assert not later.plan.creates and not later.plan.destroys
+        assert (later.plan.creates, later.plan.destroys) == ((), ())
 
     story(tmp_path, tell, *MARKET)
 
