@@ -17,11 +17,10 @@ from reconciler.planning.capacity import host_of
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
-from reconciler.planning.limits import cell_of_machine, limits_of
+from reconciler.planning.limited_needs import limited, seated, with_learnt
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 from reconciler.planning.rollback import stops_healing
-from reconciler.planning.spot_losses import shunned_places, slots_without_spot
-from reconciler.planning.weighing import with_learnt
+from reconciler.planning.spot_losses import shunned_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from reconciler.model.offer import Offer
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.exact_choice import Selection
-    from reconciler.planning.limits import Cell
     from reconciler.planning.offer_matching import GpuKind, RankedOffer
     from reconciler.planning.provider_caps import ProviderCaps
     from reconciler.planning.scene import Decisions, Scene
@@ -63,18 +61,6 @@ class Occupancy:
             else Standing(provider, seen.region if seen else None)
             for provider, bought, seen in self.staying
         }
-
-    @property
-    def cells(self) -> list[Cell]:
-        """Where each of them stands, as narrow as it is known."""
-        found = []
-        for provider, bought, seen in self.staying:
-            if bought is not None:
-                host = host_of(provider, bought.host, bought.capacity_key)
-                found.append(cell_of_machine(provider, bought.region, host))
-            else:
-                found.append(cell_of_machine(provider, seen.region if seen else None, None))
-        return found
 
     def empty(self, index: int, mark: str) -> None:
         """Its next machine waits for every one that is still to go."""
@@ -145,41 +131,11 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
             fleet, occupancy = shunning(fleet, shunned, lost), occupancies.get(name) or Occupancy()
-            if fleet.is_plain:
-                needs.append(_need(fleet, occupancy, scene))
-            else:
-                needs.append(_weighed_need(fleet, occupancy, scene, decisions))
+            need = _need(with_learnt(fleet, scene), occupancy, scene)
+            if not fleet.is_plain and need.slots:
+                need = limited(need, occupancy, scene, decisions)
+            needs.append(need)
     return needs
-
-
-def _weighed_need(
-    fleet: Fleet, occupancy: Occupancy, scene: Scene, decisions: Decisions
-) -> FleetNeed:
-    """For a fleet that does not just take the cheapest, which slots take no spot machine, too."""
-    need = _need(with_learnt(fleet, scene.recorded.hosts.values(), scene.now), occupancy, scene)
-    if not need.slots:
-        return need
-    on_demand: tuple[int, ...] = ()
-    if fleet.buying.auto:
-        on_demand = _on_demand(need, slots_without_spot(fleet, scene, decisions), occupancy)
-    most = len(need.slots) - len(on_demand) if fleet.buying.auto else None
-    limits = limits_of(fleet, most, occupancy.cells)
-    kept = occupancy.standings if fleet.placement != "any" else ()
-    if fleet.placement == "spread":
-        kept = {*kept, *occupancy.beside}
-    terms = terms_of(need.fleet, occupancy.kinds, kept, limits)
-    return replace(need, on_demand=on_demand, terms=terms)
-
-
-def _on_demand(
-    need: FleetNeed, without_spot: frozenset[int], occupancy: Occupancy
-) -> tuple[int, ...]:
-    """The slots that lost too often, and as many others as `min_on_demand` still wants."""
-    chosen = [slot for slot in need.slots if slot in without_spot]
-    standing = sum(1 for _, bought, _ in occupancy.staying if bought and not bought.spot)
-    missing = need.fleet.buying.min_on_demand - standing - len(chosen)
-    others = [slot for slot in need.slots if slot not in without_spot]
-    return tuple(sorted([*chosen, *others[: max(0, missing)]]))
 
 
 def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
@@ -266,7 +222,7 @@ def buy(
         nodes = selection.nodes[need.fleet.name]
         if nodes:
             spares = fallback.of_fleet(need, nodes)
-            for index, node in _seated(need, nodes):
+            for index, node in seated(need, nodes):
                 cap = need.fleet.node_cap_usd(node.offer.gpu_count)
                 ceiling = left.ceiling(node, price_ceiling(node.usd_per_hour, cap))
                 others = fallback.of_node(node, spares, ceiling)
@@ -278,17 +234,6 @@ def buy(
                 creates.append(create)
     held_back = _held_back(wanting, seen, selection, caps) if caps.rooms else {}
     return Purchases(tuple(creates), selection.unproven, held_back)
-
-
-def _seated(need: FleetNeed, nodes: Sequence[RankedOffer]) -> Iterable[tuple[int, RankedOffer]]:
-    """Which slot takes which node: those that take no spot machine are served first."""
-    if not need.on_demand:
-        return zip(need.slots, nodes, strict=False)
-    on_demand = [node for node in nodes if not node.offer.spot]
-    seats = list(zip(need.on_demand, on_demand, strict=False))
-    others = [slot for slot in need.slots if slot not in need.on_demand]
-    left = [*(node for node in nodes if node.offer.spot), *on_demand[len(seats) :]]
-    return sorted([*seats, *zip(others, left, strict=False)], key=lambda seat: seat[0])
 
 
 def slots_by_fleet(creates: Iterable[Create]) -> dict[str, set[int]]:

@@ -178,7 +178,7 @@ def _after_kill(
         return state.budgets
     from reconciler.planning.billing import after_kill  # budgets seldom kill
 
-    return after_kill(state, destroy.record.fleet, now)
+    return after_kill(state, destroy.record.fleet, destroy.record.provider, now)
 
 
 def _recent(state: RecordedState, now: datetime) -> list[datetime]:
