@@ -76,12 +76,15 @@ class BudgetMatchBlock(Block):
     team: Written[Text] = Field(None, description="Fleets of this team.")
     owner: Written[Text] = Field(None, description="Fleets of this owner.")
     labels: Written[dict[LabelKey, Text]] = Field(None, description="Fleets with these labels.")
+    providers: Written[list[Name]] = Field(
+        None, description="What they spend at these providers, and nowhere else."
+    )
 
 
 class BudgetBlock(_LimitBlock):
     match: Written[BudgetMatchBlock] = Field(
         None,
-        description="Which fleets it is for: all that is written must be true; `{}`: every fleet. "
+        description="What it is for: all that is written must be true; `{}`: every fleet. "
         "Left out: those that name it in their `budget`.",
     )
     period: BudgetPeriod = Field(
@@ -101,6 +104,7 @@ class BudgetBlock(_LimitBlock):
                 team=match.team,
                 owner=match.owner,
                 labels=match.labels or {},
+                providers=match.providers or [],
             ),
             period=self.period,
             limit_usd=self.limit_usd,

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.documents.fleet_blocks import FleetSettings, LifecycleBlock, OffersBlock
+from reconciler.documents.fleet_blocks import (
+    FleetSettings,
+    LifecycleBlock,
+    OffersBlock,
+    SpotBlock,
+)
 from reconciler.documents.hand_over_blocks import ready_rules, ssh_access
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.fleet import (
+    CHEAPEST,
     DEFAULT_DISK_BYTES,
+    DEFAULT_FALLBACK_AFTER,
     DEFAULT_GRACE,
     DEFAULT_TTL,
+    Buying,
     Fleet,
     GpuRequirement,
     NodeCount,
@@ -25,6 +33,7 @@ from reconciler.model.quantity import ANYTHING
 _ONE_NODE = NodeCount(1, 1, 1)
 _EVERYWHERE = Where()
 _ANY_HOST = OfferRules()
+_NO_SPOT = SpotBlock.model_construct()
 _NO_LIFECYCLE = LifecycleBlock.model_construct()
 
 
@@ -60,6 +69,25 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
+        buying=_buying(settings),
+    )
+
+
+def _buying(settings: FleetSettings) -> Buying:
+    auto, strategy = settings.spot_policy == "auto", settings.allocation_strategy
+    spot = settings.spot or _NO_SPOT
+    share = settings.max_share_per_provider
+    if not auto and strategy in (None, "lowest-price") and share is None and spot.bid_usd is None:
+        return CHEAPEST
+    fallback = spot.fallback_after
+    return Buying(
+        strategy=strategy or "lowest-price",
+        auto=auto,
+        min_on_demand=spot.min_on_demand or 0,
+        fallback_after=DEFAULT_FALLBACK_AFTER if fallback is None else fallback,
+        bid_usd=spot.bid_usd,
+        max_share_percent=share,
+        order=tuple(settings.providers or ()) if strategy == "prioritized" else (),
     )
 
 

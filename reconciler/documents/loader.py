@@ -120,16 +120,26 @@ def _fleets(
 ) -> tuple[dict[str, Fleet], list[Problem]]:
     """Every fleet that asks for a GPU, in order of the names, and what is wrong with fleets."""
     max_ttl = known_max_ttl(configuration)
+    providers = None if configuration.may_hide("providers") else configuration.providers
     fleets: dict[str, Fleet] = {}
     problems: list[Problem] = []
     for name, declared in sorted(configuration.fleets.items()):
         settings = merger.merged(declared.block)
         problems += _problems_of(declared, settings, merger, max_ttl)
+        if _buys_unlike_others(settings):
+            from reconciler.documents.buying_problems import buying_problems  # most do not
+
+            problems += buying_problems(declared, settings, merger, providers)
         if asks_for_gpu(settings):
             fleets[name] = fleet_of(name, settings)
     for declared in configuration.repeated_fleets:
         problems += _problems_of(declared, merger.merged(declared.block), merger, max_ttl)
     return fleets, problems
+
+
+def _buys_unlike_others(settings: FleetSettings) -> bool:
+    strategy, share = settings.allocation_strategy, settings.max_share_per_provider
+    return settings.spot is not None or strategy is not None or share is not None
 
 
 def _problems_of(

@@ -121,6 +121,23 @@ def _read_share(value: object) -> Decimal:
     return number
 
 
+_PERCENT = re.compile(r"([1-9][0-9]?|100) ?%")
+
+
+def _read_percent(value: object) -> int:
+    if not isinstance(value, str):
+        raise wrong_kind()
+    found = _PERCENT.fullmatch(value)
+    if found is None:
+        raise ValueError("a share is 1% to 100%, in whole percent")
+    return int(found[1])
+
+
+Percent = Annotated[
+    int,
+    PlainValidator(_read_percent),
+    WithJsonSchema({"type": "string", "pattern": "^([1-9][0-9]?|100) ?%$", "examples": ["50%"]}),
+]
 Usd = Annotated[
     Decimal,
     PlainValidator(_read_usd),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reconciler.model.instance import Instance, SshEndpoint
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
+    from reconciler.model.offer import Offer
     from reconciler.model.progress import Stage
     from reconciler.planning.capacity import HostKey
     from reconciler.providers.base import CallKind, Provider
@@ -52,6 +53,8 @@ class ExecutionContext:
     """Who may log in to machines of a fleet. A key of ours is durable on return; may raise."""
     boot: Callable[[str], Boot]
     """What the machines of a fleet boot and do."""
+    bid: Callable[[str, Offer], Decimal | None]
+    """Dollars an hour that a fleet bids for an offer; None: what it asks."""
     log_in: Callable[[str, SshEndpoint, str, str], Awaitable[Login]]
     """Run a command on a machine of a fleet, whose host key is known under an alias.
 

@@ -30,6 +30,7 @@ from reconciler.providers.base import Created, CreateRequest, why_unable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.instance import Instance
@@ -171,6 +172,7 @@ async def _order(
         vm_image=boot.vm_image,
         setup=boot.setup,
         ports=boot.ports,
+        bid_usd=_bid(create, offer, context),
     )
     unable = why_unable(request, provider.capabilities)
     if unable:
@@ -224,7 +226,10 @@ def _intent(
         cuda=offer.cuda,
         region=offer.region,
         country=offer.country,
+        spot=offer.spot,
     )
+    disk = offer.disk_usd_per_hour(specification.disk_bytes)
+    bid = _bid(create, offer, context)
     wait = context.budget(provider, "create").longest_wait
     deadline_at = now + wait + provider.capabilities.create_deadline
     succeeds = create.succeeds
@@ -238,13 +243,22 @@ def _intent(
         mark=str(mark),
         specification=specification,
         ceiling_usd_per_hour=create.ceiling_usd_per_hour,
-        usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
-        disk_usd_per_hour=offer.disk_usd_per_hour(specification.disk_bytes),
+        usd_per_hour=(offer.usd_per_hour if bid is None else bid) + disk,
+        disk_usd_per_hour=disk,
         begun_at=now,
         deadline_at=deadline_at,
         succeeds=succeeds,
         reason=create.reason,
     )
+
+
+def _bid(create: Create, offer: Offer, context: ExecutionContext) -> Decimal | None:
+    """What is bid for ``offer`` without its disk: never above what was approved for the slot."""
+    bid = context.bid(create.slot.fleet, offer)
+    if bid is None:
+        return None
+    disk = offer.disk_usd_per_hour(create.specification.disk_bytes)
+    return max(offer.usd_per_hour, min(bid, create.ceiling_usd_per_hour - disk))
 
 
 async def _send(provider: Provider, request: CreateRequest, context: ExecutionContext) -> Created:

@@ -28,7 +28,7 @@ def query_of(fleets: Sequence[Fleet], *, fresh: bool = False) -> OfferQuery:
         models=frozenset()
         if any_model
         else frozenset(model for requirement in wanted for model in requirement.models),
-        kinds=frozenset(fleet.spot for fleet in fleets),
+        kinds=frozenset().union(*(fleet.kinds for fleet in fleets)),
         gpu_counts=frozenset(requirement.count for requirement in wanted),
         fresh=fresh,
     )

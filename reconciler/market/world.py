@@ -206,6 +206,10 @@ class World:
             limit = offer.disk_bytes_max
             if order.disk_bytes < 0 or (limit is not None and order.disk_bytes > limit):
                 raise OrderRefused(f"offer {offer.id} has no disk of {order.disk_bytes} bytes")
+            if order.bid_microusd is not None:
+                board = PriceBoard(self.seed, self.settings, now)
+                if board.price(offer.id, offer.base_microusd) > order.bid_microusd:
+                    raise OfferTaken(f"offer {offer.id} asks more than the bid")
             machine = self._place(connection, offer, order, now, fault)
             if self.served_as:
                 machine_notes.write_face(connection, machine.id, self.served_as)

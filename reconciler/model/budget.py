@@ -26,7 +26,7 @@ DEFAULT_WEIGHT = 100
 
 
 class BudgetMatch(BaseModel):
-    """Which fleets: those of which everything written here is true; nothing written: all."""
+    """Which machines: those of which everything written here is true; nothing written: all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -34,12 +34,19 @@ class BudgetMatch(BaseModel):
     team: str | None = None
     owner: str | None = None
     labels: dict[str, str] = {}
+    providers: list[str] = []
 
     def covers(
-        self, fleet: str, team: str | None, owner: str | None, labels: Mapping[str, str]
+        self,
+        fleet: str,
+        provider: str,
+        team: str | None,
+        owner: str | None,
+        labels: Mapping[str, str],
     ) -> bool:
         return (
             (not self.fleets or fleet in self.fleets)
+            and (not self.providers or provider in self.providers)
             and self.team in (None, team)
             and self.owner in (None, owner)
             and all(labels.get(key) == value for key, value in self.labels.items())
@@ -47,7 +54,7 @@ class BudgetMatch(BaseModel):
 
 
 class Budget(BaseModel):
-    """One wall. ``fleets`` name it themselves, beside those that ``match`` finds.
+    """One wall. ``fleets`` name it themselves, beside what ``match`` finds.
 
     ``limit_usd`` is for each ``period``, which begins in ``time_zone``; ``max_hourly_usd`` is what
     may run at any moment. One of the two is set.
@@ -70,12 +77,22 @@ class Budget(BaseModel):
         return "destroy" in self.on_exceed
 
     def covers(
-        self, fleet: str, team: str | None, owner: str | None, labels: Mapping[str, str]
+        self,
+        fleet: str,
+        provider: str,
+        team: str | None,
+        owner: str | None,
+        labels: Mapping[str, str],
     ) -> bool:
-        """Whether what this fleet spends counts."""
+        """Whether what this fleet spends at this provider counts."""
         if fleet in self.fleets:
             return True
-        return self.match is not None and self.match.covers(fleet, team, owner, labels)
+        return self.match is not None and self.match.covers(fleet, provider, team, owner, labels)
+
+    @property
+    def tells_providers_apart(self) -> bool:
+        """Whether a fleet may spend at one provider what does not count at another."""
+        return self.match is not None and bool(self.match.providers)
 
     def with_fleets(self, fleets: list[str]) -> Budget:
         """The same, named by ``fleets``."""

@@ -288,6 +288,15 @@ class RolledBack(_Stored):
     why: str
 
 
+class SpotLosses(_Stored):
+    """How often the spot machine of a slot was taken away, by the slot's number, under the lease
+    that began at ``since``; a later lease begins with none.
+    """
+
+    since: AwareDatetime | None
+    slots: dict[str, int] = {}
+
+
 class RecordedState(_Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -314,6 +323,12 @@ class RecordedState(_Stored):
     let_go: dict[str, LetGo] = {}
     hosts: dict[str, HostRecord] = {}
     """What we learnt of hosts, by ``host_key``; at most ``HOSTS_MAX``."""
+    spot_losses: dict[str, SpotLosses] = {}
+    """By fleet."""
+    spot_shunned: dict[str, AwareDatetime] = {}
+    """Where a spot machine was taken away (``spot_losses.place_key``), and until when none is
+    bought there again.
+    """
     rolled_back: RolledBack | None = None
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None

@@ -15,6 +15,8 @@ from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.explanation import explain
 from reconciler.planning.host_memory import shunning
+from reconciler.planning.spot_losses import shunned_places
+from reconciler.planning.weighing import with_learnt
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -54,8 +56,10 @@ async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
         raise UsageRefused(f"there is no fleet.{name} in the documents", fix=f"declared: {listed}")
     recorded = workspace.backend.read()
     if recorded is not None:
-        shunned = quarantined_hosts(recorded.hosts, workspace.clock.now())
-        fleet = shunning(fleet, shunned)
+        now = workspace.clock.now()
+        lost = shunned_places(recorded, None, now)
+        fleet = shunning(fleet, quarantined_hosts(recorded.hosts, now), lost)
+        fleet = with_learnt(fleet, recorded.hosts.values(), now)
     return explain(fleet, await list_market(workspace, query_of([fleet])))
 
 

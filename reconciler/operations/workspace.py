@@ -31,6 +31,7 @@ from reconciler.transport.cache_place import cache_place
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from anyio import CapacityLimiter
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from reconciler.inventory.kept_offers import KeptOffers
     from reconciler.model.fleet import DesiredState
     from reconciler.model.hand_over import Boot, ReadyRules, SshAccess
+    from reconciler.model.offer import Offer
     from reconciler.model.progress import SlotProgress
     from reconciler.providers.base import Provider
     from reconciler.statefile.backend import StateBackend
@@ -153,6 +155,11 @@ class Workspace:
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
         return fleet.boot if fleet else DEFAULT_BOOT
 
+    def bid(self, fleet_name: str, offer: Offer) -> Decimal | None:
+        """What a fleet bids for ``offer``; None: what it asks."""
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        return fleet.bid_for(offer) if fleet else None
+
     def ready_rules(self, fleet_name: str) -> ReadyRules:
         """What a new machine of a fleet must show."""
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
@@ -209,6 +216,7 @@ class Workspace:
             notify=notifier.send,
             public_keys=self.public_keys,
             boot=self.boot,
+            bid=self.bid,
             log_in=self.log_in,
             ready_rules=self.ready_rules,
             has_own_key=self.has_own_key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -28,8 +29,12 @@ if TYPE_CHECKING:
 
     from reconciler.model.budget import BudgetSummary
     from reconciler.model.plan import Create
+    from reconciler.model.record import InstanceRecord
     from reconciler.planning.budgets import BudgetView
     from reconciler.planning.scene import Decisions, Scene
+
+    _Place = tuple[str, str]
+    """A fleet, and the provider at which it spends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +57,16 @@ class _Purse:
         self.committed, self.burn = _commitments(view, scene, decisions, tick)
         self.refused: list[Create] = []
         self._scene = scene
-        self._inside: dict[str, bool] = {}
+        self._inside: dict[tuple[str, str], bool] = {}
 
-    def pays_for(self, fleet: str) -> bool:
-        if fleet not in self._inside:
-            self._inside[fleet] = covers_fleet(self.view.budget, fleet, self._scene.leases)
-        return self._inside[fleet]
+    def pays_for(self, fleet: str, provider: str) -> bool:
+        place = (fleet, provider)
+        if place not in self._inside:
+            self._inside[place] = covers_fleet(self.view.budget, *place, self._scene.leases)
+        return self._inside[place]
+
+    def pays(self, create: Create) -> bool:
+        return self.pays_for(create.slot.fleet, create.offer.provider)
 
     def share_of(self, create: Create) -> Decimal:
         end = planned_end(self._scene.leases[create.slot.fleet], self._scene.now)
@@ -86,7 +95,7 @@ class _Purse:
 
     def refusal(self, admitted: Iterable[Create]) -> Finding:
         """The shortfall, and what would fit."""
-        bought = sum(1 for one in admitted if self.pays_for(one.slot.fleet))
+        bought = sum(1 for one in admitted if self.pays(one))
         budget, first = self.view.budget, self.refused[0]
         wanted = bought + len(self.refused)
         what = f"budget {budget.name}, {limit_text(budget)}: "
@@ -139,10 +148,27 @@ def admit(
     findings += _not_walls(purses, scene)
     summaries = tuple(_summary(purse, scene) for purse in purses)
     return Admission(
-        tuple(one for one in creates if one.slot in slots),
+        tuple(_within(one, purses) for one in creates if one.slot in slots),
         tuple(findings),
         (*summaries, *removed),
     )
+
+
+def _within(create: Create, purses: Sequence[_Purse]) -> Create:
+    """``create`` that falls back on no offer for which other budgets would have to pay."""
+    apart = [purse for purse in purses if purse.view.budget.tells_providers_apart]
+    if not apart:
+        return create
+    fleet, chosen = create.slot.fleet, create.offer.provider
+    ranked = tuple(
+        offer
+        for offer in create.ranked
+        if all(
+            purse.pays_for(fleet, offer.provider) == purse.pays_for(fleet, chosen)
+            for purse in apart
+        )
+    )
+    return replace(create, ranked=ranked)
 
 
 def _removed(views: Sequence[BudgetView], scene: Scene) -> tuple[BudgetSummary, ...]:
@@ -178,7 +204,7 @@ def _groups(creates: Sequence[Create], scene: Scene) -> Iterator[list[Create]]:
 def _admitted(group: list[Create], purses: list[_Purse]) -> list[Create]:
     taken: list[tuple[_Purse, Create]] = []
     for create in group:
-        paying = [purse for purse in purses if purse.pays_for(create.slot.fleet)]
+        paying = [purse for purse in purses if purse.pays(create)]
         short = [purse for purse in paying if not purse.has_room(create)]
         if short:
             for purse, one in taken:
@@ -198,42 +224,46 @@ def _commitments(
     """What stays can still cost, what goes until it is gone, and the rate of what stays."""
     committed, burn = ZERO, ZERO
     leases = scene.leases
-    inside: dict[str, bool] = {}
-    for fleet, rate, ends_at in _staying(decisions, scene):
-        if inside.setdefault(fleet, covers_fleet(view.budget, fleet, leases)):
+    inside: dict[_Place, bool] = {}
+    for place, rate, ends_at in _staying(decisions, scene):
+        if inside.setdefault(place, covers_fleet(view.budget, *place, leases)):
             committed += view.reserve(rate, ends_at, tick)
             burn += rate
-    for fleet, rate in _going(decisions):
-        if inside.setdefault(fleet, covers_fleet(view.budget, fleet, leases)):
+    for place, rate in _going(decisions):
+        if inside.setdefault(place, covers_fleet(view.budget, *place, leases)):
             committed += projected_cost(rate, tick + DESTROY_TIME)
     return committed, burn
 
 
-def _staying(decisions: Decisions, scene: Scene) -> Iterator[tuple[str, Decimal, datetime]]:
+def _place(record: InstanceRecord) -> _Place:
+    return (record.fleet, record.provider)
+
+
+def _staying(decisions: Decisions, scene: Scene) -> Iterator[tuple[_Place, Decimal, datetime]]:
     for keep in decisions.keeps:
-        yield keep.record.fleet, live_rate(keep.record, keep.instance), scene.end_of(keep.record)
+        yield _place(keep.record), live_rate(keep.record, keep.instance), scene.end_of(keep.record)
     for record in [one.record for one in decisions.announces]:
-        yield record.fleet, record.usd_per_hour, scene.end_of(record)
+        yield _place(record), record.usd_per_hour, scene.end_of(record)
     for destroy in decisions.destroys:
         if destroy.after_successor:
             record = destroy.record
-            yield record.fleet, record.usd_per_hour, scene.end_of(record)
+            yield _place(record), record.usd_per_hour, scene.end_of(record)
     for doubt in decisions.doubts:
         lease = scene.leases.get(doubt.slot.fleet)
         if doubt.worrying:
             end = planned_end(lease, scene.now) if lease else scene.now
-            yield doubt.slot.fleet, doubt.usd_per_hour, end
+            yield (doubt.slot.fleet, doubt.provider), doubt.usd_per_hour, end
     for let_go in scene.recorded.let_go.values():
-        yield let_go.record.fleet, let_go.record.usd_per_hour, let_go.ends_at
+        yield _place(let_go.record), let_go.record.usd_per_hour, let_go.ends_at
 
 
-def _going(decisions: Decisions) -> Iterator[tuple[str, Decimal]]:
+def _going(decisions: Decisions) -> Iterator[tuple[_Place, Decimal]]:
     for destroy in decisions.destroys:
         if not destroy.after_successor:
-            yield destroy.record.fleet, destroy.record.usd_per_hour
+            yield _place(destroy.record), destroy.record.usd_per_hour
     for doubt in decisions.doubts:
         if not doubt.worrying:
-            yield doubt.slot.fleet, doubt.usd_per_hour
+            yield (doubt.slot.fleet, doubt.provider), doubt.usd_per_hour
 
 
 def _not_walls(purses: Iterable[_Purse], scene: Scene) -> Iterator[Finding]:

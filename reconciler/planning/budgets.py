@@ -144,8 +144,9 @@ def _view(
 ) -> BudgetView:
     budget = record.budget
     since, until = period_of(budget, now)
-    inside = {name: covers_fleet(budget, name, leases) for name in {one.fleet for one in payers}}
-    mine = [one for one in payers if inside[one.fleet]]
+    places = {(one.fleet, one.provider) for one in payers}
+    inside = {place for place in places if covers_fleet(budget, *place, leases)}
+    mine = [one for one in payers if (one.fleet, one.provider) in inside]
     micro = _spent_by_gone(budget, recorded, since)
     spent = micro * MICRO
     for one in mine:
@@ -161,17 +162,20 @@ def _spent_by_gone(budget: Budget, recorded: RecordedState, since: datetime) -> 
     total = 0
     for text, row in recorded.ledger.spent.items():
         account = account_of(text)
-        if budget.covers(account.fleet, account.team, account.owner, dict(account.labels)):
+        whose = (account.fleet, account.provider, account.team, account.owner)
+        if budget.covers(*whose, dict(account.labels)):
             total += sum(one.amounts.micro_usd for one in buckets_of(row) if one.until > since)
     return total
 
 
-def covers_fleet(budget: Budget, fleet: str, leases: Mapping[str, LeaseRecord]) -> bool:
-    """By what its lease says about it."""
+def covers_fleet(
+    budget: Budget, fleet: str, provider: str, leases: Mapping[str, LeaseRecord]
+) -> bool:
+    """Whether machines of ``fleet`` at ``provider`` count, by what its lease says about it."""
     lease = leases.get(fleet)
     if lease is None:
-        return budget.covers(fleet, None, None, {})
-    return budget.covers(fleet, lease.team, lease.owner, lease.labels)
+        return budget.covers(fleet, provider, None, None, {})
+    return budget.covers(fleet, provider, lease.team, lease.owner, lease.labels)
 
 
 def _payers(

@@ -21,6 +21,7 @@ from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.leases import has_ended
+from reconciler.planning.spot_losses import TAKEN_AWAY, is_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -202,6 +203,18 @@ def _replacement_requested(at: Situation) -> Verdict | None:
     return Verdict(DestroyReason.REQUESTED, "-replace")
 
 
+def _taken_away(at: Situation) -> Verdict | None:
+    """Spot: its provider stopped it for somebody who pays more. It may come back by itself, but
+    nobody knows when, and it is billed for its disk.
+    """
+    fleet, in_loop = at.given.fleet, at.given.in_loop
+    if fleet is None or at.shares_slot or (in_loop and not at.given.request.heal):
+        return None
+    if not is_lost(at.record, at.instance):
+        return None
+    return Verdict(DestroyReason.FAILED_READY, "spot: its provider took it away", (TAKEN_AWAY,))
+
+
 def _drifted(at: Situation) -> Verdict | None:
     fleet, in_loop = at.given.fleet, at.given.in_loop
     if fleet is None or at.shares_slot or (in_loop and not at.given.request.heal):
@@ -282,6 +295,12 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "REPLACED",
         "A person asked for another machine in its slot (`-replace`).",
         _replacement_requested,
+        replaces=True,
+    ),
+    EnforcementRule(
+        "TAKEN_AWAY",
+        "A spot machine that its provider took away only costs money.",
+        _taken_away,
         replaces=True,
     ),
     EnforcementRule(

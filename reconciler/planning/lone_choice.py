@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity, capacity_of
+from reconciler.planning.limits import unevenness
 from reconciler.planning.offer_shelves import Ranking
 
 if TYPE_CHECKING:
@@ -108,10 +109,21 @@ class LikeFleets:
 
     def position_of(self, entry: RankedOffer) -> int:
         """The place of its alternative; 0 where the order of the alternatives says nothing."""
+        if entry.weight is not None:
+            return entry.weight.place
         return entry.alternative if self._ordered else 0
+
+    def unevenness(self, entries: Iterable[RankedOffer]) -> tuple[int, ...]:
+        """How unevenly ``entries`` stand beside the machines that stay, where that matters."""
+        limits = self.terms.limits
+        return unevenness(limits, (one.offer for one in entries)) if limits is not None else ()
 
     def _mixed(self) -> Ranking:
         """All kinds in one ranking, the earlier alternatives first where that matters."""
+        if self.terms.limits is not None:
+            from reconciler.planning.weighing import turn_of
+
+            return Ranking(merge(*(one.from_place() for one in self.rankings), key=turn_of))
 
         def rank(entry: RankedOffer) -> tuple[int, Decimal, str, str]:
             offer = entry.offer
@@ -131,6 +143,10 @@ class LikeFleets:
         each could only be served in one way or all want the same number (what one more fleet
         costs then only rises, so that the cheapest way for the next one is always right).
         """
+        if self.terms.limits is not None:
+            from reconciler.planning.weighed_choice import choose_weighed
+
+            return choose_weighed(self, self.terms.limits, capacity, funds)
         turns = _Turns(self, capacity, funds)
         picks = [turns.choose(len(need.slots), need.short, gang=need.gang) for need in self.needs]
         if len(self.needs) == 1:

@@ -112,16 +112,38 @@ class OfferShelves:
 
     def rankings(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
         """One for each kind that some alternative of the fleet accepts, in order of the kinds."""
-        found = []
+        if terms.limits is not None:
+            return self._weighed(fleet, terms)
+        return [Ranking(entries) for _, entries in self._by_kind(fleet, terms)]
+
+    def _weighed(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
+        """The same for a fleet that weighs its offers; spot and on-demand of a kind together."""
+        from reconciler.planning.weighing import weighed  # most fleets take the cheapest
+
+        kinds: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
+        for kind, entries in self._by_kind(fleet, terms):
+            kinds[kind] += entries
+        rankings = (weighed(fleet, entries) for _, entries in sorted(kinds.items()))
+        return [
+            Ranking(one for one in entries if one.usd_per_hour <= self._room(one))
+            for entries in rankings
+        ]
+
+    def _room(self, entry: RankedOffer) -> Decimal:
+        """A bid may be too dear where what is asked is not."""
+        return self._rooms.get(entry.offer.provider, entry.usd_per_hour)
+
+    def _by_kind(
+        self, fleet: Fleet, terms: PurchaseTerms
+    ) -> Iterator[tuple[GpuKind, Iterator[RankedOffer]]]:
+        allowed = fleet.kinds
         for shelf in self._shelves:
-            if shelf.spot != fleet.spot or terms.alike not in (None, shelf.kind):
+            if shelf.spot not in allowed or terms.alike not in (None, shelf.kind):
                 continue
             for position, wanted in enumerate(fleet.resources.gpu):
                 if wanted.accepts(*shelf.kind):
-                    entries = self._cheapest_first(fleet, terms, shelf, position)
-                    found.append(Ranking(entries))
+                    yield shelf.kind, self._cheapest_first(fleet, terms, shelf, position)
                     break
-        return found
 
     def _cheapest_first(
         self, fleet: Fleet, terms: PurchaseTerms, shelf: _Shelf, position: int

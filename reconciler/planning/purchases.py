@@ -17,8 +17,10 @@ from reconciler.planning.capacity import host_of
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
+from reconciler.planning.limited_needs import limited, seated, with_learnt
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 from reconciler.planning.rollback import stops_healing
+from reconciler.planning.spot_losses import shunned_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -124,12 +126,15 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
         return []
     occupancies = occupancy_by_fleet(decisions, scene)
     shunned = quarantined_hosts(scene.recorded.hosts, scene.now)
+    lost = shunned_places(scene.recorded, decisions, scene.now)
     needs = []
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
-            needs.append(
-                _need(shunning(fleet, shunned), occupancies.get(name) or Occupancy(), scene)
-            )
+            fleet, occupancy = shunning(fleet, shunned, lost), occupancies.get(name) or Occupancy()
+            need = _need(with_learnt(fleet, scene), occupancy, scene)
+            if not fleet.is_plain and need.slots:
+                need = limited(need, occupancy, scene, decisions)
+            needs.append(need)
     return needs
 
 
@@ -205,7 +210,7 @@ def buy(
     if not wanting:
         return Purchases()
     from reconciler.planning.exact_choice import choose_offers  # most plans buy nothing
-    from reconciler.planning.fallback_offers import FallbackOffers
+    from reconciler.planning.fallback_offers import FallbackOffers, like_offers
     from reconciler.planning.offer_shelves import OfferShelves
 
     seen = [one for one in offers if not scene.is_unreadable(one.provider)]
@@ -217,10 +222,12 @@ def buy(
         nodes = selection.nodes[need.fleet.name]
         if nodes:
             spares = fallback.of_fleet(need, nodes)
-            for index, node in zip(need.slots, nodes, strict=False):
+            for index, node in seated(need, nodes):
                 cap = need.fleet.node_cap_usd(node.offer.gpu_count)
                 ceiling = left.ceiling(node, price_ceiling(node.usd_per_hour, cap))
                 others = fallback.of_node(node, spares, ceiling)
+                if need.terms.limits is not None:
+                    others = like_offers(node.offer, others, need.terms.limits, index, need)
                 create = _create(need, index, node, (node.offer, *others), ceiling, scene)
                 if crowded := left.after(node):
                     create = replace(create, after=tuple(dict.fromkeys(create.after + crowded)))

@@ -35,6 +35,8 @@ def is_surely_best(groups: Sequence[LikeFleets], nodes: Mapping[str, list[Ranked
     for group in groups:
         if len(group.rankings) != 1 or group.terms.one_place or group.terms.spread:
             return False
+        if group.terms.limits is not None:
+            return False
         passed_over, next_rate = _up_to_room(group, used)
         for entry in passed_over:
             offer = entry.offer

@@ -154,14 +154,21 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         fuse = _recent(state, now)
         if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
             fuse.append(now)
-        return state.with_(
+        state = state.with_(
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
         )
+        return _after_loss(state, destroy, now) if destroy.differences else state
 
     return change
+
+
+def _after_loss(state: RecordedState, destroy: Destroy, now: datetime) -> RecordedState:
+    from reconciler.planning.spot_losses import ends_a_loss, with_loss  # most fleets have no spot
+
+    return with_loss(state, destroy.record, now) if ends_a_loss(destroy) else state
 
 
 def _after_kill(
@@ -171,7 +178,7 @@ def _after_kill(
         return state.budgets
     from reconciler.planning.billing import after_kill  # budgets seldom kill
 
-    return after_kill(state, destroy.record.fleet, now)
+    return after_kill(state, destroy.record.fleet, destroy.record.provider, now)
 
 
 def _recent(state: RecordedState, now: datetime) -> list[datetime]:

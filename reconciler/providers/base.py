@@ -91,6 +91,7 @@ class ProviderCapabilities:
             ("vm_image", self.boots_vm_images),
             ("setup", self.runs_setup),
             ("ports", self.opens_ports),
+            ("spot", self.has_spot),
         )
         return frozenset(name for name, can in able if not can)
 
@@ -123,7 +124,8 @@ class CreateRequest:
     it: the adapter puts all of them on the machine, by the create call itself where it can.
     ``image`` is a container, ``vm_image`` an operating system, never both. ``setup`` is shell text
     that runs once, as root where there is one. ``ports`` are TCP ports of the machine that must be
-    reachable beside the one of SSH.
+    reachable beside the one of SSH. ``bid_usd``: dollars an hour to bid for a spot node without
+    its disk, never below what the offer asks; None: what it asks.
     """
 
     mark: str
@@ -136,6 +138,12 @@ class CreateRequest:
     vm_image: str | None = None
     setup: str | None = None
     ports: tuple[int, ...] = ()
+    bid_usd: Decimal | None = None
+
+    @property
+    def spot_usd_per_hour(self) -> Decimal:
+        """What is bid for a spot node."""
+        return self.offer.usd_per_hour if self.bid_usd is None else self.bid_usd
 
 
 def why_unable(request: CreateRequest, capabilities: ProviderCapabilities) -> str:

@@ -109,11 +109,11 @@ class LambdaProvider(Provider):
         await self._api.close()
 
     async def list_offers(self, query: OfferQuery) -> OfferListing:
-        """Every type in every region that has some."""
+        """Every type in every region that has some; for a fleet that wants spot too, which then
+        hears why it cannot have them.
+        """
         read_at = self._clock.now()
         unusable: Counter[str] = Counter()
-        if False not in query.kinds:  # only spot is asked for
-            return OfferListing(self.name, (), {}, read_at)
         types = self._data(await self._asked(self._api.instance_types()), "types")
         if not isinstance(types, dict):
             raise self._unexpected("types", "it holds no types by name")

@@ -11,7 +11,7 @@ from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, Ord
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
 from reconciler.market.machine import Order
 from reconciler.market.settings import LIVELY
-from reconciler.market.units import usd
+from reconciler.market.units import microusd, usd
 from reconciler.market.world import World
 from reconciler.model.errors import (
     AuthenticationFailed,
@@ -129,7 +129,14 @@ class SimulatedProvider(Provider):
     async def create_instance(self, request: CreateRequest) -> Created:
         offer_id = request.offer.id
         fault = await self._begin("create_instance", offer_id=offer_id, label=request.mark)
-        order = Order(offer_id, request.mark, request.disk_bytes, request.image, note_of(request))
+        order = Order(
+            offer_id,
+            request.mark,
+            request.disk_bytes,
+            request.image,
+            note_of(request),
+            bid_microusd=None if request.bid_usd is None else microusd(request.bid_usd),
+        )
         now = self._clock.now()
         if not fault.has_effect:
             await self._answer("create_instance", fault)

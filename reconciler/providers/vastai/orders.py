@@ -95,5 +95,5 @@ def order_of(request: CreateRequest) -> dict[str, Any]:
         "onstart": _start_script(request),
     }
     if request.offer.spot:
-        order["price"] = float(request.offer.usd_per_hour)
+        order["price"] = float(request.spot_usd_per_hour)
     return order

@@ -1,0 +1,154 @@
+"""The best nodes for one fleet by itself that weighs its offers, spreads them or shares them out.
+
+One node at a time, always the one that costs least then: exact as long as what stands in the way
+lies inside or beside one another (capacities in hosts, hosts in regions, those in providers).
+Where it crosses, as a limit on spot nodes crosses capacities, the choice says so, and the search
+decides.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from heapq import heapify, heappop, heapreplace
+from typing import TYPE_CHECKING, Any
+
+from reconciler.model.cost import ZERO
+from reconciler.planning.capacity import Capacity
+from reconciler.planning.limits import cells_of
+from reconciler.planning.weighing import cost_of, turn_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.limits import Limits
+    from reconciler.planning.lone_choice import Funds, LikeFleets
+    from reconciler.planning.offer_matching import RankedOffer
+    from reconciler.planning.purchase_terms import FleetNeed, Place
+
+    Key = tuple[Any, ...]
+
+
+def choose_weighed(
+    fleets: LikeFleets, limits: Limits, capacity: Capacity, funds: Funds
+) -> tuple[list[list[RankedOffer]], bool]:
+    """As ``LikeFleets.choose``; each need by itself, in turn."""
+    chosen, sure = [], len(fleets.needs) == 1
+    for need in fleets.needs:
+        picks = list(_picks(fleets, need, limits, capacity, funds))
+        best = min(picks, key=lambda pick: pick.rank, default=None)
+        sure = sure and not any(pick.tangled for pick in picks)
+        entries = best.entries if best is not None else []
+        if need.gang and len(entries) < need.short:
+            entries = []
+        for entry in entries:
+            capacity.take(entry.offer)
+            funds.spend(entry)
+        chosen.append(entries)
+    return chosen, sure
+
+
+def _picks(
+    fleets: LikeFleets, need: FleetNeed, limits: Limits, capacity: Capacity, funds: Funds
+) -> Iterator[_Pick]:
+    for way, ranking in enumerate(fleets.ways):
+        places: dict[Place, list[RankedOffer]] = defaultdict(list)
+        for entry in ranking.from_place():
+            places[fleets.terms.place_of(entry.offer)].append(entry)
+        for place, entries in sorted(places.items(), key=lambda item: item[0]):
+            pick = _Pick(fleets, limits, (way, place), Capacity(capacity), funds.copy())
+            pick.fill(entries, len(need.slots))
+            yield pick
+
+
+class _Pick:
+    """Nodes of one way and place."""
+
+    def __init__(
+        self,
+        fleets: LikeFleets,
+        limits: Limits,
+        way: tuple[int, Place],
+        capacity: Capacity,
+        funds: Funds,
+    ) -> None:
+        self.entries: list[RankedOffer] = []
+        self._fleets, self._limits, self._way = fleets, limits, way
+        self._capacity, self._funds = capacity, funds
+        self._counts = limits.counts
+        self._hosts: set[HostKey] = set()
+        self._taken: set[int] = set()
+        self._spot = 0
+        self._in_the_way: set[str] = set()
+
+    @property
+    def rank(self) -> Key:
+        """Fewer nodes missing, earlier places, more even, lower score; then what comes first."""
+        places = sum(self._fleets.position_of(entry) for entry in self.entries)
+        score = sum((cost_of(entry) for entry in self.entries), ZERO)
+        even = self._fleets.unevenness(self.entries)
+        return (-len(self.entries), places, even, score, self._way)
+
+    @property
+    def tangled(self) -> bool:
+        """Whether what stood in the way crosses something else that did, or may have."""
+        found, even = self._in_the_way, self._limits.even
+        if "spot" in found and (len(found) > 1 or even):
+            return True
+        return len(found & {"capacity", "host"}) > (0 if even else 1)
+
+    def fill(self, entries: Sequence[RankedOffer], count: int) -> None:
+        """Take up to ``count`` nodes. What an entry costs only rises, so an old key is a floor."""
+        heap = [(self._key(entry), number) for number, entry in enumerate(entries)]
+        heapify(heap)
+        while heap and len(self.entries) < count:
+            key, number = heap[0]
+            entry = entries[number]
+            if self._is_blocked(entry, number):
+                heappop(heap)
+            elif (now := self._key(entry)) != key:
+                heapreplace(heap, (now, number))
+            else:
+                self._take(entry, number)
+
+    def _key(self, entry: RankedOffer) -> Key:
+        place, *rest = turn_of(entry)
+        if not self._limits.even:
+            return (place, *rest)
+        return (place, *(self._counts[cell] for cell in cells_of(entry.offer)), *rest)
+
+    def _is_blocked(self, entry: RankedOffer, number: int) -> bool:
+        why = self._obstacle(entry, number)
+        if why and why != "stock":
+            self._in_the_way.add(why)
+        return bool(why)
+
+    def _obstacle(self, entry: RankedOffer, number: int) -> str:
+        """What keeps it from being taken (once more); an offer's own stock is ``stock``."""
+        offer, limits = entry.offer, self._limits
+        if self._capacity.room(offer) <= 0:
+            return "capacity" if self._is_shared(entry, number) else "stock"
+        if self._fleets.terms.host_of(offer) in self._hosts:
+            return "host" if number not in self._taken else "stock"
+        most = limits.provider_most
+        if most is not None and self._counts[(offer.provider,)] >= most:
+            return "share"
+        if offer.spot and limits.spot_most is not None and self._spot >= limits.spot_most:
+            return "spot"
+        return "" if self._funds.allow(entry) else "funds"
+
+    def _is_shared(self, entry: RankedOffer, number: int) -> bool:
+        """Whether somebody else has used it up, in part at least."""
+        mine = sum(1 for one in self.entries if one.offer is entry.offer)
+        return number not in self._taken or mine < entry.offer.stock
+
+    def _take(self, entry: RankedOffer, number: int) -> None:
+        self._funds.spend(entry)
+        self._capacity.take(entry.offer)
+        self.entries.append(entry)
+        self._taken.add(number)
+        self._spot += entry.offer.spot
+        self._counts.update(cells_of(entry.offer))
+        host = self._fleets.terms.host_of(entry.offer)
+        if host is not None:
+            self._hosts.add(host)
