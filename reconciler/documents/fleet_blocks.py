@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from reconciler.documents.budget_blocks import FleetBudget
 from reconciler.documents.hand_over_blocks import Ports, ReadyBlock, SshBlock
+from reconciler.documents.office_hours import Active
 from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
 from reconciler.documents.written_references import EnvValue, SecretReference
@@ -105,6 +106,12 @@ class FleetSettings(Block):
         None,
         description="When the fleet ends at the latest; RFC 3339 with an offset. `never`, without "
         "a `ttl`: it has no end, and every plan of it needs `-allow-unbounded`.",
+    )
+    active: Written[Active] = Field(
+        None,
+        description="Office hours: the fleet exists in these windows alone, each with a lease of "
+        "its own, until `expires_at`, which is needed. Not with a `ttl`. `reconcile --schedule` "
+        "opens the windows.",
     )
     grace: Written[Duration] = Field(
         None, description="Warning time before the loop destroys what is undeclared; default 10m."

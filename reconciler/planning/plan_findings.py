@@ -107,7 +107,8 @@ class Outages:
     def _is_named(self, provider: str) -> bool:
         """By its name in ``providers``, or as the only one that a fleet may use."""
         request, desired = self._scene.request, self._scene.desired
-        buys = request.mode is Mode.APPLY or (request.mode is Mode.LOOP and request.heal)
+        buying_loop = request.mode is Mode.LOOP and (request.heal or request.schedule)
+        buys = request.mode is Mode.APPLY or buying_loop
         if desired is None or not buys or request.only_record:
             return False
         for name, fleet in desired.fleets.items():
@@ -148,8 +149,10 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
                 f"fleet.{name}: the lease has not ended, so -renew changes nothing",
                 fix=f"gpu-shopper extend fleet.{name} 1h moves its end",
             )
+    if scene.request.schedule and not scene.request.heal:
+        return  # every minute: a window that is over, or was given back, is no news
     for need in needs:
-        if need.lease_ended:
+        if need.lease_ended and not need.closed:
             name = need.fleet.address
             yield Finding(
                 f"{name}: lease ended, nothing is created",

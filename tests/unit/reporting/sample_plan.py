@@ -55,6 +55,7 @@ REQUEST = PlanRequest(
     only_record=True,
     from_state=True,
     allow_unbounded=True,
+    schedule=True,
 )
 
 

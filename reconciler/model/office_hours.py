@@ -1,0 +1,111 @@
+"""Office hours: the windows of a week in which a fleet may run, by the clocks of its time zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+
+from reconciler.model.value import dataclass
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+LaterRate = Literal["cap", "today"]
+"""What the cost of windows to come is reckoned with: a cap that holds, or what runs today."""
+MINUTES_OF_A_DAY = 24 * 60
+MINUTES_OF_A_WEEK = 7 * MINUTES_OF_A_DAY
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneClock:
+    """What the clocks of a time zone show, as a value: no database is asked after it was read.
+
+    ``first`` is the offset from UTC before the earliest of ``changes``, each a moment and the
+    offset that holds from then on, in order of time.
+    """
+
+    name: str
+    first: timedelta
+    changes: tuple[tuple[datetime, timedelta], ...] = ()
+
+
+UTC_CLOCK = ZoneClock("UTC", timedelta(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From ``start`` to ``end``, in minutes since Monday 00:00 by the clocks on the wall.
+
+    ``start`` lies within the week; ``end`` lies after it, beyond the week's end where it goes on
+    into the next Monday.
+    """
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeHours:
+    """When a fleet may run: ``spans`` of each week, apart from one another, until ``until``.
+
+    ``text`` is how they are written, in one form for one meaning.
+    """
+
+    text: str
+    zone: ZoneClock
+    spans: tuple[Span, ...]
+    until: datetime
+
+    @property
+    def words(self) -> str:
+        """For a reader, on one line."""
+        return f"{self.text} {self.zone.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One opening: what runs in it is given back at ``closes_at``. Both in UTC."""
+
+    opens_at: datetime
+    closes_at: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """In real time: an hour that the clocks repeat or leave out is counted as it passes."""
+        return self.closes_at - self.opens_at
+
+
+@dataclass(frozen=True, slots=True)
+class HoursSummary:
+    """Where a fleet with office hours stands. Moments are shown with its own zone's offset.
+
+    ``opens_at`` and ``closes_at``: the window at hand; None outside of hours. ``next_opens_at``:
+    None where no other window begins before ``until``. ``windows_left`` are those after the one
+    at hand, ``seconds_left`` their real length together, and ``later_usd`` what they can cost at
+    most: at the price cap of the documents (``cap``), else at today's rate (``today``); None where
+    neither is known.
+    """
+
+    hours: str
+    time_zone: str
+    until: datetime
+    opens_at: datetime | None
+    closes_at: datetime | None
+    next_opens_at: datetime | None
+    windows_left: int
+    seconds_left: int
+    later_usd: Decimal | None
+    later_rate: LaterRate | None
+    armed: bool
+    """Whether they were applied, so that ``reconcile --schedule`` opens the windows."""
+
+
+def shown_in(zone: ZoneClock, moment: datetime) -> datetime:
+    """``moment`` as the clocks of ``zone`` show it."""
+    from bisect import bisect_right
+    from datetime import timezone
+
+    moment = moment.astimezone(UTC)
+    place = bisect_right([change for change, _ in zone.changes], moment)
+    offset = zone.changes[place - 1][1] if place else zone.first
+    return moment.astimezone(timezone(offset))
