@@ -161,6 +161,8 @@ class FleetSettings(Block):
     def _check_boot(self) -> Self:
         if self.image is not None and self.vm_image is not None:
             raise ValueError("image is a container, vm_image an operating system: choose one")
+        if self.active is not None and self.ttl is not None:
+            raise ValueError("with active each window is a lease of its own: remove the ttl")
         twice = sorted(set(self.env or {}) & set(self.secrets or {}))
         if twice:
             raise ValueError(f"{twice[0]} stands in env and in secrets: choose one")

@@ -178,9 +178,6 @@ def _hours_problems(
     """Office hours are leases that end with their windows, and the last one has an end."""
     assert settings.active is not None
     origin = _where_written(declared, merger, "active")
-    if settings.ttl is not None:
-        message = "with `active` each window is a lease that ends with it, so a ttl says nothing"
-        yield _where_written(declared, merger, "ttl").problem(message, "remove one of them", "ttl")
     if settings.expires_at is None:
         if merger.settles(declared, "expires_at"):
             message = "`active` needs an end: windows are opened until then"

@@ -14,7 +14,7 @@ from reconciler.model.text import printable
 
 _KNOWN_SINCE = datetime(2020, 1, 1, tzinfo=UTC)
 _STEP = timedelta(days=7)
-"""No zone changes its clocks twice within a week: the shortest pause known, Ramadan's, is a month."""
+"""No zone changes its clocks twice within a week: Ramadan's, the shortest pause, is a month."""
 _DATABASE_ZONE = "Europe/Berlin"
 
 
