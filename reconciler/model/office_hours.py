@@ -109,3 +109,40 @@ def shown_in(zone: ZoneClock, moment: datetime) -> datetime:
     place = bisect_right([change for change, _ in zone.changes], moment)
     offset = zone.changes[place - 1][1] if place else zone.first
     return moment.astimezone(timezone(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class FleetInHours:
+    """A fleet whose windows a forecast counts, and what all its nodes cost an hour then; None
+    where nobody can say.
+    """
+
+    fleet: str
+    hours: str
+    time_zone: str
+    usd_per_hour: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class HoursRunway:
+    """How long a budget lasts under the declared office hours: until ``empty_at``, or, where that
+    is None, until ``until``, by when ``projected_usd`` will be spent in its period.
+    """
+
+    name: str
+    time_zone: str
+    limit_usd: Decimal
+    empty_at: datetime | None
+    until: datetime
+    projected_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class HoursForecast:
+    """What is to come when every window opens as declared. ``week_usd``: the windows that open
+    within seven days, alone.
+    """
+
+    fleets: tuple[FleetInHours, ...]
+    runways: tuple[HoursRunway, ...]
+    week_usd: Decimal

@@ -45,6 +45,7 @@ async def read_status(workspace: Workspace) -> StatusReport:
         enforced_by=plan.enforced_by,
         findings=plan.findings,
         ssh_files=workspace.ssh_files(),
+        hours=tuple((one.fleet, one.hours) for one in plan.fleets if one.hours is not None),
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from reconciler.model.fleet import Fleet
+    from reconciler.model.office_hours import OfficeHours
     from reconciler.model.record import InstanceRecord, RecordedState
 
 
@@ -30,12 +31,8 @@ def lease_after_apply(
 
     ``occupied``: machines of the fleet exist. An ended lease stays ended unless ``renew``, except
     after ``destroy``, where the next apply opens a new one. Applying unchanged documents changes
-    nothing, an extension included.
+    nothing, an extension included. Fleets with office hours: ``window_leases.lease_in_hours``.
     """
-    if fleet.active is not None:
-        from reconciler.planning.window_leases import lease_in_hours  # most fleets have no hours
-
-        return lease_in_hours(fleet, fleet.active, recorded, now, renew=renew)
     if recorded is None:
         return lease_of(fleet, None, None)
     if has_ended(recorded, now):
@@ -69,11 +66,19 @@ def is_applied(fleet: Fleet, recorded: LeaseRecord) -> bool:
 def _terms_moved(fleet: Fleet, recorded: LeaseRecord) -> bool:
     """Whether the documents say something else of when it ends than what was applied."""
     if fleet.active is not None:
-        from reconciler.planning.window_leases import same_hours  # most fleets have no hours
-
         return not same_hours(recorded, fleet.active)
     known = (recorded.ttl, recorded.expires_at, recorded.hours)
     return known != (fleet.ttl, fleet.expires_at, None)
+
+
+def same_hours(lease: LeaseRecord, active: OfficeHours) -> bool:
+    """True when these are the office hours that were applied."""
+    known = lease.hours
+    return known is not None and (known.text, known.time_zone, known.until) == (
+        active.text,
+        active.zone.name,
+        active.until,
+    )
 
 
 def ends_otherwise(fleet: Fleet, recorded: LeaseRecord) -> datetime | None:
@@ -160,17 +165,13 @@ def _first_lines(after: LeaseRecord | None) -> tuple[str, ...]:
     """Of a new fleet its machines are shown; its office hours may come without any."""
     if after is None or after.hours is None:
         return ()
-    from reconciler.planning.window_leases import hours_lines  # most fleets have no hours
-
-    return tuple(hours_lines(None, after))
+    return tuple(_hours_lines(None, after))
 
 
 def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
     lines: list[str] = []
     if before.hours is not None or after.hours is not None:
-        from reconciler.planning.window_leases import hours_lines  # most fleets have no hours
-
-        lines += hours_lines(before, after)
+        lines += _hours_lines(before, after)
         ends_moved = after.ends_at is not None and before.ends_at != after.ends_at
         if ends_moved and before.ends_at is not None:
             lines.append(f"lease end {_utc(before.ends_at)} -> {_utc(after.ends_at)}")
@@ -185,6 +186,26 @@ def _lines(before: LeaseRecord, after: LeaseRecord) -> tuple[str, ...]:
         if old != new:
             lines.append(f"{attribute} {old} -> {new}")
     return tuple(lines)
+
+
+def _hours_lines(before: LeaseRecord | None, after: LeaseRecord) -> list[str]:
+    """What changes about hours and windows, a line each."""
+    old, new = before.hours if before else None, after.hours
+    if new is None:
+        return ["no office hours any more"] if old else []
+    lines = []
+    terms = (new.text, new.time_zone, new.until)
+    if old is None or (old.text, old.time_zone, old.until) != terms:
+        until = f"{new.until:%Y-%m-%d %H:%M} UTC"
+        lines.append(f"office hours {new.text} {new.time_zone} until {until}")
+    window = (new.opens_at, new.closes_at)
+    moved = old is None or (old.opens_at, old.closes_at) != window
+    renewed = before is not None and before.started_at is not None and after.started_at is None
+    if new.opens_at and new.closes_at and (moved or renewed):
+        lines.append(f"window {new.opens_at:%Y-%m-%d %H:%M} - {new.closes_at:%Y-%m-%d %H:%M} UTC")
+    if before is not None and before.ended_by is LeaseEnding.DESTROYED and not lines:
+        lines.append("opened again by its next window")
+    return lines
 
 
 def _utc(moment: datetime | None) -> str:

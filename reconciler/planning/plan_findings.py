@@ -11,7 +11,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
-from reconciler.planning.leases import has_ended
+from reconciler.planning.leases import has_ended, same_hours
 from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
 from reconciler.planning.succession import find_successions
@@ -157,6 +157,22 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
             yield Finding(
                 f"{name}: lease ended, nothing is created",
                 fix=f"gpu-shopper apply -renew {name}",
+            )
+
+
+def unapplied_hours(scene: Scene) -> Iterator[Finding]:
+    """Windows that a loop would open, had anybody applied these hours (section 12, 1)."""
+    if not scene.request.schedule or scene.desired is None:
+        return
+    for name, fleet in sorted(scene.desired.fleets.items()):
+        if fleet.active is None or fleet.ttl <= timedelta(0):
+            continue
+        lease = scene.recorded.leases.get(name)
+        if scene.request.covers_fleet(name) and not (lease and same_hours(lease, fleet.active)):
+            yield Finding(
+                f"fleet.{name}: its window is open, and nobody applied these hours: nothing is "
+                "bought",
+                fix="gpu-shopper apply",
             )
 
 

@@ -24,6 +24,7 @@ from reconciler.planning.plan_findings import (
     lease_findings,
     observation_findings,
     offer_findings,
+    unapplied_hours,
     unbounded_findings,
 )
 from reconciler.planning.plan_safety import check_plan_safety
@@ -131,6 +132,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
         *unbounded_findings(billed.endless, scene),
+        *unapplied_hours(scene),
         *caps.findings(),
         *refusals,
         *offer_findings(assessment.needs, purchases, offers, scene),
@@ -186,13 +188,16 @@ def _leases_after(
     leases = dict(recorded.leases)
     occupied = {record.fleet for record in recorded.instances.values() if record.doom is None}
     for name, fleet in (desired.fleets if desired else {}).items():
-        if request.covers_fleet(name):
+        if not request.covers_fleet(name):
+            continue
+        before, renew = recorded.leases.get(name), name in request.renew
+        if fleet.active is not None:
+            from reconciler.planning.window_leases import lease_in_hours  # most have no hours
+
+            leases[name] = lease_in_hours(fleet, fleet.active, before, now, renew=renew)
+        else:
             leases[name] = lease_after_apply(
-                fleet,
-                recorded.leases.get(name),
-                now,
-                renew=name in request.renew,
-                occupied=name in occupied,
+                fleet, before, now, renew=renew, occupied=name in occupied
             )
     return leases
 

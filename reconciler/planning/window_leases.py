@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.record import HoursRecord, LeaseEnding
-from reconciler.planning.leases import has_ended, is_applied, lease_of
+from reconciler.planning.leases import has_ended, is_applied, lease_of, same_hours
 from reconciler.planning.office_hours import window_at, windows_from
 
 if TYPE_CHECKING:
@@ -143,16 +143,6 @@ def _hours_of(active: OfficeHours, window: Window | None) -> HoursRecord:
     )
 
 
-def same_hours(lease: LeaseRecord, active: OfficeHours) -> bool:
-    """True when these are the office hours that were applied."""
-    known = lease.hours
-    return known is not None and (known.text, known.time_zone, known.until) == (
-        active.text,
-        active.zone.name,
-        active.until,
-    )
-
-
 def is_for(lease: LeaseRecord, window: Window) -> bool:
     """True when ``lease`` is that of ``window``, whether it has begun or ended."""
     return lease.hours is not None and lease.hours.opens_at == window.opens_at
@@ -186,23 +176,3 @@ def opened_by_schedule(
     lease = _lease_of_window(fleet, active, window, recorded)
     applied = {name: getattr(recorded, name) for name in _TERMS}
     return lease.with_(**applied, prevent_destroy=recorded.prevent_destroy)
-
-
-def hours_lines(before: LeaseRecord | None, after: LeaseRecord) -> list[str]:
-    """What changes about hours and windows, a line each."""
-    old, new = before.hours if before else None, after.hours
-    if new is None:
-        return ["no office hours any more"] if old else []
-    lines = []
-    terms = (new.text, new.time_zone, new.until)
-    if old is None or (old.text, old.time_zone, old.until) != terms:
-        until = f"{new.until:%Y-%m-%d %H:%M} UTC"
-        lines.append(f"office hours {new.text} {new.time_zone} until {until}")
-    window = (new.opens_at, new.closes_at)
-    moved = old is None or (old.opens_at, old.closes_at) != window
-    renewed = before is not None and before.started_at is not None and after.started_at is None
-    if new.opens_at and new.closes_at and (moved or renewed):
-        lines.append(f"window {new.opens_at:%Y-%m-%d %H:%M} - {new.closes_at:%Y-%m-%d %H:%M} UTC")
-    if before is not None and before.ended_by is LeaseEnding.DESTROYED and not lines:
-        lines.append("opened again by its next window")
-    return lines

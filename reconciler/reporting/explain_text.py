@@ -62,9 +62,15 @@ def _question(fleet: Fleet, palette: Palette) -> list[str]:
         "spot" if fleet.spot else "on-demand",
         f"{format_size(fleet.resources.disk_bytes)} of disk",
         *caps,
-        "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}",
+        _lease_text(fleet),
     ]
     return [palette.strong(fleet.address), *wrap(", ".join(facts), indent=2)]
+
+
+def _lease_text(fleet: Fleet) -> str:
+    if fleet.active is not None:
+        return f"in office hours, {cell(fleet.active.words)}"
+    return "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}"
 
 
 def _ranking(explanation: Explanation, palette: Palette, width: int) -> list[str]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from reconciler.model.cost import ZERO, format_usd
+from reconciler.model.cost import ZERO, format_rate, format_usd
+from reconciler.model.text import printable
 from reconciler.reporting.columns import cell, wrap
-from reconciler.reporting.wording import counted
+from reconciler.reporting.wording import counted, iso, local_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from reconciler.model.office_hours import HoursSummary
+    from reconciler.model.office_hours import HoursForecast, HoursSummary
     from reconciler.model.plan import FleetSummary
 
 
@@ -57,3 +58,64 @@ def later_lines(fleets: Sequence[FleetSummary]) -> Iterator[str]:
     if unarmed:
         names = ", ".join(f"fleet.{cell(name, 40)}" for name in unarmed[:5])
         yield from wrap(f"No loop opens {names} before these hours are applied.", hang=2)
+
+
+def hours_forecast_text(found: HoursForecast) -> str:
+    """A line for each fleet and each budget, within 80 columns."""
+    lines = ["Under the declared office hours, every window opened and used to its end:"]
+    for one in found.fleets:
+        rate = "at no known price" if one.usd_per_hour is None else format_rate(one.usd_per_hour)
+        text = f"fleet.{cell(one.fleet, 40)}: {cell(one.hours, 120)} {cell(one.time_zone)}, {rate}"
+        lines += wrap(text, indent=2, hang=2)
+    for runway in found.runways:
+        name, limit = cell(runway.name, 40), format_usd(runway.limit_usd)
+        if runway.empty_at is not None:
+            told = f"empty on {local_text(runway.empty_at, runway.time_zone)}"
+        else:
+            spent = f"{format_usd(runway.projected_usd)} of {limit}"
+            told = f"lasts; {spent} by {local_text(runway.until, runway.time_zone)}"
+        lines += wrap(f"budget {name}: {told}", indent=2, hang=2)
+    lines += wrap(f"Windows of the next week: {format_usd(found.week_usd)}.", hang=2)
+    return "\n".join(lines)
+
+
+def hours_forecast_json(found: HoursForecast | None) -> dict[str, Any] | None:
+    """Every figure, dollars as text, moments in UTC."""
+    if found is None:
+        return None
+    return {
+        "fleets": [
+            {
+                "fleet": printable(one.fleet),
+                "hours": printable(one.hours),
+                "time_zone": printable(one.time_zone),
+                "usd_per_hour": None if one.usd_per_hour is None else f"{one.usd_per_hour:f}",
+            }
+            for one in found.fleets
+        ],
+        "budgets": [
+            {
+                "name": printable(one.name),
+                "limit_usd": f"{one.limit_usd:f}",
+                "empty_at": None if one.empty_at is None else iso(one.empty_at),
+                "until": iso(one.until),
+                "projected_usd": f"{one.projected_usd:f}",
+            }
+            for one in found.runways
+        ],
+        "week_usd": f"{found.week_usd:f}",
+    }
+
+
+def hours_json(hours: HoursSummary) -> dict[str, Any]:
+    """As in a plan's document: moments with the offset of the clocks there."""
+    return {
+        "hours": printable(hours.hours),
+        "time_zone": printable(hours.time_zone),
+        "until": hours.until.isoformat(),
+        "opens_at": None if hours.opens_at is None else hours.opens_at.isoformat(),
+        "closes_at": None if hours.closes_at is None else hours.closes_at.isoformat(),
+        "next_opens_at": None if hours.next_opens_at is None else hours.next_opens_at.isoformat(),
+        "windows_left": hours.windows_left,
+        "armed": hours.armed,
+    }

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from reconciler.market.ledger import billed_total
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.office_hours import HoursSummary
 from reconciler.model.plan import Plan
 from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.operations.run import RunResult
@@ -46,7 +48,7 @@ async def until(shop: Shop, moment: datetime) -> None:
 
 async def loop_until(shop: Shop, end: datetime, **request: bool) -> RunResult:
     """As the daemon does with ``--interval 6h --schedule``: it wakes for what is due."""
-    wanted = {"schedule": True, **request}
+    wanted: dict[str, Any] = {"schedule": True, **request}
     while True:
         result = await shop.reconcile(**wanted)
         left = end - shop.now
@@ -63,7 +65,7 @@ def stays(shop: Shop) -> list[tuple[datetime, datetime | None]]:
     return [(one.created_at, one.gone_at) for one in machines]
 
 
-def hours_of(plan: Plan):
+def hours_of(plan: Plan) -> HoursSummary:
     (fleet,) = plan.fleets
     assert fleet.hours is not None
     return fleet.hours
@@ -292,8 +294,10 @@ def test_extend_moves_the_end_of_this_window_alone_and_never_beyond_expires_at(
 def test_a_used_up_budget_opens_no_window_and_holds_up_no_other_fleet(tmp_path: Path) -> None:
     """Exit 6 is reported by every pass; the fleet beside it opens and closes (I6)."""
     poor = office(budget="{max_total_usd: 5.2}")
-    other = poor.split("fleets:\n")[1].replace("  dev:", "  lab:").replace(
-        "    budget: {max_total_usd: 5.2}\n", ""
+    other = (
+        poor.split("fleets:\n")[1]
+        .replace("  dev:", "  lab:")
+        .replace("    budget: {max_total_usd: 5.2}\n", "")
     )
 
     async def tell(shop: Shop) -> None:

@@ -24,7 +24,9 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def hours(*spans: tuple[int, int], zone: str = "Europe/Berlin", until: datetime = UNTIL):
+def hours(
+    *spans: tuple[int, int], zone: str = "Europe/Berlin", until: datetime = UNTIL
+) -> OfficeHours:
     made = tuple(Span(start, end) for start, end in spans)
     return OfficeHours("as the test says", zone_clock(zone, until), made, until)
 
