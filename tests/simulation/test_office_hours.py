@@ -12,9 +12,12 @@ import pytest
 from reconciler.market.ledger import billed_total
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.office_hours import HoursSummary
-from reconciler.model.plan import Plan
+from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.operations.look import look
+from reconciler.operations.recording import decision_of, replay
 from reconciler.operations.run import RunResult
+from reconciler.statefile.decision_file import decode_decision, encode_decision
 from tests.simulation.shop import Shop, story
 
 OFFICE = """
@@ -366,3 +369,23 @@ def test_the_plan_says_what_this_window_costs_and_what_all_windows_to_come_can(
     assert hours.later_rate == "cap"
     assert hours.later_usd is not None
     assert abs(hours.later_usd - Decimal(4) * (12 + Decimal(2) / 60)) < Decimal("0.001")
+
+
+def test_I21_a_pass_that_opens_a_window_is_replayed_without_a_time_zone_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the clocks show is in the record, as all that a decision is made from."""
+
+    async def tell(shop: Shop) -> tuple[bytes, Plan]:
+        await until(shop, at(1, 20))
+        await shop.apply(office())
+        await until(shop, at(2, 6))
+        seen = await look(shop.workspace(), PlanRequest(Mode.LOOP, schedule=True))
+        return encode_decision(decision_of(seen.inputs, seen.plan, seen.plan)), seen.plan
+
+    kept, plan = story(tmp_path, tell)
+    assert len(plan.creates) == 1
+    monkeypatch.setattr("zoneinfo.ZoneInfo", None)
+    again = replay(decode_decision(kept, "d.json"))
+    assert again.plan == plan
+    assert again.same
