@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.market.ledger import billed_total
+from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.office_hours import HoursSummary
 from reconciler.model.plan import Mode, Plan, PlanRequest
@@ -290,6 +291,32 @@ def test_extend_moves_the_end_of_this_window_alone_and_never_beyond_expires_at(
         assert second is not None
         assert at(1, 21) <= first <= at(1, 21, 2)
         assert at(2, 18) <= second <= at(2, 18, 2)
+
+    story(tmp_path, tell)
+
+
+def test_the_next_window_waits_for_the_end_of_one_that_was_extended_into_it(
+    tmp_path: Path,
+) -> None:
+    """Each window is a lease of its own, and a slot holds one machine at a time."""
+
+    async def tell(shop: Shop) -> None:
+        ends = office().replace("2026-12-31T00:00:00Z", "2026-07-02T12:00:00Z")
+        await shop.apply(ends)
+        with pytest.raises(UnsafePlan, match="past its expires_at"):
+            await shop.extend("dev", timedelta(hours=19))
+        await shop.extend("dev", timedelta(hours=14))  # into Thursday, 08:00 UTC
+        await loop_until(shop, at(2, 7, 59))
+        assert len(stays(shop)) == 1
+        await loop_until(shop, at(2, 11))
+        (_, first), (second, still) = stays(shop)
+        assert first is not None
+        assert at(2, 8) <= first <= second <= at(2, 8, 5)
+        assert still is None
+        last = await loop_until(shop, at(2, 12, 1))
+        assert shop.alive() == ()
+        assert not any(one.doom is None for one in shop.state().instances.values())
+        assert last.plan.creates == ()
 
     story(tmp_path, tell)
 
