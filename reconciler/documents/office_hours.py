@@ -13,12 +13,7 @@ from reconciler.documents.resource_blocks import Block
 from reconciler.documents.time_zones import TimeZone, zone_clock
 from reconciler.documents.written_keys import wrong_kind
 from reconciler.documents.written_text import text_schema
-from reconciler.model.office_hours import (
-    MINUTES_OF_A_DAY,
-    MINUTES_OF_A_WEEK,
-    OfficeHours,
-    Span,
-)
+from reconciler.model.office_hours import MINUTES_OF_A_DAY, MINUTES_OF_A_WEEK, OfficeHours, Span
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 
@@ -26,11 +21,10 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 ENTRIES_MAX = 50
 LATEST_END = datetime(2040, 1, 1, tzinfo=UTC)
 _TEXT_MAX = 80
-_ENTRY = re.compile(r"(?P<days>[A-Za-z]+(?: ?[-,] ?[A-Za-z]+)*) +(?P<start>\S+?) ?- ?(?P<end>\S+)")
-_STRETCH = re.compile(
-    r"(?P<first>[A-Za-z]+) +(?P<start>[0-9:]+) ?- ?(?P<last>[A-Za-z]+) +(?P<end>[0-9:]+)"
-)
-_TIME = re.compile(r"([0-9]{2}):([0-9]{2})", re.ASCII)
+# Compiled when they are first used: most documents have no hours.
+_ENTRY = r"(?P<days>[A-Za-z]+(?: ?[-,] ?[A-Za-z]+)*) +(?P<start>\S+?) ?- ?(?P<end>\S+)"
+_STRETCH = r"(?P<first>[A-Za-z]+) +(?P<start>[0-9:]+) ?- ?(?P<last>[A-Za-z]+) +(?P<end>[0-9:]+)"
+_TIME = r"([0-9]{2}):([0-9]{2})"
 _EXAMPLE = "write them like Mon-Fri 08:00-20:00"
 
 
@@ -53,7 +47,7 @@ def _read_entry(value: object) -> WrittenHours:
 
 def _spans(text: str) -> list[Span]:
     """`Mon-Fri 08:00-20:00`: a window for each of the days, over midnight where it ends earlier."""
-    written = _ENTRY.fullmatch(text)
+    written = re.fullmatch(_ENTRY, text)
     if written is None:
         raise ValueError(f"{printable(text, 60)} is no days with their hours: {_EXAMPLE}")
     start, end = _minutes(written["start"], last=False), _minutes(written["end"], last=True)
@@ -67,7 +61,7 @@ def _spans(text: str) -> list[Span]:
 
 def _stretch(text: str) -> list[Span]:
     """`Mon 08:00 - Fri 18:00`: one window over several days; empty for anything else."""
-    written = _STRETCH.fullmatch(text)
+    written = re.fullmatch(_STRETCH, text)
     if written is None:
         return []
     start = _day(written["first"]) * MINUTES_OF_A_DAY + _minutes(written["start"], last=False)
@@ -79,7 +73,7 @@ def _stretch(text: str) -> list[Span]:
 
 
 def _minutes(text: str, *, last: bool) -> int:
-    written = _TIME.fullmatch(text)
+    written = re.fullmatch(_TIME, text)
     hours, minutes = (int(written[1]), int(written[2])) if written else (99, 99)
     if last and (hours, minutes) == (24, 0):
         return MINUTES_OF_A_DAY

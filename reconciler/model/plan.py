@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
-    from reconciler.model.office_hours import HoursSummary
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.reason import CreateReason, DestroyReason
     from reconciler.model.record import (
         AbsenceEvidence,

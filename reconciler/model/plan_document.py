@@ -10,7 +10,7 @@ from typing import Literal
 
 from reconciler.model.action_document import Action, InstanceDocument
 from reconciler.model.budget import BudgetPeriod
-from reconciler.model.office_hours import LaterRate
+from reconciler.model.office_windows import LaterRate
 from reconciler.model.plan import Mode
 from reconciler.model.published import DecimalText, LocalMoment, Moment, Published
 

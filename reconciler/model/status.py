@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Slot
     from reconciler.model.instance import SshEndpoint
-    from reconciler.model.office_hours import HoursSummary
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Finding
 
 MachineStage = Literal[

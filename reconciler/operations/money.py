@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.budget import BudgetSummary, Forecast
     from reconciler.model.costs import BillCheck, Charge, CostKey, CostReport
     from reconciler.model.fleet import DesiredState
-    from reconciler.model.office_hours import HoursForecast
+    from reconciler.model.office_windows import HoursForecast
     from reconciler.model.record import RecordedState
 
 _BILL_MAX_BYTES = 64 * 2**20

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import ZERO
 from reconciler.model.ledger import MICRO, closed_machine_of
 from reconciler.model.observation import NOTHING_OBSERVED
-from reconciler.model.office_hours import FleetInHours, HoursForecast, HoursRunway
+from reconciler.model.office_windows import FleetInHours, HoursForecast, HoursRunway
 from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.budgets import budget_views, covers_fleet
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.fleet import DesiredState, Fleet
-    from reconciler.model.office_hours import OfficeHours, Window
+    from reconciler.model.office_hours import OfficeHours
+    from reconciler.model.office_windows import Window
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.budgets import BudgetView
 

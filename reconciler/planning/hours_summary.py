@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, projected_cost
-from reconciler.model.office_hours import HoursSummary, shown_in
+from reconciler.model.office_windows import HoursSummary, shown_in
 from reconciler.planning.office_hours import windows_from
 from reconciler.planning.spending import DESTROY_TIME
 from reconciler.planning.window_leases import is_armed
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.fleet import Fleet
-    from reconciler.model.office_hours import LaterRate, OfficeHours
+    from reconciler.model.office_hours import OfficeHours
+    from reconciler.model.office_windows import LaterRate
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.spending import Running
 

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.model.office_hours import Window
+from reconciler.model.office_windows import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

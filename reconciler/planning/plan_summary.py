@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet
-    from reconciler.model.office_hours import HoursSummary
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Create
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.purchase_terms import FleetNeed

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.fleet import DesiredState, Fleet
-    from reconciler.model.office_hours import OfficeHours, Window
+    from reconciler.model.office_hours import OfficeHours
+    from reconciler.model.office_windows import Window
     from reconciler.model.record import LeaseRecord
 
 _WEEK = timedelta(days=8)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from reconciler.model.office_hours import HoursForecast, HoursSummary
+    from reconciler.model.office_windows import HoursForecast, HoursSummary
     from reconciler.model.plan import FleetSummary
 
 

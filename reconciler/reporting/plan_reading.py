@@ -25,7 +25,7 @@ from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
 from reconciler.model.offer import Offer
-from reconciler.model.office_hours import HoursSummary
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import (
     Adopt,
     Announce,

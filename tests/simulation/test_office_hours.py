@@ -12,7 +12,7 @@ import pytest
 from reconciler.market.ledger import billed_total
 from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.office_hours import HoursSummary
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.operations.look import look

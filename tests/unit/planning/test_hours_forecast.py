@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from reconciler.model.budget import Budget, BudgetMatch, BudgetRecord
 from reconciler.model.ledger import ClosedMachine, Ledger
-from reconciler.model.office_hours import HoursForecast
+from reconciler.model.office_windows import HoursForecast
 from reconciler.model.record import RecordedState
 from reconciler.planning.hours_forecast import hours_forecast
 from reconciler.reporting.hours_text import hours_forecast_json, hours_forecast_text

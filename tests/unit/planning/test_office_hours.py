@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.documents.time_zones import zone_clock
-from reconciler.model.office_hours import MINUTES_OF_A_WEEK, OfficeHours, Span, shown_in
+from reconciler.model.office_hours import MINUTES_OF_A_WEEK, OfficeHours, Span
+from reconciler.model.office_windows import shown_in
 from reconciler.planning.office_hours import next_window, window_at, windows_from
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",

@@ -8,7 +8,7 @@ from decimal import Decimal
 from reconciler.model.address import Address, Slot
 from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.office_hours import HoursSummary
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import (
     Adopt,
     Announce,
