@@ -18,13 +18,14 @@ from reconciler.model.errors import GpuShopperError
 _CRON_TAG = "# gpu-shopper reconcile"
 
 
-def install_loop(directory: Path, kind: str, *, assume_yes: bool) -> int:
+def install_loop(directory: Path, kind: str, *, schedule: bool, assume_yes: bool) -> int:
     """Show the entry, ask, write it. Writing it again replaces the entry of this directory."""
     from reconciler.documents.loader import load_documents
 
     workspace = load_documents(directory).workspace
     where = directory.resolve()
-    texts = cron_entry(where, workspace) if kind == "cron" else systemd_units(where, workspace)
+    make = cron_entry if kind == "cron" else systemd_units
+    texts = make(where, workspace, schedule=schedule)
     for place, text in texts.items():
         click.echo(f"# {place}\n{text}")
     if not assume_yes:
@@ -46,23 +47,24 @@ def install_loop(directory: Path, kind: str, *, assume_yes: bool) -> int:
     return 0
 
 
-def _command(directory: Path) -> list[str]:
-    return [sys.executable, "-m", "reconciler", f"--chdir={directory}", "reconcile", "--once"]
+def _command(directory: Path, *, schedule: bool) -> list[str]:
+    command = [sys.executable, "-m", "reconciler", f"--chdir={directory}", "reconcile", "--once"]
+    return [*command, *(["--schedule"] if schedule else []), "--lock-timeout=30s"]
 
 
-def cron_entry(directory: Path, workspace: str) -> dict[str, str]:
+def cron_entry(directory: Path, workspace: str, *, schedule: bool = False) -> dict[str, str]:
     """The crontab line; ``%`` is special there."""
-    command = shlex.join([*_command(directory), "--lock-timeout=30s"]).replace("%", r"\%")
+    command = shlex.join(_command(directory, schedule=schedule)).replace("%", r"\%")
     log = shlex.quote(str(directory / "state" / f"{workspace}.loop.log")).replace("%", r"\%")
     return {"crontab": f"* * * * * {command} >> {log} 2>&1 {_CRON_TAG} {directory}\n"}
 
 
-def systemd_units(directory: Path, workspace: str) -> dict[str, str]:
+def systemd_units(directory: Path, workspace: str, *, schedule: bool = False) -> dict[str, str]:
     """A one-shot service and its timer, for the user's own systemd."""
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd/user"
     start = " ".join(
         '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
-        for word in [*_command(directory), "--lock-timeout=30s"]
+        for word in _command(directory, schedule=schedule)
     )
     service = (
         "[Unit]\n"

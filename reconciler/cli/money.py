@@ -120,14 +120,18 @@ def budgets_command(directory: Path, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def forecast_command(directory: Path, as_json: bool) -> int:
-    """Say when each budget is empty at the present rates, and what is spent until then."""
+    """Say when each budget is empty at the present rates, and under the declared office hours."""
     from reconciler.reporting.budget_text import forecast_json, forecast_text
+    from reconciler.reporting.hours_text import hours_forecast_json, hours_forecast_text
 
     money = _money(directory)
-    found = money.forecast()
+    found, in_hours = money.forecast(), money.forecast_in_hours()
     if as_json:
-        put(json.dumps(forecast_json(found, money.workspace), indent=2))
+        told = forecast_json(found, money.workspace)
+        put(json.dumps({**told, "office_hours": hours_forecast_json(in_hours)}, indent=2))
     else:
+        if in_hours is not None:
+            put(hours_forecast_text(in_hours) + "\n")
         put(forecast_text(found, money.workspace, palette_for(sys.stdout)))
     return ExitCode.DONE
 

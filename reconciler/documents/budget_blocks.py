@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from reconciler.documents.resource_blocks import Block
+from reconciler.documents.time_zones import TimeZone
 from reconciler.documents.written_keys import Written
-from reconciler.documents.written_text import FleetName, LabelKey, Name, Text, text_schema
+from reconciler.documents.written_text import FleetName, LabelKey, Name, Text
 from reconciler.documents.written_values import Usd
 from reconciler.model.budget import (
     DEFAULT_ON_EXCEED,
@@ -19,27 +20,9 @@ from reconciler.model.budget import (
     BudgetPeriod,
     ExceedStep,
 )
-from reconciler.model.text import printable
 
 BUDGETS_MAX = 1000
 
-
-def _check_zone(value: str) -> str:
-    from zoneinfo import ZoneInfo  # most documents name none
-
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        message = f"{printable(value, 60)} is no time zone that is known here"
-        raise ValueError(f"{message}: write one like Europe/Berlin or UTC") from None
-    return value
-
-
-TimeZone = Annotated[
-    str,
-    AfterValidator(_check_zone),
-    text_schema(r"[A-Za-z0-9_+/-]+", examples=["Europe/Berlin", "UTC"]),
-]
 _Percents = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(max_length=20)]
 
 

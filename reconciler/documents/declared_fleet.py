@@ -11,6 +11,7 @@ from reconciler.documents.fleet_blocks import (
     SpotBlock,
 )
 from reconciler.documents.hand_over_blocks import ready_rules, ssh_access
+from reconciler.documents.office_hours import LATEST_END
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.budget import DEFAULT_WEIGHT
 from reconciler.model.fleet import (
@@ -28,6 +29,7 @@ from reconciler.model.fleet import (
     Where,
 )
 from reconciler.model.hand_over import DEFAULT_BOOT, Boot
+from reconciler.model.office_hours import OfficeHours
 from reconciler.model.quantity import ANYTHING
 
 _ONE_NODE = NodeCount(1, 1, 1)
@@ -69,6 +71,7 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
+        active=_office_hours(settings),
         buying=_buying(settings),
     )
 
@@ -95,6 +98,15 @@ def _boot(settings: FleetSettings) -> Boot:
     if not (settings.vm_image or settings.setup or settings.ports):
         return DEFAULT_BOOT
     return Boot(settings.vm_image, settings.setup, tuple(sorted(settings.ports or ())))
+
+
+def _office_hours(settings: FleetSettings) -> OfficeHours | None:
+    """None without an end as well, which is a problem of its own (``hours_problems``)."""
+    if settings.active is None or settings.expires_at is None:
+        return None
+    if settings.expires_at > LATEST_END:
+        return None
+    return settings.active.office_hours(settings.expires_at)
 
 
 def asks_for_gpu(settings: FleetSettings) -> bool:

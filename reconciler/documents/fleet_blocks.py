@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from reconciler.documents.budget_blocks import FleetBudget
 from reconciler.documents.hand_over_blocks import Ports, ReadyBlock, SshBlock
+from reconciler.documents.office_hours import Active
 from reconciler.documents.resource_blocks import NODES_MAX, Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
 from reconciler.documents.written_references import EnvValue, SecretReference
@@ -139,6 +140,12 @@ class FleetSettings(Block):
         description="When the fleet ends at the latest; RFC 3339 with an offset. `never`, without "
         "a `ttl`: it has no end, and every plan of it needs `-allow-unbounded`.",
     )
+    active: Written[Active] = Field(
+        None,
+        description="Office hours: the fleet exists in these windows alone, each with a lease of "
+        "its own, until `expires_at`, which is needed. Not with a `ttl`. `reconcile --schedule` "
+        "opens the windows.",
+    )
     grace: Written[Duration] = Field(
         None, description="Warning time before the loop destroys what is undeclared; default 10m."
     )
@@ -187,6 +194,8 @@ class FleetSettings(Block):
     def _check_boot(self) -> Self:
         if self.image is not None and self.vm_image is not None:
             raise ValueError("image is a container, vm_image an operating system: choose one")
+        if self.active is not None and self.ttl is not None:
+            raise ValueError("with active each window is a lease of its own: remove the ttl")
         twice = sorted(set(self.env or {}) & set(self.secrets or {}))
         if twice:
             raise ValueError(f"{twice[0]} stands in env and in secrets: choose one")

@@ -2,8 +2,8 @@
 
 Scalars and lists replace. `resources`, `offers`, `lifecycle`, `spot`, `ssh` and `ready` merge key
 by key, and so do `labels`, `env` and `secrets`; of two `budget` both hold; `gpu`, `any_of` and
-`ordered` are one choice, and so are `image` and `vm_image`: setting one replaces whichever stood
-before (SPEC.md section 2, "Merge order").
+`ordered` are one choice, and so are `image` and `vm_image`, `ttl` and `active`: setting one
+replaces whichever stood before (SPEC.md section 2, "Merge order").
 """
 
 from __future__ import annotations
@@ -152,6 +152,10 @@ def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
         changes["vm_image"] = None
     elif over.vm_image is not None:
         changes["image"] = None
+    if over.active is not None:
+        changes["ttl"] = None
+    elif over.ttl is not None:
+        changes["active"] = None
     if base.budget is not None and over.budget is not None:
         changes["budget"] = stricter(base.budget, over.budget)
     return _updated(base, changes)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.budget import Budget
     from reconciler.model.host_memory import HostRecord
     from reconciler.model.offer import Ability, Offer
+    from reconciler.model.office_hours import OfficeHours
 
 DEFAULT_TTL = timedelta(hours=12)
 DEFAULT_GRACE = timedelta(minutes=10)
@@ -204,6 +205,9 @@ class Fleet:
     budgets: tuple[str, ...] = ()
     """Budgets of the documents that it names."""
     own_budget: Budget | None = None
+    active: OfficeHours | None = None
+    """When it may run; ``ttl`` then says nothing, until the planner puts in what is left of the
+    window at hand."""
     buying: Buying = CHEAPEST
 
     @property

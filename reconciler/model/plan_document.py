@@ -10,8 +10,9 @@ from typing import Literal
 
 from reconciler.model.action_document import Action, InstanceDocument
 from reconciler.model.budget import BudgetPeriod
+from reconciler.model.office_windows import LaterRate
 from reconciler.model.plan import Mode
-from reconciler.model.published import DecimalText, Moment, Published
+from reconciler.model.published import DecimalText, LocalMoment, Moment, Published
 
 FORMAT_VERSION: Literal["1.0"] = "1.0"
 """The first number moves when an old reader would misunderstand, the second when it would not."""
@@ -32,6 +33,7 @@ class RequestDocument(Published):
     only_record: bool
     from_state: bool
     allow_unbounded: bool
+    schedule: bool
 
 
 class OriginDocument(Published):
@@ -54,6 +56,27 @@ class StrangerDocument(Published):
     end: Moment | None
 
 
+class HoursRow(Published):
+    """Office hours. ``opens_at`` and ``closes_at`` are those of the window at hand, null outside of
+    hours; ``windows_left`` are the windows after it. ``later_usd`` is the most that those can cost
+    beside the plan's worst case, if ``reconcile --schedule`` opens each: by the price cap of the
+    documents (``cap``) or at the rate of now (``today``); null where neither is known. ``armed``:
+    these hours are applied, so that a loop opens them.
+    """
+
+    hours: str
+    time_zone: str
+    until: LocalMoment
+    opens_at: LocalMoment | None
+    closes_at: LocalMoment | None
+    next_opens_at: LocalMoment | None
+    windows_left: int
+    seconds_left: int
+    later_usd: DecimalText | None
+    later_rate: LaterRate | None
+    armed: bool
+
+
 class FleetRow(Published):
     """One fleet; counts are nodes. ``worst_case_usd`` null: its lease has no end."""
 
@@ -69,6 +92,7 @@ class FleetRow(Published):
     ends_at: Moment | None
     note: str
     command: str
+    hours: HoursRow | None
 
 
 class FindingDocument(Published):

@@ -59,6 +59,14 @@ Moment = Annotated[
 """RFC 3339 in UTC: ``"2026-07-01T12:00:00Z"``."""
 
 
+LocalMoment = Annotated[
+    AwareDatetime,
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 with the offset of the clocks there: ``"2026-07-01T14:00:00+02:00"``."""
+
+
 def ascii_json(fields: Any, *, indent: int | None = None) -> str:
     """``fields`` as JSON in which every control character is escaped, C1, DEL and bidi included.
 

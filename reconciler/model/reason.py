@@ -31,6 +31,7 @@ class DestroyReason(StrEnum):
     OVERPRICED = "overpriced"
     ORPHANED = "orphaned"
     REQUESTED = "requested"
+    OUTSIDE_HOURS = "outside-hours"
 
     @property
     def may_be_a_slip(self) -> bool:
@@ -55,6 +56,7 @@ _PROMISES = frozenset(
         DestroyReason.OVER_BUDGET,
         DestroyReason.REQUESTED,
         DestroyReason.FAILED_READY,
+        DestroyReason.OUTSIDE_HOURS,
     }
 )
 _SENTENCES = {
@@ -67,4 +69,5 @@ _SENTENCES = {
     DestroyReason.OVERPRICED: "it is billed above the approved ceiling",
     DestroyReason.ORPHANED: "it carries our mark and no record knows it",
     DestroyReason.REQUESTED: "it was asked for",
+    DestroyReason.OUTSIDE_HOURS: "its office hours are over",
 }

@@ -168,6 +168,21 @@ class LeaseEnding(StrEnum):
     DESTROYED = "destroyed"
 
 
+class HoursRecord(_Stored):
+    """The office hours of a fleet as last applied, and the window that its lease is for.
+
+    ``opens_at`` is None where no window was opened under them yet. ``opened``: the slots that held
+    a machine in this window; each is filled once by its schedule, and by ``--heal`` after that.
+    """
+
+    text: str
+    time_zone: str
+    until: AwareDatetime
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
+    opened: list[int] = []
+
+
 class LeaseRecord(_Stored):
     """The lease of a fleet as last applied; the loop is hard only on this (section 12, 1).
 
@@ -190,6 +205,16 @@ class LeaseRecord(_Stored):
     extended_to: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     ended_by: LeaseEnding | None = None
+    hours: HoursRecord | None = None
+    """None for a fleet without office hours."""
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """Machines made before are of an earlier window; None where there are no windows."""
+        opens_at = self.hours.opens_at if self.hours is not None else None
+        if opens_at is None or self.started_at is None:
+            return opens_at
+        return min(opens_at, self.started_at)
 
     @property
     def ends_at(self) -> datetime | None:

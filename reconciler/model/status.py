@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Slot
     from reconciler.model.instance import SshEndpoint
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Finding
 
 MachineStage = Literal[
@@ -91,6 +92,8 @@ class StatusReport:
     enforced_by: str = ""
     findings: tuple[Finding, ...] = ()
     ssh_files: SshFiles = NO_SSH_FILES
+    hours: tuple[tuple[str, HoursSummary], ...] = ()
+    """By fleet, of those with office hours."""
 
     @property
     def usd_so_far(self) -> Decimal:

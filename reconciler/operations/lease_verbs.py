@@ -53,8 +53,9 @@ async def extend_lease(
     """Move a running lease's end later by ``by``, at most to start + ``safety.max_ttl``.
 
     The new end is absolute, so repeating the command extends again. Announced soft destroys of
-    the fleet move by the same time. Raises ``UnsafePlan`` beyond the limit, ``UsageRefused`` for
-    a lease that has not started or has ended.
+    the fleet move by the same time. Of office hours it is the window at hand that goes on, not
+    beyond their ``expires_at``. Raises ``UnsafePlan`` beyond a limit, ``UsageRefused`` for a lease
+    that has not started or has ended.
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
         recorded = read_state(workspace, to_change=True)
@@ -76,6 +77,12 @@ async def extend_lease(
                 why=f"it started {started:%Y-%m-%d %H:%M}Z and safety.max_ttl is "
                 f"{format_duration(safety.max_ttl)}",
                 fix="raise safety.max_ttl, or extend by less",
+            )
+        if lease.hours is not None and after > lease.hours.until:
+            raise UnsafePlan(
+                f"fleet.{fleet} would live until {after:%Y-%m-%d %H:%M}Z, past its expires_at",
+                why=f"its office hours end for good {lease.hours.until:%Y-%m-%d %H:%M}Z",
+                fix="write a later expires_at and apply, or extend by less",
             )
         journal = Journal(workspace.backend, recorded, stored=True)
         await journal.commit(transitions.lease_extended(fleet, after, by))

@@ -237,6 +237,8 @@ class Run:
             from reconciler.planning.budget_walls import budget_deadlines
 
             moments += budget_deadlines(state, self._observed, plan.now, tick)
+        if plan.request.schedule:
+            moments += [one.hours.next_opens_at for one in plan.fleets if one.hours is not None]
         return min((one for one in moments if one is not None and one > plan.now), default=None)
 
     def result(self, plan: Plan) -> RunResult:

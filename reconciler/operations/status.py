@@ -11,7 +11,7 @@ from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.status import IntentRow, MachineRow, StatusReport
 from reconciler.operations.look import look
-from reconciler.planning.leases import planned_end
+from reconciler.planning.leases import machine_end
 from reconciler.planning.spending import accrued_cost, live_rate
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ async def read_status(workspace: Workspace) -> StatusReport:
         enforced_by=plan.enforced_by,
         findings=plan.findings,
         ssh_files=workspace.ssh_files(),
+        hours=tuple((one.fleet, one.hours) for one in plan.fleets if one.hours is not None),
     )
 
 
@@ -111,7 +112,7 @@ def _stage(record: InstanceRecord, instance: Instance | None) -> MachineStage:
 def _end(record: InstanceRecord, state: RecordedState) -> datetime | None:
     lease = state.leases.get(record.fleet)
     if lease is not None:
-        return planned_end(lease, record.created_at)
+        return machine_end(lease, record.created_at)
     mark = parse_mark(record.mark)
     return mark.end if mark else None
 

@@ -20,7 +20,7 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
-from reconciler.planning.leases import has_ended
+from reconciler.planning.leases import ends_otherwise, has_ended
 from reconciler.planning.spot_losses import TAKEN_AWAY, is_lost
 
 if TYPE_CHECKING:
@@ -113,7 +113,15 @@ def _lease_ended(at: Situation) -> Verdict | None:
     if lease is not None and lease.ended_by is not None and has_ended(lease, now):
         word = "released" if lease.ended_by is LeaseEnding.RELEASED else "destroyed"
         return Verdict(DestroyReason.REQUESTED, f"the fleet was {word}")
+    if lease is not None and lease.hours is not None and _closed_by_hours(lease, ends_at):
+        detail = f"its window closed {ends_at:%Y-%m-%d %H:%M:%S}Z"
+        return Verdict(DestroyReason.OUTSIDE_HOURS, detail)
     return Verdict(DestroyReason.EXPIRED, f"lease ended {ends_at:%Y-%m-%d %H:%M:%S}Z")
+
+
+def _closed_by_hours(lease: LeaseRecord, ends_at: datetime) -> bool:
+    """Not by a person who extended it, nor by the end of all its windows."""
+    return ends_at != lease.extended_to and (lease.hours is None or ends_at != lease.hours.until)
 
 
 def _over_budget(at: Situation) -> Verdict | None:
@@ -187,12 +195,13 @@ def _scaled_down(at: Situation) -> Verdict | None:
 def _shortened(at: Situation) -> Verdict | None:
     """A shorter lease that stands in the documents alone, not applied yet."""
     fleet, lease = at.given.fleet, at.given.lease
-    if not at.given.in_loop or fleet is None or lease is None or lease.started_at is None:
+    if not at.given.in_loop or fleet is None or lease is None:
         return None
-    changed = (lease.ttl, lease.expires_at) != (fleet.ttl, fleet.expires_at)
-    end = fleet.lease_end(lease.started_at)
-    if not changed or at.given.now < end:
+    end = ends_otherwise(fleet, lease)
+    if end is None or at.given.now < end:
         return None
+    if fleet.active is not None:
+        return Verdict(DestroyReason.OUTSIDE_HOURS, f"the documents say {fleet.active.words}")
     return Verdict(DestroyReason.EXPIRED, f"the documents end the lease {end:%Y-%m-%d %H:%M:%S}Z")
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from reconciler.model.fleet import Fleet
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Create
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.purchase_terms import FleetNeed
@@ -138,13 +140,31 @@ def fleet_summaries(
             worst_case_usd=billed.worst_case_usd.get(name, ZERO),
             ends_at=_shown_end(lease, scene.now),
             note=_note(need, declared=name in declared, documents=scene.desired is not None),
-            command=f"gpu-shopper apply -renew fleet.{name}" if need and need.lease_ended else "",
+            command=_command(need),
+            hours=_hours(fleet, lease, after.get(name, ()), scene) if fleet else None,
         )
+
+
+def _hours(
+    fleet: Fleet, lease: LeaseRecord | None, machines: Sequence[Running], scene: Scene
+) -> HoursSummary | None:
+    if fleet.active is None:
+        return None
+    from reconciler.planning.hours_summary import hours_summary  # most fleets have no hours
+
+    return hours_summary(fleet, fleet.active, lease, machines, scene.now, scene.tick)
+
+
+def _command(need: FleetNeed | None) -> str:
+    """Nothing renews what is closed: its next window has a lease of its own."""
+    if need is None or not need.lease_ended or need.closed:
+        return ""
+    return f"gpu-shopper apply -renew {need.fleet.address}"
 
 
 def _note(need: FleetNeed | None, *, declared: bool, documents: bool) -> str:
     if need is not None and need.lease_ended:
-        return "lease ended"
+        return "outside hours" if need.closed else "lease ended"
     return "undeclared" if documents and not declared else ""
 
 

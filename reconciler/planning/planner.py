@@ -16,7 +16,7 @@ from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
-from reconciler.planning.clock_rule import clock_findings
+from reconciler.planning.clock_rule import clock_findings, is_off
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
@@ -24,6 +24,7 @@ from reconciler.planning.plan_findings import (
     lease_findings,
     observation_findings,
     offer_findings,
+    unapplied_hours,
     unbounded_findings,
 )
 from reconciler.planning.plan_safety import check_plan_safety
@@ -35,6 +36,7 @@ from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from reconciler.model.budget import BudgetSummary
@@ -91,7 +93,10 @@ def assess(
 ) -> Assessment:
     """Everything that can be decided without offers."""
     renewed = request.mode is Mode.APPLY and desired is not None and not request.only_record
+    desired = _at_this_hour(desired, now)
     leases = _leases_after(desired, recorded, now, request) if renewed else dict(recorded.leases)
+    if request.schedule and desired is not None and not is_off(observed.clock):
+        leases.update(_opened_windows(desired, recorded, now, request))
     losses = find_mass_losses(recorded, observed)
     observed = disbelieving(observed, losses)
     scene = Scene(desired, recorded, observed, leases, now, request, losses)
@@ -106,7 +111,7 @@ def assess(
     if request.from_state:
         decisions = unread(decisions)
     check_plan_safety(decisions, scene, _safety(desired))
-    changes = tuple(_lease_changes(scene)) if renewed else ()
+    changes = tuple(_lease_changes(scene)) if renewed or request.schedule else ()
     return Assessment(scene, classified, decisions, tuple(fleet_needs(scene, decisions)), changes)
 
 
@@ -127,6 +132,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
         *unbounded_findings(billed.endless, scene),
+        *unapplied_hours(scene),
         *caps.findings(),
         *refusals,
         *offer_findings(assessment.needs, purchases, offers, scene),
@@ -182,15 +188,39 @@ def _leases_after(
     leases = dict(recorded.leases)
     occupied = {record.fleet for record in recorded.instances.values() if record.doom is None}
     for name, fleet in (desired.fleets if desired else {}).items():
-        if request.covers_fleet(name):
+        if not request.covers_fleet(name):
+            continue
+        before, renew = recorded.leases.get(name), name in request.renew
+        if fleet.active is not None:
+            from reconciler.planning.window_leases import lease_in_hours  # most have no hours
+
+            leases[name] = lease_in_hours(fleet, fleet.active, before, now, renew=renew)
+        else:
             leases[name] = lease_after_apply(
-                fleet,
-                recorded.leases.get(name),
-                now,
-                renew=name in request.renew,
-                occupied=name in occupied,
+                fleet, before, now, renew=renew, occupied=name in occupied
             )
     return leases
+
+
+def _at_this_hour(desired: DesiredState | None, now: datetime) -> DesiredState | None:
+    if desired is None or all(fleet.active is None for fleet in desired.fleets.values()):
+        return desired
+    from reconciler.planning.window_leases import at_this_hour  # most fleets have no hours
+
+    return at_this_hour(desired, now)
+
+
+def _opened_windows(
+    desired: DesiredState, recorded: RecordedState, now: datetime, request: PlanRequest
+) -> Iterator[tuple[str, LeaseRecord]]:
+    """The windows that a loop opens now (``reconcile --schedule``)."""
+    for name, fleet in desired.fleets.items():
+        if fleet.active is not None and request.covers_fleet(name):
+            from reconciler.planning.window_leases import opened_by_schedule
+
+            lease = opened_by_schedule(fleet, recorded.leases.get(name), now)
+            if lease is not None:
+                yield name, lease
 
 
 def _lease_changes(scene: Scene) -> list[LeaseChange]:

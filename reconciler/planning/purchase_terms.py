@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
@@ -108,6 +109,11 @@ class FleetNeed:
         """How many nodes bring the fleet to its minimum, as far as this run may."""
         least = self.fleet.nodes.minimum
         return max(0, (least if self.most is None else min(least, self.most)) - self.occupied)
+
+    @property
+    def closed(self) -> bool:
+        """Outside of its office hours, where it has any: no window is at hand."""
+        return self.fleet.active is not None and self.fleet.ttl <= timedelta(0)
 
     @property
     def gang(self) -> bool:

@@ -14,6 +14,7 @@ from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import host_of
+from reconciler.planning.clock_rule import is_off
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
@@ -117,12 +118,7 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     """One entry for each declared and targeted fleet which may buy, in order of the names."""
     if scene.desired is None or scene.request.mode is Mode.DESTROY:
         return []
-    clock = scene.observed.clock
-    in_time = clock is None or not clock.off
-    heals = scene.request.heal and in_time and not stops_healing(scene, decisions.doubts)
-    if scene.request.mode is Mode.LOOP and not heals:
-        return []
-    if scene.request.only_record:
+    if scene.request.only_record or not _may_buy(scene, decisions):
         return []
     occupancies = occupancy_by_fleet(decisions, scene)
     shunned = quarantined_hosts(scene.recorded.hosts, scene.now)
@@ -138,15 +134,29 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     return needs
 
 
+def _may_buy(scene: Scene, decisions: Decisions) -> bool:
+    """A loop buys to heal and to open windows, by a clock and a state that are beyond doubt."""
+    request = scene.request
+    if request.mode is not Mode.LOOP:
+        return True
+    if not (request.heal or request.schedule) or is_off(scene.observed.clock):
+        return False
+    return not stops_healing(scene, decisions.doubts)
+
+
 def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
     lease = scene.leases.get(fleet.name)
     ended = has_ended(lease, scene.now) or _cannot_start(fleet, lease, scene)
     wanted = fleet.nodes.target
     if scene.request.mode is Mode.LOOP:
         # Heal refills what was applied and started; it never opens a lease (section 12, 2).
-        started = lease is not None and lease.started_at is not None
-        wanted = min(wanted, lease.target) if started and lease is not None else 0
+        heals = scene.request.heal and lease is not None and lease.started_at is not None
+        opens = scene.request.schedule and _is_windows(lease)
+        wanted = min(wanted, lease.target) if lease and (heals or opens) else 0
     slots = [] if ended else free_slots(fleet.nodes.maximum, wanted, occupancy.taken)
+    if scene.request.mode is Mode.LOOP and not heals:
+        # Each slot is filled once in a window: what a person destroyed since stays destroyed.
+        slots = [index for index in slots if _is_unopened(index, lease)]
     covered = tuple(index for index in slots if scene.request.covers(fleet.name, index))
     return FleetNeed(
         fleet=fleet,
@@ -163,6 +173,16 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         },
         surplus=_surplus(occupancy, slots),
     )
+
+
+def _is_windows(lease: LeaseRecord | None) -> bool:
+    """Whether it is the lease of a window of office hours."""
+    return lease is not None and lease.hours is not None and lease.hours.opens_at is not None
+
+
+def _is_unopened(index: int, lease: LeaseRecord | None) -> bool:
+    """Whether a slot held no machine yet in the window that ``lease`` is for."""
+    return lease is not None and lease.hours is not None and index not in lease.hours.opened
 
 
 def _surplus(occupancy: Occupancy, slots: Sequence[int]) -> tuple[int, ...]:
@@ -288,9 +308,14 @@ def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
     before = scene.recorded.leases.get(need.fleet.name)
     started = before is not None and before.started_at is not None
     if scene.request.mode is Mode.LOOP:
-        return CreateReason.HEALED
+        lease = scene.leases.get(need.fleet.name)
+        opens = _is_windows(lease) and _is_unopened(index, lease)
+        return CreateReason.NEW if opens else CreateReason.HEALED
     if index in need.replaces or index in need.succeeds:
         return CreateReason.REPLACED
+    other = scene.leases.get(need.fleet.name)
+    if other is not None and other.started_at is None:
+        started = False  # the first of its window
     if not started or before is None or has_ended(before, scene.now):
         return CreateReason.NEW
     return CreateReason.HEALED if index < before.target else CreateReason.SCALED_UP

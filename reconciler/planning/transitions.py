@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         LeaseChange,
         Stranger,
     )
-    from reconciler.model.record import ProviderPin, RecordedState
+    from reconciler.model.record import HoursRecord, LeaseRecord, ProviderPin, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
 
@@ -102,6 +102,9 @@ def adopted(adopt: Adopt, now: datetime) -> Change:
 def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:
     lease = state.leases.get(record.fleet)
     leases = state.leases
+    if lease is not None and lease.hours is not None:
+        lease = _slot_opened(lease, lease.hours, record)
+        leases = {**leases, record.fleet: lease}
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         leases = {**leases, record.fleet: lease.with_(started_at=now)}
     known = state.instances.get(record.mark, record)
@@ -123,6 +126,14 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
         ledger=ledger,
     )
+
+
+def _slot_opened(lease: LeaseRecord, hours: HoursRecord, record: InstanceRecord) -> LeaseRecord:
+    """The window has held a machine there: its schedule does not fill that slot again."""
+    index = record.index
+    if hours.opens_at is None or record.created_at < hours.opens_at or index in hours.opened:
+        return lease
+    return lease.with_(hours=hours.with_(opened=sorted([*hours.opened, index])))
 
 
 def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) -> Change:

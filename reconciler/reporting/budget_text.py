@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, cell, table, wrap
-from reconciler.reporting.wording import iso, utc
+from reconciler.reporting.wording import iso, local_text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -157,24 +157,12 @@ def forecast_text(found: Forecast, workspace: str, palette: Palette) -> str:
 
 def _runway_text(one: Runway) -> str:
     if one.empty_at is not None:
-        return f"empty on {_local(one.empty_at, one.time_zone)}"
+        return f"empty on {local_text(one.empty_at, one.time_zone)}"
     if not one.usd_per_hour:
         return "nothing runs"
     if one.lasts_until is None:
         return "lasts"
-    return f"lasts until {_local(one.lasts_until, one.time_zone)}"
-
-
-def _local(moment: datetime, zone: str) -> str:
-    """By the clocks of a time zone, or UTC where this machine does not know it."""
-    if zone != "UTC":
-        from zoneinfo import ZoneInfo  # most budgets name none
-
-        try:
-            return f"{moment.astimezone(ZoneInfo(zone)):%A %d %b %H:%M %Z}"
-        except (KeyError, ValueError, OSError):
-            pass
-    return f"{moment:%A %d %b %H:%M} UTC"
+    return f"lasts until {local_text(one.lasts_until, one.time_zone)}"
 
 
 def forecast_json(found: Forecast, workspace: str) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def _question(fleet: Fleet, palette: Palette) -> list[str]:
         *_buying_facts(fleet),
         f"{format_size(fleet.resources.disk_bytes)} of disk",
         *caps,
-        "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}",
+        _lease_text(fleet),
     ]
     return [palette.strong(fleet.address), *wrap(", ".join(facts), indent=2)]
 
@@ -81,6 +81,12 @@ def _buying_facts(fleet: Fleet) -> Iterator[str]:
     if buying.max_share_percent is not None:
         most = most_at_a_provider(fleet.nodes.target, buying.max_share_percent)
         yield f"at most {counted(most, 'node')} at one provider"
+
+
+def _lease_text(fleet: Fleet) -> str:
+    if fleet.active is not None:
+        return f"in office hours, {cell(fleet.active.words)}"
+    return "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}"
 
 
 def _ranking(explanation: Explanation, palette: Palette, width: int) -> list[str]:

@@ -28,6 +28,7 @@ from reconciler.model.plan_document import (
     CountsDocument,
     FindingDocument,
     FleetRow,
+    HoursRow,
     MoneyDocument,
     OriginDocument,
     PlanDocument,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
         Create,
         Destroy,
         Finding,
+        FleetSummary,
         LeaseChange,
         Plan,
         PlanRequest,
@@ -69,7 +71,7 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         has_changes=plan.has_changes,
         request=_request(plan.request),
         origin=None if origin is None else _origin(origin),
-        fleets=tuple(_same(FleetRow, one) for one in plan.fleets),
+        fleets=tuple(_fleet(one) for one in plan.fleets),
         actions=tuple(plan_actions(plan)),
         strangers=tuple(_stranger(one) for one in plan.strangers),
         sighted=plan.sighted,
@@ -80,6 +82,11 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         budgets=tuple(_same(BudgetRow, one) for one in plan.budgets),
         next_step=closing_step(plan) if origin is None else _saved_step(plan),
     )
+
+
+def _fleet(fleet: FleetSummary) -> FleetRow:
+    hours = None if fleet.hours is None else _same(HoursRow, fleet.hours)
+    return _same(FleetRow, fleet, hours=hours)
 
 
 def _saved_step(plan: Plan) -> str:

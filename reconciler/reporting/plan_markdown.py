@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Mode
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import cell
+from reconciler.reporting.hours_text import hours_note
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.plan_entries import (
     SIGNS,
@@ -115,7 +116,8 @@ def _cell(text: str) -> str:
 
 
 def _note(entry: FleetSummary) -> Iterator[str]:
-    notes = [cell(entry.note)] if entry.note else []
+    notes = [hours_note(entry.hours)] if entry.hours is not None else []
+    notes += [cell(entry.note)] if entry.note else []
     notes += [f"{entry.unfilled} unfilled"] if entry.unfilled else []
     if notes or entry.command:
         text = _code(", ".join(notes)) if notes else ""

@@ -25,6 +25,7 @@ from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
 from reconciler.model.offer import Offer
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import (
     Adopt,
     Announce,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     )
     from reconciler.model.plan_document import (
         FindingDocument,
+        FleetRow,
         OriginDocument,
         RequestDocument,
         StrangerDocument,
@@ -95,7 +97,7 @@ def plan_of(document: PlanDocument) -> Plan:
         rate_changes=tuple(_of(RateChange, parts)),
         lease_changes=tuple(_of(LeaseChange, parts)),
         strangers=tuple(_stranger(one) for one in document.strangers),
-        fleets=tuple(FleetSummary(**_fields(one)) for one in document.fleets),
+        fleets=tuple(_fleet(one) for one in document.fleets),
         findings=tuple(_finding(one) for one in document.findings),
         rate_before=money.rate_before,
         rate_after=money.rate_after,
@@ -104,6 +106,11 @@ def plan_of(document: PlanDocument) -> Plan:
         enforced_by=money.enforced_by,
         budgets=tuple(BudgetSummary(**_fields(one, "left_usd")) for one in document.budgets),
     )
+
+
+def _fleet(row: FleetRow) -> FleetSummary:
+    hours = None if row.hours is None else HoursSummary(**_fields(row.hours))
+    return FleetSummary(**_fields(row, "hours"), hours=hours)
 
 
 def _parts(document: PlanDocument) -> list[object]:

@@ -9,6 +9,7 @@ from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
+from reconciler.reporting.hours_text import hours_note, later_lines
 from reconciler.reporting.plan_entries import (
     SIGNS,
     Entry,
@@ -126,6 +127,8 @@ def _end(entry: FleetSummary) -> str:
 
 
 def _note_lines(entry: FleetSummary, palette: Palette) -> Iterator[str]:
+    if entry.hours is not None:
+        yield from map(palette.quiet, wrap(hours_note(entry.hours), indent=2, hang=2))
     notes = [cell(entry.note)] if entry.note else []
     if entry.unfilled:
         notes.append(f"{entry.unfilled} unfilled")
@@ -177,6 +180,7 @@ def aside_lines(
     ]
     if also:
         yield f"Also: {', '.join(also)}."
+    yield from map(palette.quiet, later_lines(plan.fleets))
     if plan.worst_case_until is not None:
         yield from _enforcement_lines(plan, palette)
 
@@ -258,6 +262,8 @@ def closing_step(plan: Plan) -> str:
         return "No changes: what is observed is what is recorded."
     if any(finding.code is not None for finding in plan.findings):
         return "No changes now: the warnings above say what stands in the way."
+    if any(fleet.note == "outside hours" for fleet in plan.fleets):
+        return "No changes: outside of office hours nothing is created."
     if any(fleet.note == "lease ended" for fleet in plan.fleets):
         return "No changes: an ended lease creates nothing until it is renewed."
     if not plan.fleets:
@@ -285,6 +291,8 @@ def _command(plan: Plan) -> str:
         options.append("-allow-unbounded")
     if plan.request.heal:
         options.append("--heal")
+    if plan.request.schedule:
+        options.append("--schedule")
     if plan.request.max_destroy is not None:
         options.append(f"-max-destroy={plan.request.max_destroy}")
     whole = " ".join([base, *options])

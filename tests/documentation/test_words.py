@@ -198,6 +198,7 @@ _BLOCKS = {
     "state": "StateBlock",
     "notifiers": "NotifierBlock",
     "budget": "FleetBudgetBlock",
+    "active": "ActiveBlock",
     "budgets": "BudgetBlock",
     "match": "BudgetMatchBlock",
 }

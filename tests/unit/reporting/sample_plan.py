@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from decimal import Decimal
 
 from reconciler.model.address import Address, Slot
 from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import (
     Adopt,
     Announce,
@@ -26,7 +27,14 @@ from reconciler.model.plan import (
     Stranger,
 )
 from reconciler.model.reason import CreateReason, DestroyReason
-from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord, LeaseEnding, Succession
+from reconciler.model.record import (
+    AbsenceEvidence,
+    Doom,
+    HoursRecord,
+    InstanceRecord,
+    LeaseEnding,
+    Succession,
+)
 from tests.builders import (
     HOUR,
     create,
@@ -55,6 +63,7 @@ REQUEST = PlanRequest(
     only_record=True,
     from_state=True,
     allow_unbounded=True,
+    schedule=True,
 )
 
 
@@ -95,7 +104,14 @@ def sample_plan() -> Plan:
         lease_changes=(_lease_change(),),
         strangers=(Stranger("foreign", instance(status_text="odd"), START + HOUR),),
         fleets=(
-            summary(creates=1, destroys=2, unfilled=3, note="lease ended", command="do something"),
+            summary(
+                creates=1,
+                destroys=2,
+                unfilled=3,
+                note="lease ended",
+                command="do something",
+                hours=_hours(),
+            ),
         ),
         findings=(
             Finding("a warning"),
@@ -166,6 +182,23 @@ def _doubt() -> Doubt:
     )
 
 
+def _hours() -> HoursSummary:
+    berlin = timezone(2 * HOUR)
+    return HoursSummary(
+        hours="Mon-Fri 08:00-20:00",
+        time_zone="Europe/Berlin",
+        until=(START + 900 * HOUR).astimezone(berlin),
+        opens_at=START.astimezone(berlin),
+        closes_at=(START + HOUR).astimezone(berlin),
+        next_opens_at=(START + 20 * HOUR).astimezone(berlin),
+        windows_left=30,
+        seconds_left=30 * 12 * 3600,
+        later_usd=Decimal("144.5"),
+        later_rate="cap",
+        armed=True,
+    )
+
+
 def _lease_change() -> LeaseChange:
     after = lease(
         team="nlp",
@@ -177,5 +210,13 @@ def _lease_change() -> LeaseChange:
         ended_at=START,
         ended_by=LeaseEnding.RELEASED,
         prevent_destroy=True,
+        hours=HoursRecord(
+            text="Mon-Fri 08:00-20:00",
+            time_zone="Europe/Berlin",
+            until=START + 900 * HOUR,
+            opens_at=START,
+            closes_at=START + HOUR,
+            opened=[0, 2],
+        ),
     )
     return LeaseChange("train", lease(), after, ("ttl 4h -> 8h", "target 1 -> 2"))
