@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from reconciler.model.budget import DEFAULT_WEIGHT, Budget, BudgetRecord, BudgetSummary
 from reconciler.model.cost import ZERO, format_rate, format_usd, projected_cost
 from reconciler.model.ledger import MICRO, account_of
-from reconciler.model.quantity import LONGEST_DURATION, NEVER
+from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.budget_periods import BEGINNING, period_of
+from reconciler.planning.commitments import lease_cost
 from reconciler.planning.costs import billed_machines_of
 from reconciler.planning.leases import end_of
 from reconciler.planning.ledger import total_of
@@ -78,10 +79,7 @@ class BudgetView:
 
     def reserve(self, usd_per_hour: Decimal, ends_at: datetime, tick: timedelta) -> Decimal:
         """What a machine can cost from now to its end, or to the period's, at most."""
-        margin = tick + DESTROY_TIME
-        end = min(ends_at if ends_at == NEVER else ends_at + margin, self.until)
-        left = LONGEST_DURATION if end == NEVER else end - self.now
-        return projected_cost(usd_per_hour, max(left, margin))
+        return lease_cost(usd_per_hour, ends_at, self.now, tick, self.until)
 
     def committed(self, payers: Iterable[Payer], tick: timedelta) -> Decimal:
         """All of ``payers`` together."""

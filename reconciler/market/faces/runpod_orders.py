@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.market.errors import OfferTaken, OrderRefused
 from reconciler.market.faces.runpod_catalog import CLOUDS, COMMUNITY, SECURE, Wanted, version
 from reconciler.market.faces.runpod_problems import NO_CAPACITY, Rejected, invalid
-from reconciler.market.ledger import billed_total
+from reconciler.market.ledger import balance, billed_total
 from reconciler.market.machine import Order
 from reconciler.market.units import microusd, usd
 from reconciler.model.value import dataclass
@@ -189,7 +189,8 @@ def graphql_order(given: Mapping[str, Any], catalog: Catalog, spot: bool) -> Pod
 
 
 def balance_usd(world: World, now: datetime) -> Decimal:
-    return OPENING_BALANCE_USD - billed_total(world, now)
+    left = balance(world, now)
+    return OPENING_BALANCE_USD - billed_total(world, now) if left is None else left
 
 
 def place(

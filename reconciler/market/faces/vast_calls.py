@@ -26,7 +26,7 @@ from reconciler.market.faces.vast_rows import (
     spoil_prices,
 )
 from reconciler.market.faults import Fault, distort
-from reconciler.market.ledger import billed_total
+from reconciler.market.ledger import balance, billed_total
 from reconciler.market.machine import Order
 from reconciler.market.units import usd
 
@@ -75,7 +75,8 @@ def current_user(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
     number = int(hashlib.sha256(world.account.encode()).hexdigest()[:7], 16) + 1
-    credit = float(OPENING_CREDIT_USD - billed_total(world, now))
+    left = balance(world, now)
+    credit = float(OPENING_CREDIT_USD - billed_total(world, now) if left is None else left)
     user = {"id": number, "email": "renter@example.com", "balance": 0.0, "credit": credit}
     return as_json(200, {**user, "ssh_key": "", "sid": world.account})
 

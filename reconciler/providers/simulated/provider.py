@@ -11,6 +11,7 @@ import anyio.lowlevel
 from reconciler.clock import Clock, wall_now
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
+from reconciler.market.ledger import balance
 from reconciler.market.machine import Order
 from reconciler.market.settings import LIVELY
 from reconciler.market.units import usd
@@ -45,6 +46,7 @@ from reconciler.providers.simulated.translation import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from reconciler.market.settings import MarketSettings
     from reconciler.model.gpu_reading import GpuReading
@@ -160,6 +162,12 @@ class SimulatedProvider(Provider):
             self._ask(lambda: self._world.gpus_inside(instance_id, self._clock.now()))
         )
 
+    async def balance(self) -> Decimal | None:
+        await self._travel()
+        told = self._ask(lambda: balance(self._world, self._clock.now()))
+        await self._travel()
+        return told
+
     async def close(self) -> None:
         if self._closes_world:
             self._world.close()
@@ -268,6 +276,7 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         runs_setup=True,
         opens_ports=True,
         ssh_answers=False,
+        has_balance=settings.opening_balance_usd is not None,
         price_unit="USD per hour of a node, its disk apart",
     )
 
