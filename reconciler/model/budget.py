@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from reconciler.model.cost import ZERO
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -116,6 +117,9 @@ class BudgetSummary:
     usd_per_hour: Decimal
     is_wall: bool
     changes: tuple[str, ...] = ()
+    unproven_usd: Decimal = ZERO
+    """How much of what is spent was counted after accepted destroys, until the proof of each: then
+    its machine's account is closed, most often for less."""
 
     @property
     def left_usd(self) -> Decimal | None:

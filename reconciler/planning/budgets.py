@@ -34,7 +34,8 @@ SKEW = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Payer:
     """A machine that budgets pay for, at the dearest rate that is known. ``leaving``: its destroy
-    was sent, and it is billed until it is gone. ``let_go``: nothing ends it before its end.
+    was sent, and it is billed until it is gone; ``accepted_at``: since when its provider has known
+    of it. ``let_go``: nothing ends it before its end.
     """
 
     mark: str
@@ -46,6 +47,7 @@ class Payer:
     leaving: bool
     let_go: bool
     machine: BilledMachine
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,18 @@ class BudgetView:
     def usd_per_hour(self) -> Decimal:
         """What runs now; machines on their way out included."""
         return sum((one.usd_per_hour for one in self.payers), ZERO)
+
+    @property
+    def unproven(self) -> Decimal:
+        """How much of ``spent`` was counted after destroys that wait for their proof."""
+        return sum(
+            (
+                total_of(one.machine.segments, max(one.accepted_at, self.since), self.now).usd
+                for one in self.payers
+                if one.accepted_at is not None
+            ),
+            ZERO,
+        )
 
     @property
     def killed_lately(self) -> bool:
@@ -197,6 +211,7 @@ def _payers(
                 leaving=record is not None and record.doom is not None,
                 let_go=record is None and machine.mark in recorded.let_go,
                 machine=machine,
+                accepted_at=record.doom.accepted_at if record and record.doom else None,
             )
         )
     return payers
@@ -231,6 +246,7 @@ def summary_of(
         usd_per_hour=burn,
         is_wall=budget.is_wall,
         changes=changes,
+        unproven_usd=view.unproven,
     )
 
 

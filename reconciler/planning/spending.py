@@ -61,11 +61,6 @@ def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> D
     )
 
 
-def accrued_cost(record: InstanceRecord, now: datetime) -> Decimal:
-    """About what a machine has cost since its create, at its last known rate."""
-    return projected_cost(record.usd_per_hour, now - record.created_at)
-
-
 def enforced_by(recorded: RecordedState, now: datetime, tick: timedelta) -> str:
     """Who would destroy the machines at their end (SPEC.md section 12, 8).
 
