@@ -52,12 +52,6 @@ def billed_total(world: World, now: datetime) -> Decimal:
     return sum((line.billed_usd for line in bill(world, now)), Decimal(0))
 
 
-def balance(world: World, now: datetime) -> Decimal | None:
-    """What the account has left, below 0 where it owes; None where the market tells none."""
-    opening = world.settings.opening_balance_usd
-    return None if opening is None else opening - billed_total(world, now)
-
-
 def living(world: World, now: datetime) -> tuple[Machine, ...]:
     """The machines that are billed at ``now``, whatever listings say."""
     return tuple(

@@ -157,3 +157,30 @@ class Forecast:
     usd_per_hour: Decimal
     runways: tuple[Runway, ...]
     coming: tuple[tuple[int, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCurve:
+    """What a budget has spent in its period, step by step, and what comes at the present rates.
+
+    ``spent``: moments and the sum until then, the last of them now. ``coming``: the same from now
+    on, each machine until its lease ends. ``until`` None: its period has no end. All moments go by
+    the clocks of its time zone.
+    """
+
+    name: str
+    period: BudgetPeriod
+    time_zone: str
+    until: datetime | None
+    limit_usd: Decimal
+    spent: tuple[tuple[datetime, Decimal], ...]
+    coming: tuple[tuple[datetime, Decimal], ...]
+
+    @property
+    def now_usd(self) -> Decimal:
+        return self.spent[-1][1]
+
+    @property
+    def most_usd(self) -> Decimal:
+        """The largest amount that a chart of it has to show."""
+        return max(self.limit_usd, *(usd for _, usd in (*self.spent, *self.coming)))

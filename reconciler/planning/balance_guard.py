@@ -15,8 +15,9 @@ from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Finding
 from reconciler.model.quantity import LONGEST_DURATION
-from reconciler.planning.commitments import going, lease_cost, leaving_cost, staying
+from reconciler.planning.commitments import going, staying
 from reconciler.planning.leases import planned_end
+from reconciler.planning.spending import lease_cost, leaving_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -19,9 +19,9 @@ from reconciler.planning.budgets import (
     limit_text,
     summary_of,
 )
-from reconciler.planning.commitments import going, leaving_cost, staying
+from reconciler.planning.commitments import going, staying
 from reconciler.planning.leases import planned_end
-from reconciler.planning.spending import DESTROY_TIME
+from reconciler.planning.spending import DESTROY_TIME, leaving_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

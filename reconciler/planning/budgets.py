@@ -11,12 +11,11 @@ from reconciler.model.ledger import MICRO, account_of
 from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.budget_periods import BEGINNING, period_of
-from reconciler.planning.commitments import lease_cost
 from reconciler.planning.costs import billed_machines_of
 from reconciler.planning.leases import end_of
 from reconciler.planning.ledger import total_of
 from reconciler.planning.ledger_buckets import buckets_of
-from reconciler.planning.spending import DESTROY_TIME
+from reconciler.planning.spending import DESTROY_TIME, lease_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

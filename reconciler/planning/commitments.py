@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from reconciler.model.cost import projected_cost
-from reconciler.model.quantity import LONGEST_DURATION, NEVER
 from reconciler.planning.leases import planned_end
-from reconciler.planning.spending import DESTROY_TIME, live_rate
+from reconciler.planning.spending import live_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,22 +54,3 @@ def going(decisions: Decisions, scene: Scene) -> Iterator[Commitment]:
     for doubt in decisions.doubts:
         if not doubt.worrying:
             yield Commitment(doubt.provider, doubt.slot.fleet, doubt.usd_per_hour, scene.now)
-
-
-def lease_cost(
-    usd_per_hour: Decimal,
-    ends_at: datetime,
-    now: datetime,
-    tick: timedelta,
-    until: datetime = NEVER,
-) -> Decimal:
-    """What a machine can cost from now to its end, or to ``until``, at most."""
-    margin = tick + DESTROY_TIME
-    end = min(ends_at if ends_at == NEVER else ends_at + margin, until)
-    left = LONGEST_DURATION if end == NEVER else end - now
-    return projected_cost(usd_per_hour, max(left, margin))
-
-
-def leaving_cost(usd_per_hour: Decimal, tick: timedelta) -> Decimal:
-    """What a machine on its way out can still cost."""
-    return projected_cost(usd_per_hour, tick + DESTROY_TIME)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.cost import ZERO, projected_cost
-from reconciler.model.quantity import NEVER, about
+from reconciler.model.quantity import LONGEST_DURATION, NEVER, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -59,6 +59,25 @@ def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> D
         ),
         ZERO,
     )
+
+
+def lease_cost(
+    usd_per_hour: Decimal,
+    ends_at: datetime,
+    now: datetime,
+    tick: timedelta,
+    until: datetime = NEVER,
+) -> Decimal:
+    """What a machine can cost from now to its end, or to ``until``, at most."""
+    margin = tick + DESTROY_TIME
+    end = min(ends_at if ends_at == NEVER else ends_at + margin, until)
+    left = LONGEST_DURATION if end == NEVER else end - now
+    return projected_cost(usd_per_hour, max(left, margin))
+
+
+def leaving_cost(usd_per_hour: Decimal, tick: timedelta) -> Decimal:
+    """What a machine on its way out can still cost."""
+    return projected_cost(usd_per_hour, tick + DESTROY_TIME)
 
 
 def enforced_by(recorded: RecordedState, now: datetime, tick: timedelta) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.market.ledger import balance
+from reconciler.market.account import balance
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.model.errors import ProviderUnavailable
 from reconciler.model.exit_code import ExitCode

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.market.account import balance
 from reconciler.market.errors import OfferTaken, OrderRefused
 from reconciler.market.faces.runpod_catalog import CLOUDS, COMMUNITY, SECURE, Wanted, version
 from reconciler.market.faces.runpod_problems import NO_CAPACITY, Rejected, invalid
-from reconciler.market.ledger import balance, billed_total
+from reconciler.market.ledger import billed_total
 from reconciler.market.machine import Order
 from reconciler.market.units import microusd, usd
 from reconciler.model.value import dataclass

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.market.account import balance
 from reconciler.market.errors import NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faces import vast_errors as errors
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
@@ -26,7 +27,7 @@ from reconciler.market.faces.vast_rows import (
     spoil_prices,
 )
 from reconciler.market.faults import Fault, distort
-from reconciler.market.ledger import balance, billed_total
+from reconciler.market.ledger import billed_total
 from reconciler.market.machine import Order
 from reconciler.market.units import usd
 

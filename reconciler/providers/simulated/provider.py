@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 import anyio.lowlevel
 
 from reconciler.clock import Clock, wall_now
+from reconciler.market.account import balance
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
-from reconciler.market.ledger import balance
 from reconciler.market.machine import Order
 from reconciler.market.settings import LIVELY
 from reconciler.market.units import usd
