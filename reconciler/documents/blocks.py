@@ -16,7 +16,7 @@ from reconciler.documents.resource_blocks import NODES_MAX, Block
 from reconciler.documents.written_keys import EmptyOr, Written
 from reconciler.documents.written_references import KeyReference, WebhookUrl
 from reconciler.documents.written_text import FilePath, FleetName, Name, StatePath, WorkspaceName
-from reconciler.documents.written_values import Duration, Usd
+from reconciler.documents.written_values import Duration, Usd, UsdOrNothing
 from reconciler.model.provider_types import PROVIDER_TYPES
 
 DOCUMENT_VERSION = 1
@@ -70,6 +70,11 @@ class ProviderBlock(Block):
     max_hourly_usd: Written[Usd] = Field(
         None,
         description="Most dollars an hour for all our machines there; nothing is bought beyond.",
+    )
+    min_balance_usd: Written[UsdOrNothing] = Field(
+        None,
+        description="Dollars that stay in the account: nothing is bought there that could bring "
+        "it below before its lease ends.",
     )
 
 

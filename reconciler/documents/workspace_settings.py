@@ -15,7 +15,12 @@ def providers_of(configuration: Configuration) -> dict[str, ProviderSettings]:
     blocks = {name: declared.block for name, declared in sorted(configuration.providers.items())}
     return {
         name: ProviderSettings(
-            name, block.type or name, block.market, block.max_hourly_usd, key=block.key
+            name,
+            block.type or name,
+            block.market,
+            block.max_hourly_usd,
+            key=block.key,
+            min_balance_usd=block.min_balance_usd,
         )
         for name, block in blocks.items()
     }

@@ -113,6 +113,13 @@ def _read_usd(value: object) -> Decimal:
     return number
 
 
+def _read_usd_or_nothing(value: object) -> Decimal:
+    number = _number(value)
+    if not 0 <= number <= USD_MAX:
+        raise ValueError(f"it must be between 0 and {USD_MAX:,} dollars")
+    return number
+
+
 def _read_share(value: object) -> Decimal:
     number = _number(value)
     if not 0 <= number <= 1:
@@ -142,6 +149,11 @@ Usd = Annotated[
     Decimal,
     PlainValidator(_read_usd),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": int(USD_MAX)}),
+]
+UsdOrNothing = Annotated[
+    Decimal,
+    PlainValidator(_read_usd_or_nothing),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(USD_MAX)}),
 ]
 Share = Annotated[
     Decimal,

@@ -21,8 +21,8 @@ from reconciler.model.plan import SlotOutcome
 from reconciler.planning import departures, transitions
 from reconciler.planning.absence import adds_to_proof, earliest_proof
 from reconciler.planning.classification import is_recycled
+from reconciler.planning.ledger import spent_on
 from reconciler.planning.machines import decide_doomed
-from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -156,7 +156,7 @@ def _destroyed_notice(destroy: Destroy, context: ExecutionContext) -> Notice:
         message=f"{destroy.slot} is being destroyed: {destroy.reason.sentence}",
         slot=destroy.slot,
         reason=destroy.reason,
-        usd_so_far=accrued_cost(destroy.record, context.clock.now()),
+        usd_so_far=spent_on(destroy.record, context.journal.state.ledger, context.clock.now()),
     )
 
 

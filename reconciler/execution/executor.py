@@ -17,7 +17,7 @@ from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, departures, transitions
-from reconciler.planning.spending import accrued_cost
+from reconciler.planning.ledger import spent_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -187,7 +187,7 @@ def _soft_notice(announce: Announce, context: ExecutionContext) -> Notice:
         message=f"{slot} will be destroyed: {announce.reason.sentence}",
         slot=slot,
         reason=announce.reason,
-        usd_so_far=accrued_cost(announce.record, context.clock.now()),
+        usd_so_far=spent_on(announce.record, context.journal.state.ledger, context.clock.now()),
         ends_at=announce.due_at,
         keep_command=f"gpu-shopper extend fleet.{slot.fleet} 1h",
     )

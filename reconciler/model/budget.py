@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from reconciler.model.cost import ZERO
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -133,6 +134,9 @@ class BudgetSummary:
     usd_per_hour: Decimal
     is_wall: bool
     changes: tuple[str, ...] = ()
+    unproven_usd: Decimal = ZERO
+    """How much of what is spent was counted after accepted destroys, until the proof of each: then
+    its machine's account is closed, most often for less."""
 
     @property
     def left_usd(self) -> Decimal | None:
@@ -170,3 +174,30 @@ class Forecast:
     usd_per_hour: Decimal
     runways: tuple[Runway, ...]
     coming: tuple[tuple[int, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCurve:
+    """What a budget has spent in its period, step by step, and what comes at the present rates.
+
+    ``spent``: moments and the sum until then, the last of them now. ``coming``: the same from now
+    on, each machine until its lease ends. ``until`` None: its period has no end. All moments go by
+    the clocks of its time zone.
+    """
+
+    name: str
+    period: BudgetPeriod
+    time_zone: str
+    until: datetime | None
+    limit_usd: Decimal
+    spent: tuple[tuple[datetime, Decimal], ...]
+    coming: tuple[tuple[datetime, Decimal], ...]
+
+    @property
+    def now_usd(self) -> Decimal:
+        return self.spent[-1][1]
+
+    @property
+    def most_usd(self) -> Decimal:
+        """The largest amount that a chart of it has to show."""
+        return max(self.limit_usd, *(usd for _, usd in (*self.spent, *self.coming)))

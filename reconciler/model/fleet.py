@@ -286,6 +286,7 @@ class ProviderSettings:
     """One entry of ``providers:``; ``market`` is the simulated market's file.
 
     ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    ``min_balance_usd``: nothing is bought there that could bring the account's balance below it.
     ``key`` is a reference, resolved when the provider is opened; the key itself is never here.
     """
 
@@ -294,6 +295,7 @@ class ProviderSettings:
     market: str | None = None
     max_hourly_usd: Decimal | None = None
     key: str | None = None
+    min_balance_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.balance import BalanceSummary
     from reconciler.model.budget import BudgetSummary
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.instance import Instance
@@ -313,6 +314,7 @@ class Plan:
     worst_case_until: datetime | None = None
     enforced_by: str = ""
     budgets: tuple[BudgetSummary, ...] = ()
+    balances: tuple[BalanceSummary, ...] = ()
 
     @property
     def changes_machines(self) -> bool:

@@ -155,6 +155,22 @@ class BudgetRow(Published):
     changes: tuple[str, ...]
 
 
+class BalanceRow(Published):
+    """A provider's account once the plan is carried out. ``balance_usd`` null: not known, ``why``
+    tells; ``left_usd`` is what is surely left when the last lease there ends.
+    """
+
+    provider: str
+    balance_usd: DecimalText | None
+    min_balance_usd: DecimalText | None
+    committed_usd: DecimalText
+    left_usd: DecimalText | None
+    short_usd: DecimalText
+    usd_per_hour: DecimalText
+    empty_at: Moment | None
+    why: str
+
+
 class PlanDocument(Published):
     """The whole plan. ``origin`` is null for one that was not saved.
 
@@ -179,4 +195,5 @@ class PlanDocument(Published):
     counts: CountsDocument
     money: MoneyDocument
     budgets: tuple[BudgetRow, ...]
+    balances: tuple[BalanceRow, ...] = ()
     next_step: str

@@ -33,7 +33,8 @@ MachineStage = Literal[
 
 @dataclass(frozen=True, slots=True)
 class MachineRow:
-    """One machine of ours. ``usd_per_hour`` is the live rate, ``usd_so_far`` since its create.
+    """One machine of ours. ``usd_per_hour`` is the live rate, ``usd_so_far`` what the
+    ledger says that it has cost.
 
     ``stage`` is the provider's word, ``unknown`` when it was not read and ``doomed`` when its
     destroy is decided and not proven; all of them count as billed (I13).

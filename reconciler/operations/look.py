@@ -13,15 +13,18 @@ from reconciler.model.decision import DecisionInputs
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
+from reconciler.model.plan import Mode
 from reconciler.model.value import dataclass
 from reconciler.planning.clock_rule import judge_clocks
 from reconciler.planning.planner import Assessment, assess, complete_plan
 from reconciler.planning.state_edits import let_go_ended
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from reconciler.inventory.observe import Listed
+    from reconciler.model.balance import Balance
     from reconciler.model.clock_verdict import ClockVerdict
     from reconciler.model.observation import ObservedState, ProviderInventory
     from reconciler.model.plan import Plan, PlanRequest
@@ -80,6 +83,10 @@ async def look(
         from reconciler.planning.saved_plan import only_saved
 
         assessment = only_saved(assessment, approved)
+    balances = await _balances(workspace, assessment)
+    if balances:
+        observed = replace(observed, balances=balances)
+        assessment = assessment.with_balances(balances)
     offers = EMPTY_OFFER_BOOK
     if assessment.buying:
         # A saved plan is held against the prices of now (SPEC.md section 12, 10).
@@ -88,6 +95,32 @@ async def look(
         offers = await collect_offers(workspace.providers, query, workspace.clock, kept)
     inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)
     return Look(complete_plan(assessment, offers), recorded, observed, inputs)
+
+
+async def _balances(workspace: Workspace, assessment: Assessment) -> Mapping[str, Balance]:
+    """What the accounts have, of which something has to be known: those whose documents want a
+    balance to be kept, and of those that tell one where machines are or may be bought.
+    """
+    scene = assessment.scene
+    if scene.request.mode is Mode.DESTROY or scene.request.only_record:
+        return {}
+    homes = {one.provider for one in scene.recorded.instances.values()}
+    asked = [
+        name
+        for name, provider in workspace.providers.items()
+        if _keeps_a_balance(workspace, name)
+        or (provider.capabilities.has_balance and (assessment.buying or name in homes))
+    ]
+    if not asked:
+        return {}
+    from reconciler.inventory.balances import read_balances  # the usual market tells none
+
+    return await read_balances(workspace.providers, asked)
+
+
+def _keeps_a_balance(workspace: Workspace, provider: str) -> bool:
+    settings = workspace.settings_of(provider)
+    return settings is not None and settings.min_balance_usd is not None
 
 
 def _look_at_state(workspace: Workspace, request: PlanRequest) -> Look:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reconciler.model.budget import BudgetSummary, Forecast
+    from reconciler.model.budget import BudgetCurve, BudgetSummary, Forecast
     from reconciler.model.costs import BillCheck, Charge, CostKey, CostReport
     from reconciler.model.fleet import DesiredState
     from reconciler.model.office_windows import HoursForecast
@@ -77,6 +77,12 @@ class MoneyView:
     def budgets(self) -> tuple[BudgetSummary, ...]:
         """Each budget as it stands."""
         return budget_summaries(self.state, self.now, self.tick)
+
+    def curves(self) -> tuple[BudgetCurve, ...]:
+        """Each budget over its period, as far as it has a limit."""
+        from reconciler.planning.budget_curves import budget_curves  # few ask for a chart
+
+        return budget_curves(self.state, self.now)
 
     def forecast(self) -> Forecast:
         return forecast(self.state, self.now)

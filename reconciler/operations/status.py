@@ -12,7 +12,8 @@ from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.status import IntentRow, MachineRow, StatusReport
 from reconciler.operations.look import look
 from reconciler.planning.leases import machine_end
-from reconciler.planning.spending import accrued_cost, live_rate
+from reconciler.planning.ledger import spent_on
+from reconciler.planning.spending import live_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
             region=record.specification.region if record.specification else None,
             stage=_stage(record, instance),
             usd_per_hour=rate,
-            usd_so_far=accrued_cost(record, seen.plan.now),
+            usd_so_far=spent_on(record, state.ledger, seen.plan.now),
             age=seen.plan.now - record.created_at,
             ends_at=_end(record, state),
             ssh=_endpoint(instance, access) if instance else None,

@@ -126,7 +126,7 @@ def _runway(
 ) -> HoursRunway:
     limit = view.budget.limit_usd
     assert limit is not None
-    mine = {name: one for name, one in fleets.items() if covers_fleet(view.budget, name, leases)}
+    mine = {name: one for name, one in fleets.items() if _may_pay(view, one, leases)}
     now, until = view.now, view.until
     if until == NEVER:
         ends = [one.active.until for one in mine.values() if one.active is not None]
@@ -143,6 +143,18 @@ def _runway(
         empty_at=empty_at,
         until=until,
         projected_usd=projected,
+    )
+
+
+def _may_pay(view: BudgetView, fleet: Fleet, leases: Mapping[str, LeaseRecord]) -> bool:
+    """Whether a window to come may cost this budget: at one of its providers, where it has some."""
+    match, where = view.budget.match, fleet.where
+    places = match.providers if match is not None and match.providers else [""]
+    return any(
+        covers_fleet(view.budget, fleet.name, place, leases)
+        for place in places
+        if place not in where.exclude_providers
+        and (not place or not where.providers or place in where.providers)
     )
 
 

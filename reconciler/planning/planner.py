@@ -7,6 +7,7 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -36,15 +37,16 @@ from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from reconciler.model.budget import BudgetSummary
+    from reconciler.model.balance import Balance
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Create, Finding, PlanRequest
+    from reconciler.model.plan import Create, PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
+    from reconciler.planning.budget_admission import Admission
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
 
@@ -66,6 +68,11 @@ class Assessment:
     def buying(self) -> list[Fleet]:
         """The fleets that need offers."""
         return [need.fleet for need in self.needs if need.slots]
+
+    def with_balances(self, balances: Mapping[str, Balance]) -> Assessment:
+        """The same, once it is known what accounts have left."""
+        observed = replace(self.scene.observed, balances=balances)
+        return replace(self, scene=replace(self.scene, observed=observed))
 
 
 def compute_plan(
@@ -121,7 +128,8 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
     caps = provider_caps(scene, assessment.decisions)
     purchases = buy(assessment.needs, offers.offers, scene, caps)
     tick = scene.tick
-    creates, refusals, budgets = _admitted(purchases.creates, assessment)
+    admission = _admitted(purchases.creates, assessment)
+    creates = purchases.creates if admission is None else admission.creates
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     billed = billed_machines(decisions, creates, scene, tick)
     until = billed.last_end
@@ -134,7 +142,7 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *unbounded_findings(billed.endless, scene),
         *unapplied_hours(scene),
         *caps.findings(),
-        *refusals,
+        *(admission.findings if admission else ()),
         *offer_findings(assessment.needs, purchases, offers, scene),
     )
     return Plan(
@@ -160,21 +168,21 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         worst_case_usd=billed.worst_case,
         worst_case_until=None if until is None else until + tick + DESTROY_TIME,
         enforced_by=enforced_by(scene.recorded, scene.now, tick),
-        budgets=budgets,
+        budgets=admission.budgets if admission else (),
+        balances=admission.balances if admission else (),
     )
 
 
-def _admitted(
-    creates: tuple[Create, ...], assessment: Assessment
-) -> tuple[tuple[Create, ...], tuple[Finding, ...], tuple[BudgetSummary, ...]]:
-    """The creates that the budgets can carry, what is refused, and what each budget has then."""
+def _admitted(creates: tuple[Create, ...], assessment: Assessment) -> Admission | None:
+    """What the budgets and the accounts can carry; None where there are none to ask."""
     scene = assessment.scene
-    if not scene.budgets and not scene.recorded.budgets:
-        return creates, (), ()
+    settings = scene.desired.providers.values() if scene.desired else ()
+    guarded = scene.observed.balances or any(one.min_balance_usd is not None for one in settings)
+    if not scene.budgets and not scene.recorded.budgets and not guarded:
+        return None
     from reconciler.planning.budget_admission import admit
 
-    admission = admit(creates, scene.budgets, scene, assessment.decisions, scene.tick)
-    return admission.creates, admission.findings, admission.budgets
+    return admit(creates, scene.budgets, scene, assessment.decisions, scene.tick)
 
 
 def _safety(desired: DesiredState | None) -> Safety:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.cost import ZERO, projected_cost
-from reconciler.model.quantity import NEVER, about
+from reconciler.model.quantity import LONGEST_DURATION, NEVER, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,9 +61,23 @@ def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> D
     )
 
 
-def accrued_cost(record: InstanceRecord, now: datetime) -> Decimal:
-    """About what a machine has cost since its create, at its last known rate."""
-    return projected_cost(record.usd_per_hour, now - record.created_at)
+def lease_cost(
+    usd_per_hour: Decimal,
+    ends_at: datetime,
+    now: datetime,
+    tick: timedelta,
+    until: datetime = NEVER,
+) -> Decimal:
+    """What a machine can cost from now to its end, or to ``until``, at most."""
+    margin = tick + DESTROY_TIME
+    end = min(ends_at if ends_at == NEVER else ends_at + margin, until)
+    left = LONGEST_DURATION if end == NEVER else end - now
+    return projected_cost(usd_per_hour, max(left, margin))
+
+
+def leaving_cost(usd_per_hour: Decimal, tick: timedelta) -> Decimal:
+    """What a machine on its way out can still cost."""
+    return projected_cost(usd_per_hour, tick + DESTROY_TIME)
 
 
 def enforced_by(recorded: RecordedState, now: datetime, tick: timedelta) -> str:

@@ -24,6 +24,7 @@ from reconciler.model.action_document import (
     UpdateAction,
 )
 from reconciler.model.plan_document import (
+    BalanceRow,
     BudgetRow,
     CountsDocument,
     FindingDocument,
@@ -80,6 +81,7 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         counts=plan_counts(plan),
         money=plan_money(plan),
         budgets=tuple(_same(BudgetRow, one) for one in plan.budgets),
+        balances=tuple(_same(BalanceRow, one) for one in plan.balances),
         next_step=closing_step(plan) if origin is None else _saved_step(plan),
     )
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Mode
+from reconciler.reporting.balance_text import plan_balance_lines
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import cell
 from reconciler.reporting.hours_text import hours_note
@@ -79,6 +80,8 @@ def _blocks(
         yield _fence(finding_lines(plan.findings, PLAIN))
     if plan.budgets:
         yield _fence(plan_budget_lines(plan.budgets, PLAIN))
+    if plan.balances:
+        yield _fence(plan_balance_lines(plan.balances, PLAIN))
     yield from _fleets(plan, counts, fleets)
     yield from _actions(plan, entries, lines)
     aside = list(aside_lines(plan, counts, PLAIN))

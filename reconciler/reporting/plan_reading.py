@@ -21,6 +21,7 @@ from reconciler.model.action_document import (
     UpdateAction,
 )
 from reconciler.model.address import Slot, parse_address
+from reconciler.model.balance import BalanceSummary
 from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
@@ -105,6 +106,9 @@ def plan_of(document: PlanDocument) -> Plan:
         worst_case_until=money.worst_case_until,
         enforced_by=money.enforced_by,
         budgets=tuple(BudgetSummary(**_fields(one, "left_usd")) for one in document.budgets),
+        balances=tuple(
+            BalanceSummary(**_fields(one, "left_usd", "short_usd")) for one in document.balances
+        ),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
+from reconciler.reporting.balance_text import plan_balance_lines
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
 from reconciler.reporting.hours_text import hours_note, later_lines
@@ -65,7 +66,7 @@ def plan_text(plan: Plan, palette: Palette, *, next_step: str | None = None) -> 
         list(_fleet_lines(plan, counts, palette)),
         action_lines(plan, entries, palette, ACTION_LINES),
         list(finding_lines(plan.findings, palette)),
-        list(plan_budget_lines(plan.budgets, palette)) if plan.budgets else [],
+        [*plan_budget_lines(plan.budgets, palette), *plan_balance_lines(plan.balances, palette)],
         [*aside_lines(plan, counts, palette), *_closing_lines(plan, entries, palette, next_step)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)

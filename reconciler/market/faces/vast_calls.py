@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.market.account import balance
 from reconciler.market.errors import NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faces import vast_errors as errors
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
@@ -75,7 +76,8 @@ def current_user(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
     number = int(hashlib.sha256(world.account.encode()).hexdigest()[:7], 16) + 1
-    credit = float(OPENING_CREDIT_USD - billed_total(world, now))
+    left = balance(world, now)
+    credit = float(OPENING_CREDIT_USD - billed_total(world, now) if left is None else left)
     user = {"id": number, "email": "renter@example.com", "balance": 0.0, "credit": credit}
     return as_json(200, {**user, "ssh_key": "", "sid": world.account})
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
 from reconciler.clock import Clock, wall_now
+from reconciler.market.account import balance
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
 from reconciler.market.machine import Order
@@ -44,6 +45,7 @@ from reconciler.waiting import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from reconciler.market.settings import MarketSettings
     from reconciler.model.gpu_reading import GpuReading
@@ -166,6 +168,12 @@ class SimulatedProvider(Provider):
             self._ask(lambda: self._world.gpus_inside(instance_id, self._clock.now()))
         )
 
+    async def balance(self) -> Decimal | None:
+        await self._travel()
+        told = self._ask(lambda: balance(self._world, self._clock.now()))
+        await self._travel()
+        return told
+
     async def close(self) -> None:
         if self._closes_world:
             self._world.close()
@@ -275,6 +283,7 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         opens_ports=True,
         ssh_answers=False,
         at_hand=not settings.call_latency,
+        has_balance=settings.opening_balance_usd is not None,
         price_unit="USD per hour of a node, its disk apart",
     )
 

@@ -34,3 +34,10 @@ def test_a_cap_of_a_provider_is_a_positive_number_of_dollars(tmp_path: Path, wri
     head = HEAD.replace("simulated: {}", f"simulated: {{max_hourly_usd: {written}}}")
     (problem,) = told(tmp_path, f"{head}fleets: {{f: {{{GPU}}}}}\n")
     assert problem.startswith("a:3:41:"), problem
+
+
+@pytest.mark.parametrize("written", ["-1", "NaN", "'5'", "true", "5 USD"])
+def test_a_balance_to_keep_is_a_number_of_dollars(tmp_path: Path, written: str) -> None:
+    head = HEAD.replace("simulated: {}", f"simulated: {{min_balance_usd: {written}}}")
+    (problem,) = told(tmp_path, f"{head}fleets: {{f: {{{GPU}}}}}\n")
+    assert problem.startswith("a:3:42:"), problem

@@ -6,6 +6,7 @@ from datetime import timedelta, timezone
 from decimal import Decimal
 
 from reconciler.model.address import Address, Slot
+from reconciler.model.balance import BalanceSummary
 from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.office_windows import HoursSummary
@@ -135,6 +136,17 @@ def sample_plan() -> Plan:
                 is_wall=True,
                 changes=("limit raised",),
             ),
+        ),
+        balances=(
+            BalanceSummary(
+                provider="simulated",
+                balance_usd=Decimal("12.345678"),
+                min_balance_usd=Decimal(5),
+                committed_usd=Decimal("9.5"),
+                usd_per_hour=Decimal("1.5"),
+                empty_at=START + 8 * HOUR,
+            ),
+            BalanceSummary("vastai", None, None, Decimal(1), Decimal("0.5"), why="not told"),
         ),
     )
 
