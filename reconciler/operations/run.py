@@ -201,12 +201,26 @@ class Run:
         executor, options = self._executor, self.options
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)
+        await self.move_timers()
         state = self._context.journal.state
         if not options.wait:
             executor.report.add(*pending_outcomes(state, self.workspace))
         elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
+
+    async def move_timers(self) -> None:
+        """Machines that would destroy themselves before their lease ends are told its new end.
+
+        Over SSH: not for a caller who holds the lock.
+        """
+        if self._context is None or self._executor is None:
+            return
+        if not self._context.journal.state.node_timers and self._context.node_timer is None:
+            return
+        from reconciler.execution.node_timers import follow_leases  # few machines have timers
+
+        self._executor.report.add(*await follow_leases(self._context))
 
     def failed_ready(self) -> list[InstanceRecord]:
         """The machines bought last that were found unfit."""

@@ -88,6 +88,7 @@ class ProviderCapabilities:
             ("vm_image", self.boots_vm_images),
             ("setup", self.runs_setup),
             ("ports", self.opens_ports),
+            ("node_timer", self.node_ends_itself),
         )
         return frozenset(name for name, can in able if not can)
 
@@ -120,7 +121,8 @@ class CreateRequest:
     it: the adapter puts all of them on the machine, by the create call itself where it can.
     ``image`` is a container, ``vm_image`` an operating system, never both. ``setup`` is shell text
     that runs once, as root where there is one. ``ports`` are TCP ports of the machine that must be
-    reachable beside the one of SSH.
+    reachable beside the one of SSH. ``destroys_itself_at``: what the machine's own timer is set to,
+    where the provider's machines can have one (``node_ends_itself``); None for no timer.
     """
 
     mark: str
@@ -133,6 +135,7 @@ class CreateRequest:
     vm_image: str | None = None
     setup: str | None = None
     ports: tuple[int, ...] = ()
+    destroys_itself_at: datetime | None = None
 
 
 def why_unable(request: CreateRequest, capabilities: ProviderCapabilities) -> str:
@@ -203,6 +206,12 @@ class Provider(ABC):
         None: that cannot be told. Raises as a read does.
         """
         return None
+
+    def timer_command(self, ends_at: datetime) -> str:
+        """What, run on a machine with a timer of its own, sets that to ``ends_at`` and prints the
+        seconds since 1970 that it goes by from then on; for ``node_ends_itself`` alone.
+        """
+        raise NotImplementedError(f"{self.name}: machines have no timer")
 
     async def balance(self) -> Decimal | None:
         """Dollars that the account can still spend, below 0 where it owes.
