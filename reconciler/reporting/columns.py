@@ -105,8 +105,8 @@ def table(
     gap: int = 2,
     width: int = WIDTH,
 ) -> list[str]:
-    """A heading and one line a row, each within ``width`` columns, without trailing spaces; one more
-    line where a ``whole`` cell does not fit, or as many as that needs.
+    """A heading and one line a row, each within ``width`` columns, without trailing spaces; more
+    lines below it where a ``whole`` cell does not fit.
 
     A column whose cells are all empty is left out; without rows there is no table. A table that
     is too wide gets narrow gaps first.
