@@ -6,9 +6,10 @@ refused as unknown. The published schema is generated from these classes.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from reconciler.documents.budget_blocks import BUDGETS_MAX, BudgetBlock
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
@@ -20,6 +21,15 @@ from reconciler.documents.written_values import Duration, Usd, UsdOrNothing
 from reconciler.model.provider_types import PROVIDER_TYPES
 
 DOCUMENT_VERSION = 1
+
+
+def _margin(value: timedelta) -> timedelta:
+    if not timedelta(minutes=10) <= value <= timedelta(hours=24):
+        raise ValueError("a loop goes first: from 10m to 24h after the lease's end")
+    return value
+
+
+NodeTimerMargin = Annotated[Duration, AfterValidator(_margin)]
 
 
 class MaxDestroyBlock(Block):
@@ -44,6 +54,11 @@ class SafetyBlock(Block):
     max_ttl: Written[Duration] = Field(None, description="Longest lease; default 30d.")
     tick: Written[Duration] = Field(
         None, description="How often a loop is expected to pass; default 60s."
+    )
+    node_timer: Written[NodeTimerMargin] = Field(
+        None,
+        description="So long after its lease's end a machine that can (Vast.ai's) destroys itself, "
+        "whether a loop passes or not: 10m to 24h; default: never.",
     )
 
 

@@ -67,6 +67,7 @@ def safety_of(configuration: Configuration) -> Safety:
         allow_empty=bool(written.allow_empty),
         max_ttl=written.max_ttl or built_in.max_ttl,
         tick=written.tick or built_in.tick,
+        node_timer=written.node_timer,
     )
 
 

@@ -70,6 +70,8 @@ class ExecutionContext:
     """
     offer_failed: Callable[[Provider, str], None] = lambda provider, offer_id: None
     """Told of each offer that could not be rented, so that nobody tries it again. Never raises."""
+    node_timer: timedelta | None = None
+    """How long after its lease's end a machine that can destroys itself; None: never."""
     waits: bool = False
     """Whether this run looks into the machines that it buys until they are ready."""
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)

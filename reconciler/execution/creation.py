@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from reconciler.execution.node_timers import timer_of
 from reconciler.execution.replacement import wait_until_gone
 from reconciler.model.cost import format_rate
 from reconciler.model.errors import (
@@ -138,7 +139,8 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
             return _failed(create, "not started: interrupted", None)
         context.fence()
         intent = _intent(create, offer, provider, context)
-        await context.journal.announce(transitions.begin_create(intent))
+        timer = timer_of(intent, provider, context)
+        await context.journal.announce(transitions.begin_create(intent, timer))
         # The turn comes last: the wait for a shared write must not bring calls closer together.
         await budget.turn()
         if context.interruption.requested:
@@ -161,6 +163,7 @@ async def _order(
     """Send it once; what the answer means, a machine or not."""
     provider = context.providers[offer.provider]
     lease, boot = context.journal.state.leases[create.slot.fleet], context.boot(create.slot.fleet)
+    timer = context.journal.state.node_timers.get(intent.mark)
     request = CreateRequest(
         mark=intent.mark,
         offer=offer,
@@ -173,6 +176,7 @@ async def _order(
         setup=boot.setup,
         ports=boot.ports,
         bid_usd=_bid(create, offer, context),
+        destroys_itself_at=timer.ends_at if timer else None,
     )
     unable = why_unable(request, provider.capabilities)
     if unable:

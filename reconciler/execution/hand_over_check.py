@@ -80,6 +80,11 @@ class HandOverCheck:
         """The one that a machine which is late has passed."""
         return min(self._rules.timeout, LIMITS.get(self.stage, self._rules.timeout))
 
+    @property
+    def was_contradicted(self) -> bool:
+        """The last look found something else than was sold, for the first time."""
+        return bool(self._contradicted)
+
     async def look(self, instance: Instance) -> Fit | Unfit | None:
         """One try at a machine that its provider calls ready; None: try again later."""
         provider = self._context.providers[self._record.provider]

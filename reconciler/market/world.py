@@ -45,7 +45,7 @@ from reconciler.market.rows import (
 )
 from reconciler.market.settings import LIVELY, MarketSettings
 from reconciler.market.storage import Storage
-from reconciler.market.units import microseconds
+from reconciler.market.units import microseconds, moment
 
 LABEL_LENGTH_MAX = 64
 
@@ -269,7 +269,8 @@ class World:
         Raises ``NoSuchMachine``, also when it is gone already.
         """
         with self._storage.transaction() as connection:
-            if self._machine(connection, machine_id, now).destroy_asked is not None:
+            asked = self._machine(connection, machine_id, now).destroy_asked
+            if asked is not None and asked <= microseconds(now):
                 return
             gone_at = now + gone_after(self.seed, self.settings, machine_id)
             connection.execute(
@@ -277,10 +278,32 @@ class World:
                 (microseconds(now), microseconds(gone_at), machine_id),
             )
 
+    def set_timer(self, machine_id: str, ends_at: datetime, now: datetime) -> None:
+        """It asks for its own end at ``ends_at``, if it runs then, or once it does. Set again, it
+        is moved. Raises ``NoSuchMachine``.
+        """
+        with self._storage.transaction() as connection:
+            machine = machine_by_id(connection, machine_id, now)
+            if machine.destroy_asked is not None and machine.destroy_asked <= microseconds(now):
+                return
+            at = max(microseconds(ends_at), machine.running)
+            stops = [one for one in (machine.stopped, machine.failed) if one is not None]
+            runs = all(at < one for one in stops)
+            gone_at = moment(at) + gone_after(self.seed, self.settings, machine_id)
+            connection.execute(
+                "UPDATE machines SET destroy_asked_at = ?, gone_at = ? WHERE id = ?",
+                (at, microseconds(gone_at), machine_id) if runs else (None, None, machine_id),
+            )
+
     def stop(self, machine_id: str, at: datetime) -> None:
         """Preempt it at ``at``: its disk is billed on. Raises ``NoSuchMachine``."""
         with self._storage.transaction() as connection:
             machine_by_id(connection, machine_id, at)
+            connection.execute(
+                "UPDATE machines SET destroy_asked_at = NULL, gone_at = NULL"
+                " WHERE id = ? AND destroy_asked_at > ?",
+                (machine_id, microseconds(at)),
+            )
             connection.execute(
                 "UPDATE machines SET stopped_at = ? WHERE id = ?", (microseconds(at), machine_id)
             )

@@ -270,7 +270,8 @@ class Safety:
 
     ``undeclared="report"``: the loop only reports undeclared machines. At most
     ``max(max_destroy_count, max_destroy_percent %)`` machines go in any rolling hour for reasons
-    that may be a slip. ``tick`` is how often a loop is expected to pass.
+    that may be a slip. ``tick`` is how often a loop is expected to pass. ``node_timer``: so long
+    after its lease's end a machine that can destroys itself, whether a loop passes or not.
     """
 
     undeclared: Literal["destroy", "report"] = "destroy"
@@ -279,6 +280,7 @@ class Safety:
     allow_empty: bool = False
     max_ttl: timedelta = DEFAULT_MAX_TTL
     tick: timedelta = DEFAULT_TICK
+    node_timer: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

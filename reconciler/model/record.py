@@ -322,6 +322,15 @@ class SpotLosses(_Stored):
     slots: dict[str, int] = {}
 
 
+class NodeTimer(_Stored):
+    """A machine of which we know that it was told to destroy itself at ``ends_at``, ``margin``
+    after the end that its lease had then. A machine may lack it all the same; none has a later one.
+    """
+
+    ends_at: AwareDatetime
+    margin: Seconds
+
+
 class RecordedState(_Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -366,6 +375,8 @@ class RecordedState(_Stored):
     """What the machines have cost (SPEC.md section 6)."""
     budgets: dict[str, BudgetRecord] = {}
     """As last applied, by name."""
+    node_timers: dict[str, NodeTimer] = {}
+    """By mark, for machines that are not proven gone."""
 
     @property
     def beside_the_loop(self) -> RecordedState:

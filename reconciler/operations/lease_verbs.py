@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.execution.interruption import Interruption
 from reconciler.execution.journal import Journal
 from reconciler.model.address import Address
 from reconciler.model.cost import ZERO
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from reconciler.execution.context import ExecutionContext
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
@@ -54,8 +56,9 @@ async def extend_lease(
 
     The new end is absolute, so repeating the command extends again. Announced soft destroys of
     the fleet move by the same time. Of office hours it is the window at hand that goes on, not
-    beyond their ``expires_at``. Raises ``UnsafePlan`` beyond a limit, ``UsageRefused`` for a lease
-    that has not started or has ended.
+    beyond their ``expires_at``. Machines with a timer of their own are told first, over SSH.
+    Raises ``UnsafePlan`` beyond a limit, or where one of those does not take the new end;
+    ``UsageRefused`` for a lease that has not started or has ended.
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
         recorded = read_state(workspace, to_change=True)
@@ -84,10 +87,30 @@ async def extend_lease(
                 why=f"its office hours end for good {lease.hours.until:%Y-%m-%d %H:%M}Z",
                 fix="write a later expires_at and apply, or extend by less",
             )
-        journal = Journal(workspace.backend, recorded, stored=True)
-        await journal.commit(transitions.lease_extended(fleet, after, by))
+        context = workspace.context(
+            recorded, Interruption(), lambda shown: None, workspace.notifier()
+        )
+        await _move_timers(context, fleet, after)
+        await context.journal.commit(transitions.lease_extended(fleet, after, by))
         rate = sum((one.usd_per_hour for one in recorded.records_of(fleet)), ZERO)
         return Extension(fleet, before, after, rate)
+
+
+async def _move_timers(context: ExecutionContext, fleet: str, until: datetime) -> None:
+    """First the machines, then the lease: nobody is promised hours that a machine's own timer
+    would take away. Raises ``UnsafePlan`` where one could not be moved.
+    """
+    from reconciler.execution.node_timers import assumed, move_timers  # few machines have timers
+    from reconciler.planning.node_timers import early_timers
+
+    early = early_timers(context.journal.state, assumed(context), fleet=fleet, until=until)
+    kept = [one for one in await move_timers(early, context) if not one.done]
+    if kept:
+        raise UnsafePlan(
+            f"fleet.{fleet} is not extended: {kept[0].slot} would destroy itself before that",
+            why="; ".join(f"{one.slot}: {one.detail}" for one in kept[:3]),
+            fix="try again once one can log in there; gpu-shopper ssh shows whether one can",
+        )
 
 
 def _running_lease(recorded: RecordedState, fleet: str, now: datetime) -> LeaseRecord:

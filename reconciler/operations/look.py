@@ -14,6 +14,7 @@ from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import Mode
+from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.planning.clock_rule import judge_clocks
 from reconciler.planning.planner import Assessment, assess, complete_plan
@@ -197,7 +198,33 @@ def _check_names(workspace: Workspace, state: RecordedState, request: PlanReques
             )
 
 
-def refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | None) -> None:
+def refuse_wrong_providers(workspace: Workspace, seen: Look) -> None:
+    """Raise ``UnsafePlan`` for documents whose providers would leave machines to nobody, or twice
+    to somebody. ``apply`` refuses; the loop goes on.
+    """
+    _refuse_forgotten_providers(workspace, seen.recorded)
+    _refuse_shared_accounts(workspace, seen.accounts)
+
+
+def _refuse_shared_accounts(workspace: Workspace, accounts: Mapping[str, str]) -> None:
+    """Two names of one account would each take the other's machines for copies of its own, and
+    caps and balances would count twice.
+    """
+    settings = workspace.desired.providers if workspace.desired else {}
+    names: dict[tuple[str, str], str] = {}
+    for name in sorted(accounts):
+        if name not in settings:
+            continue
+        first = names.setdefault((settings[name].type, accounts[name]), name)
+        if first != name:
+            raise UnsafePlan(
+                f"providers.{first} and providers.{name} are one account",
+                why=f"both keys belong to account {printable(accounts[name])}",
+                fix="give each its own key (providers.NAME.key), or take one of them out",
+            )
+
+
+def _refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | None) -> None:
     """Raise ``UnsafePlan`` when machines live on a provider that the documents no longer name.
 
     ``apply`` refuses; the loop goes on with what the state remembers (SPEC.md section 12, 4).

@@ -45,6 +45,8 @@ async def reconcile_once(
             await _alert_now_and_then(record, run, executor)
         await _warn_of_budgets(run, executor, seen)
         await _warn_of_balances(run, executor, seen)
+    await run.look_into()
+    await run.move_timers()
     result = run.result(seen.plan)
     result.outcomes += [overdue_outcome(record) for record in overdue]
     _tell(unrecorded, result)

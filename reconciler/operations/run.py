@@ -137,6 +137,7 @@ class Run:
         self._executor: PlanExecutor | None = None
         self._earlier: list[SlotOutcome] = []
         self._observed: ObservedState = NOTHING_OBSERVED
+        self._to_look_into: tuple[str, ...] = ()
         self.shown: Plan | None = None
 
     def show(self, plan: Plan) -> None:
@@ -160,6 +161,10 @@ class Run:
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
         context.waits = not (by_loop or self.options.detach)
+        if not self.options.detach and not plan.request.only_record:
+            # Their provider's word is not enough: `look_into` asks them.
+            self._to_look_into += plan.became_ready
+            plan = replace(plan, became_ready=())
         if self._executor is not None:
             self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)
@@ -201,12 +206,37 @@ class Run:
         executor, options = self._executor, self.options
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)
+        await self.look_into()
+        await self.move_timers()
         state = self._context.journal.state
         if not options.wait:
             executor.report.add(*pending_outcomes(state, self.workspace))
         elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
+
+    async def look_into(self) -> None:
+        """Go on where a run that did not wait, or was killed, left its machines (SPEC.md section
+        4, 2): look into those that their provider calls running by now.
+
+        Over SSH: not for a caller who holds the lock.
+        """
+        marks, self._to_look_into = self._to_look_into, ()
+        if self._executor is not None and marks and not self.interruption.requested:
+            await self._executor.look_into(marks)
+
+    async def move_timers(self) -> None:
+        """Machines that would destroy themselves before their lease ends are told its new end.
+
+        Over SSH: not for a caller who holds the lock.
+        """
+        if self._context is None or self._executor is None:
+            return
+        if not self._context.journal.state.node_timers and self._context.node_timer is None:
+            return
+        from reconciler.execution.node_timers import follow_leases  # few machines have timers
+
+        self._executor.report.add(*await follow_leases(self._context))
 
     def failed_ready(self) -> list[InstanceRecord]:
         """The machines bought last that were found unfit."""

@@ -222,6 +222,7 @@ class Workspace:
             has_own_key=self.has_own_key,
             fence=self.backend.fence,
             offer_failed=self._offer_failed,
+            node_timer=self.safety.node_timer,
         )
 
     def _offer_failed(self, provider: Provider, offer_id: str) -> None:

@@ -53,6 +53,9 @@ def forgotten(
             for record in gone if lost else ():
                 if record.mark in lost:
                     state = with_loss(state, record, now)
+        if state.node_timers and any(mark in state.node_timers for mark in marks):
+            timers = {mark: one for mark, one in state.node_timers.items() if mark not in marks}
+            state = state.with_(node_timers=timers)
         if state.notices and any(mark in state.notices for mark in marks):
             kept = {mark: one for mark, one in state.notices.items() if mark not in marks}
             state = state.with_(notices=kept)

@@ -12,7 +12,13 @@ from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.leases import planned_end
 from reconciler.planning.purchases import slots_by_fleet
-from reconciler.planning.spending import Running, hourly_burn_rate, live_rate, worst_case
+from reconciler.planning.spending import (
+    Running,
+    hourly_burn_rate,
+    live_rate,
+    loop_is_expected,
+    worst_case,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Create
     from reconciler.model.record import LeaseRecord
+    from reconciler.planning.node_timers import TimedEnds
     from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions, Scene
 
@@ -46,7 +53,9 @@ def _others_before(decisions: Decisions) -> list[Running]:
     return billed
 
 
-def _others_after(decisions: Decisions, creates: Sequence[Create], scene: Scene) -> list[Running]:
+def _others_after(
+    decisions: Decisions, creates: Sequence[Create], scene: Scene, timed: TimedEnds | None
+) -> list[Running]:
     """Everything else that is billed once the plan is carried out, with the end of each.
 
     A machine that goes after its successor counts beside it: should that one never be ready, both
@@ -65,6 +74,7 @@ def _others_after(decisions: Decisions, creates: Sequence[Create], scene: Scene)
         billed.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
     for create in creates:
         end = planned_end(scene.leases[create.slot.fleet], scene.now)
+        end = end if timed is None else timed.of_new(create, end)
         billed.append(Running(create.slot.fleet, create.usd_per_hour, end))
     return billed
 
@@ -102,11 +112,29 @@ def billed_machines(
     decisions: Decisions, creates: Sequence[Create], scene: Scene, tick: timedelta
 ) -> Billed:
     """``tick``: how often a loop is expected to pass."""
+    timed = _timed_ends(scene, tick)
     kept = _machines_kept(decisions, scene)
+    if timed is not None:
+        kept = [
+            one._replace(ends_at=timed.of(entry.record.mark, one.ends_at))
+            for one, entry in zip(kept, decisions.keeps, strict=True)
+        ]
     before = _by_fleet([*kept, *_others_before(decisions)])
-    after = _by_fleet([*kept, *_others_after(decisions, creates, scene)])
+    after = _by_fleet([*kept, *_others_after(decisions, creates, scene, timed)])
     worst = {name: worst_case(machines, scene.now, tick) for name, machines in after.items()}
     return Billed(before, after, worst)
+
+
+def _timed_ends(scene: Scene, tick: timedelta) -> TimedEnds | None:
+    """None where no machine ends itself, or a loop ends it before that."""
+    margin = scene.desired.safety.node_timer if scene.desired else None
+    if not scene.recorded.node_timers and margin is None:
+        return None
+    if loop_is_expected(scene.recorded, scene.now, tick):
+        return None
+    from reconciler.planning.node_timers import TimedEnds  # few machines have timers
+
+    return TimedEnds(scene.recorded.node_timers, margin, tick)
 
 
 def fleet_summaries(

@@ -167,7 +167,9 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         rate_after=hourly_burn_rate(chain.from_iterable(billed.after.values())),
         worst_case_usd=billed.worst_case,
         worst_case_until=None if until is None else until + tick + DESTROY_TIME,
-        enforced_by=enforced_by(scene.recorded, scene.now, tick),
+        enforced_by=enforced_by(
+            scene.recorded, scene.now, tick, creates, _safety(scene.desired).node_timer
+        ),
         budgets=admission.budgets if admission else (),
         balances=admission.balances if admission else (),
     )

@@ -36,7 +36,13 @@ if TYPE_CHECKING:
         LeaseChange,
         Stranger,
     )
-    from reconciler.model.record import HoursRecord, LeaseRecord, ProviderPin, RecordedState
+    from reconciler.model.record import (
+        HoursRecord,
+        LeaseRecord,
+        NodeTimer,
+        ProviderPin,
+        RecordedState,
+    )
 
     Change = Callable[[RecordedState], RecordedState]
 
@@ -62,9 +68,31 @@ def _without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
     return left
 
 
-def begin_create(intent: PendingCreate) -> Change:
-    """The intent, durable before the call (I2)."""
-    return lambda state: state.with_(intents={**state.intents, intent.mark: intent})
+def begin_create(intent: PendingCreate, timer: NodeTimer | None = None) -> Change:
+    """The intent, durable before the call (I2), with the timer that its machine is to have."""
+
+    def change(state: RecordedState) -> RecordedState:
+        begun = state.with_(intents={**state.intents, intent.mark: intent})
+        return begun if timer is None else timer_set(intent.mark, timer)(begun)
+
+    return change
+
+
+def timer_set(mark: str, timer: NodeTimer) -> Change:
+    """When a machine destroys itself. Timers of machines that nobody knows any more go."""
+
+    def change(state: RecordedState) -> RecordedState:
+        known = (state.instances, state.intents, state.let_go)
+        if not any(mark in where for where in known):
+            return state
+        kept = {
+            name: one
+            for name, one in state.node_timers.items()
+            if any(name in where for where in known)
+        }
+        return state.with_(node_timers={**kept, mark: timer})
+
+    return change
 
 
 def create_refused(mark: str) -> Change:

@@ -92,6 +92,7 @@ class ProviderCapabilities:
             ("setup", self.runs_setup),
             ("ports", self.opens_ports),
             ("spot", self.has_spot),
+            ("node_timer", self.node_ends_itself),
         )
         return frozenset(name for name, can in able if not can)
 
@@ -125,7 +126,9 @@ class CreateRequest:
     ``image`` is a container, ``vm_image`` an operating system, never both. ``setup`` is shell text
     that runs once, as root where there is one. ``ports`` are TCP ports of the machine that must be
     reachable beside the one of SSH. ``bid_usd``: dollars an hour to bid for a spot node without
-    its disk, never below what the offer asks; None: what it asks.
+    its disk, never below what the offer asks; None: what it asks. ``destroys_itself_at``: what the
+    machine's own timer is set to, where the provider's machines can have one
+    (``node_ends_itself``); None for no timer.
     """
 
     mark: str
@@ -139,6 +142,7 @@ class CreateRequest:
     setup: str | None = None
     ports: tuple[int, ...] = ()
     bid_usd: Decimal | None = None
+    destroys_itself_at: datetime | None = None
 
     @property
     def spot_usd_per_hour(self) -> Decimal:
@@ -214,6 +218,12 @@ class Provider(ABC):
         None: that cannot be told. Raises as a read does.
         """
         return None
+
+    def timer_command(self, ends_at: datetime) -> str:
+        """What, run on a machine with a timer of its own, sets that to ``ends_at`` and prints the
+        seconds since 1970 that it goes by from then on; for ``node_ends_itself`` alone.
+        """
+        raise NotImplementedError(f"{self.name}: machines have no timer")
 
     async def balance(self) -> Decimal | None:
         """Dollars that the account can still spend, below 0 where it owes.

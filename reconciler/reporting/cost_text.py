@@ -32,7 +32,7 @@ _MONEY = (
 )
 _FAILED = (
     Column("SLOT", shrink_to=16),
-    Column("MACHINE", shrink_to=12),
+    Column("MACHINE", shrink_to=12, whole=True),
     Column("FROM (UTC)"),
     Column("TO"),
     Column("COST", right=True),

@@ -28,7 +28,7 @@ _RANKING = (
     Column("$/GPU-H", right=True),
     Column("GPU", shrink_to=9),
     Column("WHERE", shrink_to=10),
-    Column("OFFER", shrink_to=8),
+    Column("OFFER", shrink_to=8, whole=True),
 )
 
 

@@ -19,6 +19,7 @@ from reconciler.market.errors import NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faces import vast_errors as errors
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
 from reconciler.market.faces.vast_filters import ordered, passing
+from reconciler.market.faces.vast_nodes import ends_itself_at, own_key
 from reconciler.market.faces.vast_rows import (
     GIB,
     Catalogue,
@@ -105,11 +106,13 @@ def create(world: World, request: FaceRequest, ask: str, now: datetime, fault: F
     except OrderRefused as error:
         return errors.answer(400, "invalid_args", f"error 400/3467: Invalid args: {error.what}")
     world.note_machine(machine.id, note)
+    ends_at = ends_itself_at(body)
+    if ends_at is not None:
+        world.set_timer(machine.id, ends_at, now)
     if fault.without_id:
         return as_json(200, {"success": True})
     made = {"success": not too_low, "new_contract": int(machine.id)}
-    key = hashlib.sha256(f"{world.account} {machine.id}".encode()).hexdigest()
-    return as_json(200, {**made, "instance_api_key": key})
+    return as_json(200, {**made, "instance_api_key": own_key(world, machine.id)})
 
 
 def _bids_too_low(world: World, place: Place, price: Any, now: datetime) -> bool:
