@@ -79,6 +79,19 @@ class Book(World):
         """Every machine that ever was."""
         return self._unchanged("machines", self.all_machines)
 
+    def move_prices(self, percent: int) -> None:
+        """Of all that is still to be rented."""
+        with self._storage.transaction() as connection:
+            connection.execute("UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,))
+
+    def raise_rate(self, machine_id: str, percent: int) -> None:
+        """Of a machine that runs."""
+        with self._storage.transaction() as connection:
+            connection.execute(
+                "UPDATE machines SET gpu_microusd = gpu_microusd * ? / 100 WHERE id = ?",
+                (percent, machine_id),
+            )
+
     def begin_call(
         self,
         operation: Operation,

@@ -23,6 +23,7 @@ from tests.simulation.simulator.backend import STATE, KernelLocks
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
+from tests.simulation.simulator.purse import Purse
 
 _MARK = re.compile(rb"gs1-[0-9a-z]{10}-[a-z0-9-]+?-\d{1,5}-[0-9a-z]{7}-([0-9a-z]{8})\"")
 _SERIAL = re.compile(rb'"serial":(\d+)')
@@ -77,6 +78,9 @@ class Judge:
         self.slips: list[datetime] = []
         self.slowest_kill = 0.0
         self.mutating: list[tuple[datetime, str, str, str]] = []
+        self.purse = Purse(self)
+        self.clocks_differ = False
+        """Once a host's clock was off by less than anybody notices."""
 
     def require(self, invariant: str, holds: object, text: str | Callable[[], str]) -> None:
         self.checked[invariant] += 1
@@ -110,6 +114,13 @@ class Judge:
         read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
         self._no_second_in_the_slot(label, now)
+        self._affordable(label, now)
+
+    def _affordable(self, label: str, now: datetime) -> None:
+        state = self.state()
+        intent = state.intents.get(label) if state else None
+        if state is not None and intent is not None and state.budgets:
+            self.purse.bought(label, intent.usd_per_hour, now)
 
     def _no_second_in_the_slot(self, label: str, now: datetime) -> None:
         """No create while a machine that is to stay has its slot, but for a declared successor."""
@@ -232,6 +243,14 @@ class Judge:
                 self.slowest_kill = max(self.slowest_kill, seconds)
                 limit = KILL_SECONDS + QUEUE_SECONDS * len(state.instances)
                 self.require("I9", seconds <= limit, f"{record.slot} was asked after {seconds} s")
+
+    def paid_attention(self, begun: datetime, unhealthy: set[str], now: datetime) -> None:
+        """The same pass, and the money: where every provider could be seen."""
+        state = self.state()
+        if state is None or unhealthy:
+            return
+        self.purse.looked_after(begun, state)
+        self.purse.counted(state, now)
 
     # --- in the end -------------------------------------------------------------------------
 

@@ -111,6 +111,14 @@ class Market:
             place.name: Book.opened(seed, place.offers(), place.settings) for place in PLACES
         }
 
+        self.rises: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        """By (provider, id): when each rate rose, and what it was before, in micro-dollars."""
+
+    def raise_rate(self, place: str, machine: Machine, percent: int, now: datetime) -> None:
+        before = (microseconds(now), machine.gpu_microusd)
+        self.rises.setdefault((place, machine.id), []).append(before)
+        self.worlds[place].raise_rate(machine.id, percent)
+
     def close(self) -> None:
         for world in self.worlds.values():
             world.close()

@@ -209,6 +209,8 @@ class Simulation:
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
                 self.judge.ended_before(process.begun, unhealthy, self.now)
+                if result is not None and result.unsaved is None:
+                    self.judge.paid_attention(process.begun, unhealthy, self.now)
         except Broken as broken:
             self.broken = self.broken or broken
 

@@ -17,6 +17,7 @@ from tests.markets import START
 from tests.simulation.simulator.backend import STATE
 from tests.simulation.simulator.catalogue import CALL_FAULTS, EVERYWHERE, STANDING
 from tests.simulation.simulator.documents import DOCUMENTS
+from tests.simulation.simulator.purse import SKEW
 from tests.simulation.simulator.schedule import Step
 
 if TYPE_CHECKING:
@@ -218,6 +219,14 @@ class Troubles:
         if found:
             self.simulation.market.worlds[found[0]].destroy(found[1].id, self.now)
 
+    def _rate_rises(self, which: int, percent: int) -> None:
+        found = self._known(which)
+        if found:
+            self.simulation.market.raise_rate(found[0], found[1], percent, self.now)
+
+    def _prices_move(self, place: str, percent: int) -> None:
+        self.simulation.market.worlds[place].move_prices(percent)
+
     def _relabel(self, which: int, label: str) -> None:
         found = self._known(which)
         if found:
@@ -247,6 +256,7 @@ class Troubles:
 
     def _skew(self, who: str, seconds: int) -> None:
         self.skews[who] = timedelta(seconds=seconds)
+        self.simulation.judge.clocks_differ |= abs(self.skews[who]) <= SKEW
 
     def _wrong_account(self, ticks: int) -> None:
         self.wrong_account = True
