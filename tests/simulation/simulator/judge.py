@@ -269,11 +269,13 @@ class Judge:
         self.require("I18", not blocked, f"unresolved: {blocked}")
 
     def has_converged(self, now: datetime, wanted: set[tuple[str, int]]) -> bool:
+        """And nothing is left to learn: machines that were found are known to be ready."""
         try:
             self.converged(now, wanted)
         except Broken:
             return False
-        return True
+        state = self.state()
+        return state is not None and all(one.ready_at for one in state.instances.values())
 
     def state_is_empty(self) -> bool:
         state = self.state()

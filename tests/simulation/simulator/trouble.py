@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from reconciler.market.errors import MarketError
+from reconciler.market.errors import MarketError, NoSuchMachine
 from reconciler.market.faults import Call, Fault
 from reconciler.market.machine import Machine
 from reconciler.model.exit_code import ExitCode
@@ -212,12 +213,14 @@ class Troubles:
     def _preempt(self, which: int) -> None:
         found = self._known(which)
         if found:
-            self.simulation.market.worlds[found[0]].stop(found[1].id, self.now)
+            with suppress(NoSuchMachine):  # nobody sees it yet
+                self.simulation.market.worlds[found[0]].stop(found[1].id, self.now)
 
     def _person_destroys(self, which: int) -> None:
         found = self._known(which)
         if found:
-            self.simulation.market.worlds[found[0]].destroy(found[1].id, self.now)
+            with suppress(NoSuchMachine):
+                self.simulation.market.worlds[found[0]].destroy(found[1].id, self.now)
 
     def _rate_rises(self, which: int, percent: int) -> None:
         found = self._known(which)
