@@ -66,6 +66,8 @@ class Judge:
         """(provider, id) of machines that must never be touched."""
         self.copies: set[tuple[str, str]] = set()
         """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
+        self.ended_by_others: set[tuple[str, str]] = set()
+        """Destroyed in the provider's console."""
         self.labels: dict[tuple[str, str], str] = {}
         """As each machine of ours was named when it was made."""
         self.sent: Counter[str] = Counter()
@@ -244,13 +246,18 @@ class Judge:
                 limit = KILL_SECONDS + QUEUE_SECONDS * len(state.instances)
                 self.require("I9", seconds <= limit, f"{record.slot} was asked after {seconds} s")
 
-    def paid_attention(self, begun: datetime, unhealthy: set[str], now: datetime) -> None:
-        """The same pass, and the money: where every provider could be seen."""
+    def paid_attention(
+        self, begun: datetime, unhealthy: set[str], now: datetime, *, remembered: bool
+    ) -> None:
+        """The same pass, and the money: where every provider could be seen. ``remembered``: what
+        was learnt before could always be kept.
+        """
         state = self.state()
         if state is None or unhealthy:
             return
         self.purse.looked_after(begun, state)
-        self.purse.counted(state, now)
+        if remembered:
+            self.purse.counted(state, now)
 
     # --- in the end -------------------------------------------------------------------------
 

@@ -146,7 +146,8 @@ class Purse:
     def counted(self, state: RecordedState, now: datetime) -> None:
         """What we say that machines cost is never less than the bill (I13, I27)."""
         ours = costs_of(state, _LONG_AGO, now).total.usd
-        machines = self.machines()
+        # A person may end what a destroy of ours was falsely said to have ended: nobody knows when.
+        machines = [one for one in self.machines() if one[0] not in self._judge.ended_by_others]
         theirs = self._billed(machines, _LONG_AGO, now, risen=False)
         allowed = ROUNDED * (1 + len(machines)) + self._unsure_of_the_time(machines)
         said = lambda: f"the ledger says {ours}, the market bills {theirs:.6f}"  # noqa: E731

@@ -210,7 +210,10 @@ class Simulation:
                 unhealthy = self.troubles.unhealthy_since(process.begun)
                 self.judge.ended_before(process.begun, unhealthy, self.now)
                 if result is not None and result.unsaved is None:
-                    self.judge.paid_attention(process.begun, unhealthy, self.now)
+                    kept = not self.disk.failed and not self._power_was_cut()
+                    self.judge.paid_attention(
+                        process.begun, unhealthy, self.now, remembered=kept
+                    )
         except Broken as broken:
             self.broken = self.broken or broken
 
@@ -304,7 +307,7 @@ class Simulation:
 
     def _all_is_told(self) -> None:
         """I20, where the disk took every line."""
-        if self.disk.failed or any(step.kind == "power_cut" for step in self.schedule.steps):
+        if self.disk.failed or self._power_was_cut():
             return
         check_verifies(STATE, self.memory)
         told = {
@@ -315,6 +318,9 @@ class Simulation:
         for _, place, operation, subject in self.judge.mutating:
             said = f"{operation} of {subject} at {place} is not in the trail"
             self.judge.require("I20", subject in told, said)
+
+    def _power_was_cut(self) -> bool:
+        return any(step.kind == "power_cut" for step in self.schedule.steps)
 
     async def _command(self, verb: str, **arguments: Any) -> str:
         process = self.start(verb, who="ci", **arguments)

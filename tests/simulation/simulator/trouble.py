@@ -219,6 +219,7 @@ class Troubles:
     def _person_destroys(self, which: int) -> None:
         found = self._known(which)
         if found:
+            self.simulation.judge.ended_by_others.add((found[0], found[1].id))
             with suppress(NoSuchMachine):
                 self.simulation.market.worlds[found[0]].destroy(found[1].id, self.now)
 
