@@ -203,7 +203,7 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     decisions = decide_doomed(recorded, observed, context.clock.now())
     now = context.clock.now()
     changes = [
-        departures.forgotten(decisions.forgets, now, context.destroy_times),
+        departures.forgotten(decisions.forgets, now, context.destroy_times, context.windows),
         *(transitions.doubted(doubt) for doubt in decisions.doubts),
         *(transitions.sighted(mark) for mark in decisions.sighted),
     ]

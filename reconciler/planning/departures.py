@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconciler.model.record import InstanceRecord, PendingCreate
@@ -23,12 +24,15 @@ WATCH_TIME = timedelta(hours=24)
 
 
 def forgotten(
-    forgets: Iterable[Forget], now: datetime, destroy_times: Mapping[str, timedelta]
+    forgets: Iterable[Forget],
+    now: datetime,
+    destroy_times: Mapping[str, timedelta],
+    windows: Mapping[str, timedelta] = MappingProxyType({}),
 ) -> Change:
     """Dropped on proof; what may never have been visible is watched for a day.
 
     The ledger closes the accounts of the machines; ``destroy_times``: how long a destroy takes, by
-    provider.
+    provider, and ``windows``: how long a machine may be listed after it.
     """
     wanted = tuple(forgets)
     marks = {one.mark: None for one in wanted if one.what == "record"}
@@ -44,7 +48,11 @@ def forgotten(
                 intents.update(_watch_over(record, now))
             closings = [
                 books.closing_of(
-                    one, state.leases.get(one.fleet), destroy_times.get(one.provider), now
+                    one,
+                    state.leases.get(one.fleet),
+                    destroy_times.get(one.provider),
+                    now,
+                    windows.get(one.provider, timedelta(0)),
                 )
                 for one in gone
             ]

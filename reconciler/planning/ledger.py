@@ -228,12 +228,18 @@ class Closing:
 
 
 def closing_of(
-    record: InstanceRecord, lease: LeaseRecord | None, destroy_time: timedelta | None, now: datetime
+    record: InstanceRecord,
+    lease: LeaseRecord | None,
+    destroy_time: timedelta | None,
+    now: datetime,
+    window: timedelta = timedelta(0),
 ) -> Closing:
     """When a machine that is proven gone was billed last.
 
     By us: when its accepted destroy was over, by the provider's own ``destroy_time``, and never
-    after the first listing that lacked it. Not by us: when the first listing lacked it.
+    after the first listing that lacked it. Not by us: when the first listing lacked it. A destroy
+    that had to be sent again, when its machine could not be listed any more (``window``: how long
+    it may be), was none: the last one counts.
     """
     absence, doom = record.absence, record.doom
     if absence is None:
@@ -241,9 +247,12 @@ def closing_of(
     if doom is None or doom.last_attempt_at is None:
         return Closing(record, lease, absence.last_seen_at, absence.last_seen_at)
     until = absence.first_absent_at or now
-    if doom.accepted_at is not None and destroy_time is not None:
-        until = min(until, doom.accepted_at + destroy_time)
-    return Closing(record, lease, min(until, doom.accepted_at or doom.last_attempt_at), until)
+    sent = doom.accepted_at
+    if sent is not None and destroy_time is not None:
+        if doom.last_attempt_at > sent + destroy_time + window:
+            sent = doom.last_attempt_at
+        until = min(until, sent + destroy_time)
+    return Closing(record, lease, min(until, sent or doom.last_attempt_at), until)
 
 
 def closed(ledger: Ledger, closings: Iterable[Closing]) -> Ledger:

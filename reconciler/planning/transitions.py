@@ -133,10 +133,12 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     if lease is not None and lease.hours is not None:
         lease = _slot_opened(lease, lease.hours, record)
         leases = {**leases, record.fleet: lease}
-    if lease is not None and lease.started_at is None and lease.ended_at is None:
-        leases = {**leases, record.fleet: lease.with_(started_at=now)}
-    known = state.instances.get(record.mark, record)
     intent = state.intents.get(record.mark)
+    if lease is not None and lease.started_at is None and lease.ended_at is None:
+        # A machine that was found ends by its order's time: so does the lease that begins with it.
+        started = now if intent is None else min(now, record.created_at)
+        leases = {**leases, record.fleet: lease.with_(started_at=started)}
+    known = state.instances.get(record.mark, record)
     ledger = state.ledger
     if intent is not None:
         since = min(intent.begun_at, record.created_at)

@@ -21,9 +21,42 @@ READ_ONLY_DISK = Schedule(
     ),
 )
 """A loop that could not write its lock destroyed nothing: what had ended was billed on."""
+DENIED_DESTROY = Schedule(
+    104,
+    30,
+    (
+        Step(0, "apply", (("detach", False), *_APPLY[1:], ("who", "laptop"))),
+        Step(
+            1,
+            "fault",
+            (("minutes", 15), ("percent", 100), ("place", "all"), ("times", None)),
+            "C4.2",
+        ),
+        Step(1, "destroy", (("target", ""), ("who", "laptop"))),
+        Step(39, "reconcile", (("heal", False), ("who", "cron"))),
+    ),
+)
+"""A destroy was answered "not found" and ended nothing: the ledger counted as if it had."""
+LATE_FIND = Schedule(
+    469,
+    300,
+    (
+        Step(
+            2,
+            "fault",
+            (("minutes", 15), ("percent", 100), ("place", "all"), ("times", 5)),
+            "C1.1",
+        ),
+        Step(2, "apply", (*_APPLY, ("who", "ci"))),
+        Step(36, "reconcile", (("heal", False), ("who", "cron"))),
+    ),
+)
+"""A machine whose create was answered with an error was found after its time and destroyed as
+expired, while its fleet's lease began with the find."""
+_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND)
 
 
-@pytest.mark.parametrize("schedule", [READ_ONLY_DISK], ids=lambda one: f"seed-{one.seed}")
+@pytest.mark.parametrize("schedule", _FOUND, ids=lambda one: f"seed-{one.seed}")
 def test_what_was_found_once_stays_mended(schedule: Schedule) -> None:
     verdict = judged(schedule)
     assert verdict.broken is None, verdict.broken

@@ -8,7 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from reconciler.clock import process_seconds
-from tests.simulation.simulator.campaign import Campaign, Verdict, commit, judged, report
+from tests.simulation.simulator.campaign import Campaign, Verdict, campaign, commit, judged, report
 from tests.simulation.simulator.schedule import draw
 from tests.simulation.simulator.tables import coverage_table, figures
 
@@ -16,10 +16,7 @@ _BATCH = 25
 
 
 def _batch(seeds: range) -> Campaign:
-    found = Campaign()
-    for seed in seeds:
-        found.add(judged(draw(seed)))
-    return found
+    return campaign(seeds)
 
 
 def run_all(first: int, runs: int, jobs: int) -> Campaign:

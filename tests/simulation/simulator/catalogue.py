@@ -14,6 +14,7 @@ from typing import Any
 from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import OPERATIONS, Fault, Operation
 from reconciler.model.value import dataclass
+from tests.simulation.simulator.documents import DOCUMENTS
 
 Arguments = Mapping[str, Any]
 Draw = Callable[[random.Random], dict[str, Any]]
@@ -120,6 +121,8 @@ ACTIONS: tuple[Action, ...] = (
     _one("C12.3", "skew", 4, who=_RUNNERS, seconds=(-25, -5, 5, 25)),
     _one("C12.1", "skew", 3, who=_RUNNERS, seconds=(1800, 20_000, 2_600_000)),
     _one("C12.2", "skew", 3, who=_RUNNERS, seconds=(-1800, -90_000)),
-    _one("C14.6", "edit", 4, documents=tuple(range(12))),
+    _one("C14.6", "edit", 4, documents=tuple(range(len(DOCUMENTS)))),
+    _one("C5.1", "prices_move", 3, place=("alpha", "beta", "gamma"), percent=(60, 130, 250)),
+    _one("C5.15", "rate_rises", 4, which=_MANY, percent=(110, 200, 500)),
     _one("C9.8", "wrong_account", 2, ticks=(1, 2)),
 )

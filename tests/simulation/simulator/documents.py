@@ -21,6 +21,17 @@ def _fleet(name: str, *lines: str, gpu: str = "{gpu: RTX4090}") -> str:
 
 
 _DEV = _fleet("dev", "ttl: 1h")
+_WALL = (
+    "budgets:\n  all: {{match: {{}}, limit_usd: {}, period: {}, on_exceed: [notify, freeze, {}]}}\n"
+    "fleets:\n"
+)
+
+
+def _two(*lab: str) -> str:
+    """Two fleets, the second as it is said."""
+    return _fleet("dev", "ttl: 2h", "nodes: 2") + _fleet("lab", "ttl: 90m", *lab)
+
+
 DOCUMENTS = (
     _FLEETS + _DEV,
     _FLEETS + _fleet("dev", "ttl: 2h", "nodes: 3", "placement: spread"),
@@ -34,6 +45,14 @@ DOCUMENTS = (
     _HEAD + "fleets:\n" + _DEV,  # a provider's block is gone
     _FLEETS[:-1] + " {}\n",
     "",  # truncated by a checkout: nothing can be read
+    _HEAD
+    + _GAMMA
+    + _WALL.format("3", "total", "destroy")
+    + _two("nodes: 3", "budget: {max_total_usd: 1}"),
+    _HEAD + _GAMMA + _WALL.format("1.2", "day", "destroy") + _two("nodes: 2"),
+    _HEAD + _GAMMA + _WALL.format("2", "hour", "shrink, destroy") + _two("nodes: 4", "weight: 50"),
+    _FLEETS
+    + _fleet("dev", "ttl: 3h", "nodes: 2", "budget: {max_total_usd: 0.9, max_hourly_usd: 2}"),
 )
 SLIPS = {
     DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
@@ -44,6 +63,7 @@ SLIPS = {
 """What operators do wrong without a fault anywhere, by their documents."""
 FINAL = _FLEETS + _fleet("dev", "ttl: 6h", "nodes: 2") + _fleet("lab", "ttl: 6h")
 FINAL_SLOTS = {("dev", 0), ("dev", 1), ("lab", 0)}
+WITH_BUDGETS = tuple(number for number, text in enumerate(DOCUMENTS) if "budget" in text)
 READABLE = tuple(number for number, text in enumerate(DOCUMENTS) if text)
 
 

@@ -23,6 +23,7 @@ from tests.simulation.simulator.backend import STATE, KernelLocks
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
+from tests.simulation.simulator.purse import Purse
 
 _MARK = re.compile(rb"gs1-[0-9a-z]{10}-[a-z0-9-]+?-\d{1,5}-[0-9a-z]{7}-([0-9a-z]{8})\"")
 _SERIAL = re.compile(rb'"serial":(\d+)')
@@ -65,6 +66,8 @@ class Judge:
         """(provider, id) of machines that must never be touched."""
         self.copies: set[tuple[str, str]] = set()
         """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
+        self.ended_by_others: set[tuple[str, str]] = set()
+        """Destroyed in the provider's console."""
         self.labels: dict[tuple[str, str], str] = {}
         """As each machine of ours was named when it was made."""
         self.sent: Counter[str] = Counter()
@@ -77,6 +80,9 @@ class Judge:
         self.slips: list[datetime] = []
         self.slowest_kill = 0.0
         self.mutating: list[tuple[datetime, str, str, str]] = []
+        self.purse = Purse(self)
+        self.clocks_differ = False
+        """Once a host's clock was off by less than anybody notices."""
 
     def require(self, invariant: str, holds: object, text: str | Callable[[], str]) -> None:
         self.checked[invariant] += 1
@@ -110,6 +116,13 @@ class Judge:
         read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
         self._no_second_in_the_slot(label, now)
+        self._affordable(label, now)
+
+    def _affordable(self, label: str, now: datetime) -> None:
+        state = self.state()
+        intent = state.intents.get(label) if state else None
+        if state is not None and intent is not None and state.budgets:
+            self.purse.bought(label, intent.usd_per_hour, now)
 
     def _no_second_in_the_slot(self, label: str, now: datetime) -> None:
         """No create while a machine that is to stay has its slot, but for a declared successor."""
@@ -233,6 +246,19 @@ class Judge:
                 limit = KILL_SECONDS + QUEUE_SECONDS * len(state.instances)
                 self.require("I9", seconds <= limit, f"{record.slot} was asked after {seconds} s")
 
+    def paid_attention(
+        self, begun: datetime, unhealthy: set[str], now: datetime, *, remembered: bool
+    ) -> None:
+        """The same pass, and the money: where every provider could be seen. ``remembered``: what
+        was learnt before could always be kept.
+        """
+        state = self.state()
+        if state is None or unhealthy:
+            return
+        self.purse.looked_after(begun, state)
+        if remembered:
+            self.purse.counted(state, now)
+
     # --- in the end -------------------------------------------------------------------------
 
     def converged(self, now: datetime, wanted: set[tuple[str, int]]) -> None:
@@ -250,11 +276,13 @@ class Judge:
         self.require("I18", not blocked, f"unresolved: {blocked}")
 
     def has_converged(self, now: datetime, wanted: set[tuple[str, int]]) -> bool:
+        """And nothing is left to learn: machines that were found are known to be ready."""
         try:
             self.converged(now, wanted)
         except Broken:
             return False
-        return True
+        state = self.state()
+        return state is not None and all(one.ready_at for one in state.instances.values())
 
     def state_is_empty(self) -> bool:
         state = self.state()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from reconciler.market.faults import Call, Fault, Operation
 from reconciler.market.machine import Machine
 from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import MarketSettings
 from reconciler.market.units import microseconds
-from reconciler.market.world import World
 from reconciler.model.value import dataclass
-from tests.markets import START, market_offer
+from tests.markets import market_offer
+from tests.simulation.simulator.book import Book
 
 _SECOND = timedelta(seconds=1)
 OFFERS = 10
@@ -29,15 +29,20 @@ class Place:
 
     def offers(self) -> tuple[MarketOffer, ...]:
         """Like machines on hosts of their own, each a little dearer than the one before."""
-        return tuple(
-            market_offer(
-                f"{self.name}-{number}",
-                base_microusd=10_000 * self.cents + 5_000 * number,
-                host=f"host-{self.name}-{number}",
-                region=f"{self.name}-{number % 2}",
-            )
-            for number in range(OFFERS)
+        return _offers(self.name, self.cents)
+
+
+@cache
+def _offers(name: str, cents: int) -> tuple[MarketOffer, ...]:
+    return tuple(
+        market_offer(
+            f"{name}-{number}",
+            base_microusd=10_000 * cents + 5_000 * number,
+            host=f"host-{name}-{number}",
+            region=f"{name}-{number % 2}",
         )
+        for number in range(OFFERS)
+    )
 
 
 _BOOT: dict[str, Any] = {
@@ -98,49 +103,21 @@ PLACES = (
 )
 
 
-class Book(World):
-    """A world that numbers its calls in memory and has no scripts: a run's faults come from its
-    schedule. What it rents and destroys is the real market's.
-    """
-
-    number = 0
-    _seen: tuple[int, list[Machine]] = (-1, [])
-
-    def begin_call(
-        self,
-        operation: Operation,
-        now: datetime,
-        *,
-        instance_id: str | None = None,
-        offer_id: str | None = None,
-        label: str | None = None,
-    ) -> tuple[Call, Fault | None]:
-        self.number += 1
-        return Call(operation, instance_id, offer_id, self.number, now, label), None
-
-    def machines(self) -> list[Machine]:
-        """Every machine that ever was; read again when something was written."""
-        changes = self._storage._connection.total_changes
-        if self._seen[0] != changes:
-            self._seen = changes, self.all_machines()
-        return self._seen[1]
-
-
 class Market:
     """The three worlds of one run, and the ledger that only a judge reads."""
 
     def __init__(self, seed: int) -> None:
         self.worlds = {
-            place.name: Book.create(
-                None,
-                seed=seed,
-                started_at=START,
-                wall_origin=START,
-                offers=place.offers(),
-                settings=place.settings,
-            )
-            for place in PLACES
+            place.name: Book.opened(seed, place.offers(), place.settings) for place in PLACES
         }
+
+        self.rises: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        """By (provider, id): when each rate rose, and what it was before, in micro-dollars."""
+
+    def raise_rate(self, place: str, machine: Machine, percent: int, now: datetime) -> None:
+        before = (microseconds(now), machine.gpu_microusd)
+        self.rises.setdefault((place, machine.id), []).append(before)
+        self.worlds[place].raise_rate(machine.id, percent)
 
     def close(self) -> None:
         for world in self.worlds.values():
@@ -152,7 +129,6 @@ class Market:
         return [
             (name, one)
             for name, world in self.worlds.items()
-            if isinstance(world, Book)
             for one in world.machines()
             if one.created <= at and (one.gone is None or at < one.gone)
         ]

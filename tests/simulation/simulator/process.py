@@ -7,13 +7,13 @@ import errno
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from reconciler.clock import LoopClock, SystemClock
+from reconciler.clock import Clock, SystemClock
 from reconciler.execution.context import ExecutionContext
 from reconciler.execution.interruption import Interruption
 from reconciler.market.faults import Call, Fault
@@ -27,6 +27,7 @@ from reconciler.statefile.files import Files
 from tests.markets import START
 from tests.simulation.simulator.places import Place
 from tests.simulation.walk import Killed
+from tests.virtual_time import VirtualLoop
 
 _SCATTER = 1_000_003_000_019  # shares no divisor with 36
 
@@ -65,16 +66,38 @@ class Life:
             await self._thaws.wait()
 
 
-class WorldClock(LoopClock):
+class LoopTime:
+    """What the running loop says, asked of itself: as ``LoopClock``, in a fifth of the time."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        self._loop = loop
+
+    def seconds(self) -> float:
+        return self._loop.virtual_seconds
+
+    def now(self) -> datetime:
+        return START + timedelta(seconds=self._loop.virtual_seconds)
+
+
+class WorldClock(Clock):
     """The true time, for the living."""
 
     def __init__(self, life: Life) -> None:
-        super().__init__(START)
+        self._time = LoopTime()
         self._life = life
+
+    def now(self) -> datetime:
+        return self._time.now()
+
+    def elapsed_seconds(self) -> float:
+        return self._time.seconds()
 
     async def sleep(self, seconds: float) -> None:
         self._life.pulse()
-        await super().sleep(seconds)
+        if seconds > 0:
+            await asyncio.sleep(seconds)
         await _go_on(self._life)
 
 
@@ -82,8 +105,8 @@ class ProcessClock(SystemClock):
     """The clocks of a host whose wall clock is ``skew`` off; its boot clock is right."""
 
     def __init__(self, life: Life, skew: timedelta) -> None:
-        true = LoopClock(START)
-        super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.elapsed_seconds)
+        true = LoopTime()
+        super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.seconds)
         self._life = life
 
     async def sleep(self, seconds: float) -> None:
@@ -111,6 +134,11 @@ class Branch(SimulatedProvider):
         self._true, self._host = clocks
         super().__init__(place.name, world, self._true, hook)
         self.capabilities = replace(self.capabilities, **place.truth)
+        self._way_seconds = max(1e-3, world.settings.call_latency.total_seconds() / 2)
+
+    async def _travel(self) -> None:
+        """One turn of the scheduler for each way of a call, as long as the market says."""
+        await self._true.sleep(self._way_seconds)
 
     async def list_instances(self) -> Complete | Partial:
         off = self._host.now() - self._true.now()

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+from asyncio.events import Handle, TimerHandle
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context
+from heapq import heappop
 from itertools import count
 from typing import Any, TypeVar
 
@@ -18,6 +21,7 @@ import anyio
 from tests.virtual_time import VirtualDeadlock, VirtualLoop
 
 Result = TypeVar("Result")
+_RESOLUTION_SECONDS = 1e-9
 
 
 class _NumberedTask(asyncio.Task[Any]):
@@ -33,15 +37,6 @@ class SeededLoop(VirtualLoop):
         self.switches = 0
         super().__init__(limit_seconds)
         self.set_task_factory(self._begin)  # type: ignore[arg-type]
-        self._selector.select = self._wait  # type: ignore[attr-defined]
-
-    def _wait(self, timeout: float | None = None) -> list[object]:
-        """No sockets and no threads here: the kernel need not be asked a thousand times a run."""
-        if timeout is None:
-            raise VirtualDeadlock("no timer is set")
-        if timeout:
-            self.jump(timeout)
-        return []
 
     def _begin(
         self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **rest: Any
@@ -50,11 +45,40 @@ class SeededLoop(VirtualLoop):
         task.number = next(self._births)
         return task
 
+    def call_soon(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        """As ever, without the questions of a loop that threads and debuggers may disturb."""
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)  # type: ignore[attr-defined]
+        return handle
+
     def _run_once(self) -> None:
+        """One round, as the standard library's: no sockets and no threads here, so that the kernel
+        need not be asked a thousand times a run.
+        """
         ready: Any = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:
             self._put_in_order(ready)
-        super()._run_once()  # type: ignore[misc]
+        self._wake(ready, self._scheduled)  # type: ignore[attr-defined]
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _wake(self, ready: Any, timers: list[TimerHandle]) -> None:
+        """Put what is due among the ready, after a jump to the next timer where nothing is."""
+        while timers and timers[0]._cancelled:  # type: ignore[attr-defined]
+            heappop(timers)._scheduled = False  # type: ignore[attr-defined]
+        if not ready and not timers:
+            raise VirtualDeadlock("no timer is set")
+        if not ready and timers[0].when() > self.virtual_seconds:
+            self.jump(timers[0].when() - self.virtual_seconds)
+        due = self.virtual_seconds + _RESOLUTION_SECONDS
+        while timers and timers[0].when() < due:
+            timer = heappop(timers)
+            timer._scheduled = False  # type: ignore[attr-defined]
+            ready.append(timer)
 
     def _put_in_order(self, ready: Any) -> None:
         places = [

@@ -17,14 +17,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import anyio
-
-from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
+from reconciler.statefile.process_identity import this_host
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -46,6 +44,7 @@ from tests.simulation.simulator.places import PLACES, Market
 from tests.simulation.simulator.process import (
     Branch,
     Disk,
+    LoopTime,
     Process,
     ProcessFiles,
     SimulatedWorkspace,
@@ -60,6 +59,7 @@ from tests.simulation.told import check_verifies, trail_of
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
+_THIS_HOST = this_host()
 _TAIL_ROUNDS = 6  # K of I18
 
 
@@ -70,7 +70,7 @@ class Simulation:
         """``root``: a directory of this machine, for real files instead of those in memory."""
         self.schedule = schedule
         self.chance = random.Random(f"run {schedule.seed}")
-        self.clock = LoopClock(START)
+        self.clock = LoopTime()
         self.market = Market(schedule.seed)
         self.memory = MemoryDisk() if root is None else RealDisk(root)
         self.disk = Disk(self.memory)
@@ -100,7 +100,7 @@ class Simulation:
         return self.clock.now()
 
     def say(self, text: str) -> None:
-        self.log.append(f"{anyio.current_time():>12.3f} {text}")
+        self.log.append(f"{self.clock.seconds():>12.3f} {text}")
 
     async def run(self) -> None:
         """Raises ``Broken`` at the first promise that was not kept."""
@@ -119,7 +119,7 @@ class Simulation:
     # --- time -------------------------------------------------------------------------------
 
     async def _pass_time(self, duration: timedelta) -> None:
-        await self.clock.sleep(duration.total_seconds())
+        await asyncio.sleep(duration.total_seconds())
         self.troubles.end_what_is_over()
         self._look()
 
@@ -209,6 +209,9 @@ class Simulation:
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
                 self.judge.ended_before(process.begun, unhealthy, self.now)
+                if result is not None and result.unsaved is None:
+                    kept = not self.disk.failed and not self._power_was_cut()
+                    self.judge.paid_attention(process.begun, unhealthy, self.now, remembered=kept)
         except Broken as broken:
             self.broken = self.broken or broken
 
@@ -232,6 +235,7 @@ class Simulation:
             backend=SimulatedFile(process, files, self.locks, process.clock),
             opened=self._configured(opened, wanted),
             environ={},
+            host=_THIS_HOST,
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
         made.lineage = self.lineage
@@ -274,13 +278,14 @@ class Simulation:
         await self._finish()
         await self._pass_time(HOUR)
         self.documents = FINAL
+        await self._command("apply", max_destroy=50, renew=True)
+        await self._pass_time(2 * MINUTE)
         for _ in range(_TAIL_ROUNDS):
-            sent = len(self.judge.mutating)
-            await self._command("apply", max_destroy=50, renew=True)
-            await self._pass_time(2 * MINUTE)
-            if len(self.judge.mutating) == sent and self.judge.has_converged(self.now, FINAL_SLOTS):
+            if self.judge.has_converged(self.now, FINAL_SLOTS):
                 break
             await self._command("reconcile")
+            await self._command("apply", max_destroy=50)
+            await self._pass_time(2 * MINUTE)
         self.judge.converged(self.now, FINAL_SLOTS)
         await self._nothing_more_to_do()
         await self._pass_time(timedelta(hours=30))
@@ -300,7 +305,7 @@ class Simulation:
 
     def _all_is_told(self) -> None:
         """I20, where the disk took every line."""
-        if self.disk.failed or any(step.kind == "power_cut" for step in self.schedule.steps):
+        if self.disk.failed or self._power_was_cut():
             return
         check_verifies(STATE, self.memory)
         told = {
@@ -311,6 +316,9 @@ class Simulation:
         for _, place, operation, subject in self.judge.mutating:
             said = f"{operation} of {subject} at {place} is not in the trail"
             self.judge.require("I20", subject in told, said)
+
+    def _power_was_cut(self) -> bool:
+        return any(step.kind == "power_cut" for step in self.schedule.steps)
 
     async def _command(self, verb: str, **arguments: Any) -> str:
         process = self.start(verb, who="ci", **arguments)

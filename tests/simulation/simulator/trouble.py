@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from reconciler.market.errors import MarketError
+from reconciler.market.errors import MarketError, NoSuchMachine
 from reconciler.market.faults import Call, Fault
 from reconciler.market.machine import Machine
 from reconciler.model.exit_code import ExitCode
@@ -17,6 +18,7 @@ from tests.markets import START
 from tests.simulation.simulator.backend import STATE
 from tests.simulation.simulator.catalogue import CALL_FAULTS, EVERYWHERE, STANDING
 from tests.simulation.simulator.documents import DOCUMENTS
+from tests.simulation.simulator.purse import SKEW
 from tests.simulation.simulator.schedule import Step
 
 if TYPE_CHECKING:
@@ -211,12 +213,23 @@ class Troubles:
     def _preempt(self, which: int) -> None:
         found = self._known(which)
         if found:
-            self.simulation.market.worlds[found[0]].stop(found[1].id, self.now)
+            with suppress(NoSuchMachine):  # nobody sees it yet
+                self.simulation.market.worlds[found[0]].stop(found[1].id, self.now)
 
     def _person_destroys(self, which: int) -> None:
         found = self._known(which)
         if found:
-            self.simulation.market.worlds[found[0]].destroy(found[1].id, self.now)
+            self.simulation.judge.ended_by_others.add((found[0], found[1].id))
+            with suppress(NoSuchMachine):
+                self.simulation.market.worlds[found[0]].destroy(found[1].id, self.now)
+
+    def _rate_rises(self, which: int, percent: int) -> None:
+        found = self._known(which)
+        if found:
+            self.simulation.market.raise_rate(found[0], found[1], percent, self.now)
+
+    def _prices_move(self, place: str, percent: int) -> None:
+        self.simulation.market.worlds[place].move_prices(percent)
 
     def _relabel(self, which: int, label: str) -> None:
         found = self._known(which)
@@ -247,6 +260,7 @@ class Troubles:
 
     def _skew(self, who: str, seconds: int) -> None:
         self.skews[who] = timedelta(seconds=seconds)
+        self.simulation.judge.clocks_differ |= abs(self.skews[who]) <= SKEW
 
     def _wrong_account(self, ticks: int) -> None:
         self.wrong_account = True

@@ -181,7 +181,9 @@ class History:
         )
         changes = [
             sightings(observed, now),
-            departures.forgotten(plan.forgets, now, {PROVIDER: DESTROY_TIME}),
+            departures.forgotten(
+                plan.forgets, now, {PROVIDER: DESTROY_TIME}, {PROVIDER: 5 * SECOND}
+            ),
             *(transitions.doubted(one) for one in plan.doubts),
             *(transitions.sighted(mark) for mark in plan.sighted),
             *billing.rates_seen(plan.rate_changes, self.state, now),

@@ -168,6 +168,21 @@ def test_a_destroy_that_takes_long_is_billed_no_longer_than_it_was_seen() -> Non
     assert closing.until == START + HOUR + timedelta(minutes=2)
 
 
+def test_a_destroy_that_had_to_be_sent_again_did_not_end_it() -> None:
+    """Found by the simulator, seed 104: a destroy was answered "not found", and it lived on."""
+    eight, window = timedelta(seconds=8), timedelta(seconds=15)
+    later = START + 2 * HOUR
+    lied_to = _gone()
+    assert lied_to.doom is not None
+    again = lied_to.with_(
+        doom=lied_to.doom.with_(attempts=2, last_attempt_at=later),
+        absence=AbsenceEvidence(last_seen_at=later, first_absent_at=later + HOUR),
+    )
+    assert closing_of(again, lease(), eight, START + 4 * HOUR, window).until == later + eight
+    soon = again.with_(doom=lied_to.doom.with_(last_attempt_at=START + HOUR + eight + window))
+    assert closing_of(soon, lease(), eight, later, window).until == START + HOUR + eight
+
+
 def test_a_machine_that_left_by_itself_is_billed_until_it_was_missed() -> None:
     absence = AbsenceEvidence(last_seen_at=START + HOUR, first_absent_at=START + 2 * HOUR)
     closing = closing_of(record(absence=absence), None, None, START + 3 * HOUR)

@@ -1,0 +1,133 @@
+"""A simulated market in memory that answers a thousand questions a run without asking its tables.
+
+What it rents, stops and destroys is the real market's, in its own tables; only what nobody has
+changed since it was last read is not read again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TypeVar
+
+from reconciler.market.errors import NoSuchMachine
+from reconciler.market.faults import Call, Fault, Operation
+from reconciler.market.founding import first_facts_of
+from reconciler.market.machine import Machine
+from reconciler.market.market_clock import Pace
+from reconciler.market.offer import MarketOffer, Quote
+from reconciler.market.prices import PriceBoard
+from reconciler.market.settings import MarketSettings
+from reconciler.market.storage import Storage
+from reconciler.market.units import microseconds
+from reconciler.market.world import World
+from tests.markets import START
+
+Answer = TypeVar("Answer")
+
+
+@cache
+def _tables(offers: tuple[MarketOffer, ...], settings: str) -> bytes:
+    """The bytes of a new world's database: all worlds of one provider begin with the same."""
+    world = World.create(
+        None,
+        seed=0,
+        started_at=START,
+        wall_origin=START,
+        offers=offers,
+        settings=MarketSettings.from_json(settings),
+    )
+    with world:
+        return world._storage._connection.serialize()
+
+
+class Book(World):
+    """A world that numbers its calls in memory and has no scripts: a run's faults come from its
+    schedule.
+    """
+
+    number = 0
+
+    @classmethod
+    def opened(cls, seed: int, offers: tuple[MarketOffer, ...], settings: MarketSettings) -> Book:
+        """As ``World.create`` in memory, which makes each table anew."""
+        facts = first_facts_of(seed, START, settings, Pace(START, START, 1.0))
+        storage = Storage(None)
+        storage._connection.deserialize(_tables(offers, settings.to_json()))
+        changes = [(value, name) for name, value in facts.items()]
+        with storage.transaction() as connection:
+            connection.executemany("UPDATE world SET value = ? WHERE name = ?", changes)
+        made = cls(storage, facts)
+        made._seen = {}
+        return made
+
+    _seen: dict[str, tuple[int, object]]
+
+    def _unchanged(self, name: str, read: Callable[[], Answer]) -> Answer:
+        """What ``read`` says, read again only when something was written."""
+        changes = self._storage._connection.total_changes
+        known = self._seen.get(name)
+        if known is None or known[0] != changes:
+            known = self._seen[name] = changes, read()
+        return known[1]  # type: ignore[return-value]
+
+    def machines(self) -> list[Machine]:
+        """Every machine that ever was."""
+        return self._unchanged("machines", self.all_machines)
+
+    def move_prices(self, percent: int) -> None:
+        """Of all that is still to be rented."""
+        with self._storage.transaction() as connection:
+            connection.execute(
+                "UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,)
+            )
+
+    def raise_rate(self, machine_id: str, percent: int) -> None:
+        """Of a machine that runs."""
+        with self._storage.transaction() as connection:
+            connection.execute(
+                "UPDATE machines SET gpu_microusd = gpu_microusd * ? / 100 WHERE id = ?",
+                (percent, machine_id),
+            )
+
+    def begin_call(
+        self,
+        operation: Operation,
+        now: datetime,
+        *,
+        instance_id: str | None = None,
+        offer_id: str | None = None,
+        label: str | None = None,
+    ) -> tuple[Call, Fault | None]:
+        self.number += 1
+        return Call(operation, instance_id, offer_id, self.number, now, label), None
+
+    def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
+        at = microseconds(self.listing_moment(now) - older_by)
+        return [
+            one
+            for one in self.machines()
+            if one.listed <= at and (one.gone is None or one.gone > at)
+        ]
+
+    def read_machine(self, machine_id: str, now: datetime) -> Machine:
+        known = self._unchanged("by id", lambda: {one.id: one for one in self.machines()})
+        found = known.get(machine_id)
+        if found is None or found.is_hidden_at(now) or not found.exists_at(now):
+            raise NoSuchMachine(f"machine {machine_id} does not exist")
+        return found
+
+    def list_offers(self, now: datetime, models: frozenset[str] = frozenset()) -> list[Quote]:
+        at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
+        standing = (one for one in self.machines() if one.gone is None or one.gone > at)
+        taken = Counter(one.capacity_key for one in standing)
+        quotes = []
+        for offer in self._unchanged("offers", self.all_offers):
+            free = offer.stock - taken[offer.capacity_key]
+            free -= board.rented_by_others(offer.capacity_key, offer.stock)
+            if free > 0 and (not models or offer.gpu in models):
+                price = board.price(offer.id, offer.base_microusd)
+                quotes.append(Quote(offer, price, free))
+        return quotes
