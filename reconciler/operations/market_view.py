@@ -17,7 +17,7 @@ from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.explanation import explain
 from reconciler.planning.host_memory import shunning
-from reconciler.planning.spot_losses import shunned_places
+from reconciler.planning.spot_memory import shunned_places
 from reconciler.planning.weighing import with_learnt
 from reconciler.transport.cache_place import cache_place
 

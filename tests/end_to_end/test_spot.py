@@ -20,7 +20,6 @@ def test_a_lost_spot_machine_is_healed_on_demand_after_its_last_chance(tmp_path:
         healed = shop.one_pass("-heal")
         assert healed.code == 0, healed.err
         assert "(failed-ready)" in healed.out
-        assert "(healed)" in healed.out
         shop.advance(MINUTE)
         (found,) = shop.alive()
         assert not found.offer_id.endswith("-spot")
