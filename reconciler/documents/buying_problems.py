@@ -69,7 +69,7 @@ def _spot_contradictions(settings: FleetSettings) -> Iterator[tuple[str, str, st
         yield "bid_usd", message, "write spot_policy: spot or auto, or remove it"
     nodes = settings.nodes.max if settings.nodes is not None else 1
     if policy == "auto" and spot.min_on_demand is not None and spot.min_on_demand > nodes:
-        message = f"spot.min_on_demand is {spot.min_on_demand}, and the fleet has {nodes} nodes"
+        message = f"spot.min_on_demand is {spot.min_on_demand}, and nodes is at most {nodes}"
         yield "min_on_demand", message, f"write {nodes} or less"
     cap = settings.max_node_hour_usd
     if spot.bid_usd is not None and cap is not None and spot.bid_usd > cap:

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity, capacity_of
-from reconciler.planning.lone_choice import Funds, LikeFleets
+from reconciler.planning.funds import Funds
+from reconciler.planning.lone_choice import LikeFleets
 from reconciler.planning.weighing import cost_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from reconciler.model.cost import ZERO
 from reconciler.model.explanation import Filling
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity
-from reconciler.planning.lone_choice import Funds, LikeFleets
+from reconciler.planning.funds import Funds
+from reconciler.planning.lone_choice import LikeFleets
 from reconciler.planning.offer_shelves import Ranking
 from reconciler.planning.purchase_terms import FleetNeed, terms_of
 

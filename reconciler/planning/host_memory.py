@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.record import InstanceRecord, RecordedState
-    from reconciler.planning.transitions import Change
 
+    Change = Callable[[RecordedState], RecordedState]
     _Learn = Callable[[HostRecord], HostRecord]
 
 LIE_QUARANTINE = timedelta(days=7)

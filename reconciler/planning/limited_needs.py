@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from reconciler.planning.capacity import host_of
 from reconciler.planning.limits import cell_of_machine, limits_of
-from reconciler.planning.spot_losses import slots_without_spot
+from reconciler.planning.spot_memory import slots_without_spot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.model.fleet import Fleet
     from reconciler.planning.limits import Cell
+    from reconciler.planning.occupancy import Occupancy
     from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.purchase_terms import FleetNeed
-    from reconciler.planning.purchases import Occupancy
     from reconciler.planning.scene import Decisions, Scene
 
 

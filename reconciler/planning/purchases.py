@@ -13,68 +13,27 @@ from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
 from reconciler.planning.clock_rule import is_off
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
 from reconciler.planning.limited_needs import limited, seated, with_learnt
+from reconciler.planning.occupancy import Occupancy, standing_of
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 from reconciler.planning.rollback import stops_healing
-from reconciler.planning.spot_losses import shunned_places
+from reconciler.planning.spot_memory import shunned_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet
-    from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.exact_choice import Selection
-    from reconciler.planning.offer_matching import GpuKind, RankedOffer
+    from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.provider_caps import ProviderCaps
     from reconciler.planning.scene import Decisions, Scene
-
-
-@dataclass(slots=True)
-class Occupancy:
-    """Which slots of a fleet hold a machine, may hold one, or are being emptied."""
-
-    taken: set[int] = field(default_factory=set)
-    emptying: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    succeeding: dict[int, Succession] = field(default_factory=dict)
-    staying: list[tuple[str, Specification | None, Instance | None]] = field(default_factory=list)
-    """Machines that stay, or that may be there: provider, what was bought, what was seen."""
-    beside: set[Standing] = field(default_factory=set)
-    """Where machines stand that go once their successor is ready."""
-
-    @property
-    def kinds(self) -> set[GpuKind]:
-        bought = (bought for _, bought, _ in self.staying if bought is not None)
-        return {(one.gpu, one.gpu_count, one.gpu_memory_bytes) for one in bought}
-
-    @property
-    def standings(self) -> set[Standing]:
-        return {
-            _standing(provider, bought)
-            if bought is not None
-            else Standing(provider, seen.region if seen else None)
-            for provider, bought, seen in self.staying
-        }
-
-    def empty(self, index: int, mark: str) -> None:
-        """Its next machine waits for every one that is still to go."""
-        going = self.emptying.get(index, ())
-        if mark not in going:
-            self.emptying[index] = (*going, mark)
-
-
-def _standing(provider: str, bought: Specification | None) -> Standing:
-    if bought is None:
-        return Standing(provider)
-    host = host_of(provider, bought.host, bought.capacity_key)
-    return Standing(provider, bought.region, host)
 
 
 def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupancy]:
@@ -93,7 +52,7 @@ def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupanc
             occupancy.succeeding[record.index] = Succession.model_construct(
                 mark=record.mark, reason=destroy.reason
             )
-            occupancy.beside.add(_standing(record.provider, record.specification))
+            occupancy.beside.add(standing_of(record.provider, record.specification))
         else:
             occupancy.empty(record.index, record.mark)
     for doubt in decisions.doubts:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from heapq import heapify, heappop, heapreplace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from reconciler.model.cost import ZERO
 from reconciler.planning.capacity import Capacity
@@ -18,19 +18,32 @@ from reconciler.planning.limits import cells_of
 from reconciler.planning.weighing import cost_of, turn_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reconciler.planning.capacity import HostKey
+    from reconciler.planning.funds import Funds
     from reconciler.planning.limits import Limits
-    from reconciler.planning.lone_choice import Funds, LikeFleets
     from reconciler.planning.offer_matching import RankedOffer
-    from reconciler.planning.purchase_terms import FleetNeed, Place
+    from reconciler.planning.offer_shelves import Ranking
+    from reconciler.planning.purchase_terms import FleetNeed, Place, PurchaseTerms
 
     Key = tuple[Any, ...]
 
 
+class Wishes(Protocol):
+    """What has to be known of fleets to choose for them (``lone_choice.LikeFleets``)."""
+
+    needs: tuple[FleetNeed, ...]
+    terms: PurchaseTerms
+    ways: tuple[Ranking, ...]
+
+    def position_of(self, entry: RankedOffer) -> int: ...
+
+    def unevenness(self, entries: Iterable[RankedOffer]) -> tuple[int, ...]: ...
+
+
 def choose_weighed(
-    fleets: LikeFleets, limits: Limits, capacity: Capacity, funds: Funds
+    fleets: Wishes, limits: Limits, capacity: Capacity, funds: Funds
 ) -> tuple[list[list[RankedOffer]], bool]:
     """As ``LikeFleets.choose``; each need by itself, in turn."""
     chosen, sure = [], len(fleets.needs) == 1
@@ -49,7 +62,7 @@ def choose_weighed(
 
 
 def _picks(
-    fleets: LikeFleets, need: FleetNeed, limits: Limits, capacity: Capacity, funds: Funds
+    fleets: Wishes, need: FleetNeed, limits: Limits, capacity: Capacity, funds: Funds
 ) -> Iterator[_Pick]:
     for way, ranking in enumerate(fleets.ways):
         places: dict[Place, list[RankedOffer]] = defaultdict(list)
@@ -66,7 +79,7 @@ class _Pick:
 
     def __init__(
         self,
-        fleets: LikeFleets,
+        fleets: Wishes,
         limits: Limits,
         way: tuple[int, Place],
         capacity: Capacity,

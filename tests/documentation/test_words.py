@@ -189,6 +189,7 @@ _BLOCKS = {
     "resources": "ResourcesBlock",
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
+    "spot": "SpotBlock",
     "ssh": "SshBlock",
     "ready": "ReadyBlock",
     "lifecycle": "LifecycleBlock",
