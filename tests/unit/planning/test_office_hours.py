@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.documents.time_zones import zone_clock
@@ -103,6 +103,7 @@ def spans_of_a_week(draw: st.DrawFn) -> list[tuple[int, int]]:
     return [span for span in spans if span[0] < span[1]]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     spans=spans_of_a_week(),
     zone=st.sampled_from(ZONES),
