@@ -85,7 +85,8 @@ def reconcile_command(
     if install is not None:
         from reconciler.cli.loop_entry import install_loop
 
-        return install_loop(directory, install, schedule=schedule, assume_yes=yes)
+        flags = [f"--{name}" for name, on in (("heal", heal), ("schedule", schedule)) if on]
+        return install_loop(directory, install, flags, assume_yes=yes)
     if max_destroy is not None and interval is not None:
         raise click.UsageError("--max-destroy names a number for one pass: use it with --once")
     request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy, schedule=schedule)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from reconciler.documents.fleet_blocks import (
@@ -42,7 +43,7 @@ _NO_LIFECYCLE = LifecycleBlock.model_construct()
 def fleet_of(name: str, settings: FleetSettings) -> Fleet:
     """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
     lifecycle = settings.lifecycle or _NO_LIFECYCLE
-    return Fleet(
+    made = Fleet(
         name=name,
         nodes=_node_count(settings.nodes),
         resources=_resources(settings.resources or ResourcesBlock.model_construct()),
@@ -71,9 +72,10 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
-        active=_office_hours(settings),
         buying=_buying(settings),
     )
+    active = _office_hours(settings)
+    return made if active is None else _in_hours(made, active)
 
 
 def _buying(settings: FleetSettings) -> Buying:
@@ -92,6 +94,12 @@ def _buying(settings: FleetSettings) -> Buying:
         max_share_percent=share,
         order=tuple(settings.providers or ()) if strategy == "prioritized" else (),
     )
+
+
+def _in_hours(fleet: Fleet, active: OfficeHours) -> Fleet:
+    from reconciler.documents.window_terms import window_terms  # most fleets have no hours
+
+    return replace(fleet, active=replace(active, terms=window_terms(fleet)))
 
 
 def _boot(settings: FleetSettings) -> Boot:

@@ -49,6 +49,8 @@ class OfficeHours:
     zone: ZoneClock
     spans: tuple[Span, ...]
     until: datetime
+    terms: str = ""
+    """A digest of what its windows buy: no loop opens one on other terms than were applied."""
 
     @property
     def words(self) -> str:

@@ -181,6 +181,8 @@ class HoursRecord(_Stored):
     opens_at: AwareDatetime | None = None
     closes_at: AwareDatetime | None = None
     opened: list[int] = []
+    terms: str = ""
+    """``OfficeHours.terms`` as applied."""
 
 
 class LeaseRecord(_Stored):

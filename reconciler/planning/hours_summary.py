@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO, projected_cost
 from reconciler.model.office_windows import HoursSummary, shown_in
-from reconciler.planning.office_hours import windows_from
+from reconciler.planning.office_hours import next_window, window_at, windows_after
 from reconciler.planning.spending import DESTROY_TIME
 from reconciler.planning.window_leases import is_armed
 
@@ -36,13 +36,12 @@ def hours_summary(
     What is to come is counted in real time, with a tick and the time of a destroy after each
     window, as every worst case is (SPEC.md section 1).
     """
-    windows = list(windows_from(active, now))
-    here = windows.pop(0) if windows and windows[0].opens_at <= now else None
-    length = sum((one.length for one in windows), timedelta(0))
+    here, coming = window_at(active, now), next_window(active, now)
+    number, length = windows_after(active, now)
     usd_per_hour, rate = _rate(fleet, machines)
     later = None
     if usd_per_hour is not None:
-        billed = length + len(windows) * (tick + DESTROY_TIME)
+        billed = length + number * (tick + DESTROY_TIME)
         later = projected_cost(usd_per_hour, billed)
     return HoursSummary(
         hours=active.text,
@@ -50,10 +49,10 @@ def hours_summary(
         until=shown_in(active.zone, active.until),
         opens_at=shown_in(active.zone, here.opens_at) if here else None,
         closes_at=shown_in(active.zone, here.closes_at) if here else None,
-        next_opens_at=shown_in(active.zone, windows[0].opens_at) if windows else None,
-        windows_left=len(windows),
+        next_opens_at=shown_in(active.zone, coming.opens_at) if coming else None,
+        windows_left=number,
         seconds_left=length // timedelta(seconds=1),
-        later_usd=ZERO if not windows else later,
+        later_usd=later if number else ZERO,
         later_rate=rate,
         armed=is_armed(lease, active),
     )

@@ -52,6 +52,7 @@ def is_applied(fleet: Fleet, recorded: LeaseRecord) -> bool:
     """True when nothing that a lease takes from its fleet has changed."""
     return (
         not _terms_moved(fleet, recorded)
+        and (fleet.active is None or same_terms(recorded, fleet.active))
         and recorded.grace == fleet.grace
         and recorded.target == fleet.nodes.target
         and recorded.maximum == fleet.nodes.maximum
@@ -79,6 +80,11 @@ def same_hours(lease: LeaseRecord, active: OfficeHours) -> bool:
         active.zone.name,
         active.until,
     )
+
+
+def same_terms(lease: LeaseRecord, active: OfficeHours) -> bool:
+    """True when its windows buy what was applied."""
+    return lease.hours is not None and lease.hours.terms == active.terms
 
 
 def ends_otherwise(fleet: Fleet, recorded: LeaseRecord) -> datetime | None:
@@ -203,6 +209,8 @@ def _hours_lines(before: LeaseRecord | None, after: LeaseRecord) -> list[str]:
     renewed = before is not None and before.started_at is not None and after.started_at is None
     if new.opens_at and new.closes_at and (moved or renewed):
         lines.append(f"window {new.opens_at:%Y-%m-%d %H:%M} - {new.closes_at:%Y-%m-%d %H:%M} UTC")
+    if old is not None and old.terms != new.terms:
+        lines.append("its windows buy what the documents say now")
     if before is not None and before.ended_by is LeaseEnding.DESTROYED and not lines:
         lines.append("opened again by its next window")
     return lines

@@ -43,18 +43,50 @@ def windows_from(hours: OfficeHours, since: datetime) -> Iterator[Window]:
 
     The last one closes at ``until`` at the latest. One that the clocks leave out is none.
     """
-    earlier = (since - timedelta(days=9)).astimezone(UTC).replace(tzinfo=None)
-    week = _MONDAY + (earlier - _MONDAY) // _WEEK * _WEEK
-    while True:
-        for span in hours.spans:
-            opens_at = first_moment(hours.zone, week + timedelta(minutes=span.start))
-            if opens_at >= hours.until:
-                return
-            closes_at = first_moment(hours.zone, week + timedelta(minutes=span.end))
-            closes_at = min(closes_at, hours.until)
-            if closes_at > max(since, opens_at):
-                yield Window(opens_at, closes_at)
+    week = _week_of(since - timedelta(days=9))
+    while week - _WEEK < hours.until.astimezone(UTC).replace(tzinfo=None):
+        for window in _windows_of(hours, week):
+            if window.closes_at > since:
+                yield window
         week += _WEEK
+
+
+def _week_of(moment: datetime) -> datetime:
+    """The Monday 00:00 before ``moment``, in UTC and naive: close enough to begin a search at."""
+    local = moment.astimezone(UTC).replace(tzinfo=None)
+    return _MONDAY + (local - _MONDAY) // _WEEK * _WEEK
+
+
+def _windows_of(hours: OfficeHours, week: datetime) -> Iterator[Window]:
+    """The windows whose start the clocks show in the week from that Monday on."""
+    for span in hours.spans:
+        opens_at = first_moment(hours.zone, week + timedelta(minutes=span.start))
+        closes_at = first_moment(hours.zone, week + timedelta(minutes=span.end))
+        closes_at = min(closes_at, hours.until)
+        if opens_at < closes_at:
+            yield Window(opens_at, closes_at)
+
+
+def windows_after(hours: OfficeHours, now: datetime) -> tuple[int, timedelta]:
+    """How many windows open after ``now``, and their length together, in real time.
+
+    As if each of ``windows_from`` were counted; weeks in which no clock changes are all alike.
+    """
+    week, last = _week_of(now - timedelta(days=9)), _week_of(hours.until)
+    changes = [_week_of(moment) for moment, _ in hours.zone.changes]
+    unlike = {near + by * _WEEK for near in changes for by in (-2, -1, 0, 1)}
+    alike = sum((timedelta(minutes=span.end - span.start) for span in hours.spans), timedelta(0))
+    soon = week + 4 * _WEEK
+    count, length = 0, timedelta(0)
+    while week <= last + _WEEK:
+        if soon < week < last - 2 * _WEEK and week not in unlike:
+            count, length = count + len(hours.spans), length + alike
+        else:
+            opening = [one for one in _windows_of(hours, week) if one.opens_at > now]
+            count += len(opening)
+            length = sum((one.length for one in opening), length)
+        week += _WEEK
+    return count, length
 
 
 def window_at(hours: OfficeHours, now: datetime) -> Window | None:

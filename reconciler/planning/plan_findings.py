@@ -11,7 +11,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
-from reconciler.planning.leases import has_ended, same_hours
+from reconciler.planning.leases import has_ended, same_hours, same_terms
 from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
 from reconciler.planning.succession import find_successions
@@ -168,12 +168,18 @@ def unapplied_hours(scene: Scene) -> Iterator[Finding]:
         if fleet.active is None or fleet.ttl <= timedelta(0):
             continue
         lease = scene.recorded.leases.get(name)
-        if scene.request.covers_fleet(name) and not (lease and same_hours(lease, fleet.active)):
-            yield Finding(
-                f"fleet.{name}: its window is open, and nobody applied these hours: nothing is "
-                "bought",
-                fix="gpu-shopper apply",
-            )
+        if not scene.request.covers_fleet(name):
+            continue
+        if lease is None or not same_hours(lease, fleet.active):
+            what = "nobody applied these hours"
+        elif not same_terms(lease, fleet.active):
+            what = "nobody applied what the documents buy in it now"
+        else:
+            continue
+        yield Finding(
+            f"fleet.{name}: its window is open, and {what}: a loop buys nothing for it",
+            fix="gpu-shopper apply",
+        )
 
 
 def unbounded_findings(endless: Iterable[str], scene: Scene) -> Iterator[Finding]:

@@ -197,6 +197,9 @@ def _note(need: FleetNeed | None, *, declared: bool, documents: bool) -> str:
 
 
 def _shown_end(lease: LeaseRecord | None, now: datetime) -> datetime | None:
+    if lease is not None and lease.hours is not None and lease.started_at is None:
+        end = lease.hours.closes_at
+        return end if end is not None and end > now else None
     end = planned_end(lease, now) if lease else None
     return None if end == NEVER else end
 

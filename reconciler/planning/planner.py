@@ -204,7 +204,15 @@ def _leases_after(
         if fleet.active is not None:
             from reconciler.planning.window_leases import lease_in_hours  # most have no hours
 
-            leases[name] = lease_in_hours(fleet, fleet.active, before, now, renew=renew)
+            mine = recorded.records_of(name)
+            leases[name] = lease_in_hours(
+                fleet,
+                fleet.active,
+                before,
+                now,
+                renew=renew,
+                held=[one.index for one in mine if one.doom is None],
+            )
         else:
             leases[name] = lease_after_apply(
                 fleet, before, now, renew=renew, occupied=name in occupied

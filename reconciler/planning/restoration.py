@@ -169,7 +169,8 @@ def _lease(
         if fleet.active is not None:
             from reconciler.planning.window_leases import lease_in_hours  # most have no hours
 
-            opened = lease_in_hours(fleet, fleet.active, None, started, renew=False)
+            held = [one.index for one in mine]
+            opened = lease_in_hours(fleet, fleet.active, None, started, renew=False, held=held)
         else:
             opened = lease_after_apply(fleet, None, started, renew=False, occupied=True)
         return opened.with_(started_at=started, extended_to=end)

@@ -11,10 +11,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.record import HoursRecord, LeaseEnding
-from reconciler.planning.leases import has_ended, is_applied, lease_of, same_hours
+from reconciler.planning.leases import (
+    has_ended,
+    is_applied,
+    lease_of,
+    same_hours,
+    same_terms,
+)
 from reconciler.planning.office_hours import window_at, windows_from
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from reconciler.model.fleet import DesiredState, Fleet
@@ -44,12 +51,19 @@ def _in_its_window(fleet: Fleet, active: OfficeHours, now: datetime) -> Fleet:
 
 
 def lease_in_hours(
-    fleet: Fleet, active: OfficeHours, recorded: LeaseRecord | None, now: datetime, *, renew: bool
+    fleet: Fleet,
+    active: OfficeHours,
+    recorded: LeaseRecord | None,
+    now: datetime,
+    *,
+    renew: bool,
+    held: Iterable[int] = (),
 ) -> LeaseRecord:
     """The lease as it stands once ``fleet``, which has office hours, is applied.
 
     In a window that the recorded lease is not for, a new one opens; a machine that runs goes on in
     it. Outside of hours a lease ends, unless a person has extended it under these same hours.
+    ``held``: the slots that hold a machine now.
     """
     window = window_at(active, now)
     if window is None:
@@ -68,9 +82,10 @@ def lease_in_hours(
         return lease
     # What runs goes on: other hours end it at another time.
     length = window.closes_at - min(window.opens_at, recorded.started_at)
-    hours = lease.hours
-    if hours is not None and recorded.hours is not None and mine:
-        hours = hours.with_(opened=recorded.hours.opened)
+    opened = set(held)
+    if recorded.hours is not None and mine:
+        opened.update(recorded.hours.opened)
+    hours = _hours_of(active, window).with_(opened=sorted(opened))
     return lease.with_(started_at=recorded.started_at, ttl=length, hours=hours)
 
 
@@ -141,6 +156,7 @@ def _hours_of(active: OfficeHours, window: Window | None) -> HoursRecord:
         opens_at=window.opens_at if window else None,
         closes_at=window.closes_at if window else None,
         opened=[],
+        terms=active.terms,
     )
 
 
@@ -150,10 +166,10 @@ def is_for(lease: LeaseRecord, window: Window) -> bool:
 
 
 def is_armed(lease: LeaseRecord | None, active: OfficeHours) -> bool:
-    """Whether a loop with ``--schedule`` opens the coming windows: these hours were applied, and
-    nobody destroyed the fleet since.
+    """Whether a loop with ``--schedule`` opens the coming windows: these hours were applied, with
+    what they buy, and nobody destroyed the fleet since.
     """
-    if lease is None or not same_hours(lease, active):
+    if lease is None or not same_hours(lease, active) or not same_terms(lease, active):
         return False
     return lease.ended_by is not LeaseEnding.DESTROYED
 

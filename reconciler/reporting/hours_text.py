@@ -33,9 +33,9 @@ def hours_note(hours: HoursSummary) -> str:
     return f"{named}: closed, opens {clock_text(hours.next_opens_at)}"
 
 
-def later_lines(fleets: Sequence[FleetSummary]) -> Iterator[str]:
+def later_lines(fleets: Sequence[FleetSummary], *, limited: bool) -> Iterator[str]:
     """What a loop that opens windows can spend beside the plan's worst case; nothing where no
-    window is left.
+    window is left. ``limited``: there are budgets, which may refuse some.
     """
     known = [(one.fleet, one.hours) for one in fleets if one.hours and one.hours.windows_left]
     if not known:
@@ -49,6 +49,7 @@ def later_lines(fleets: Sequence[FleetSummary]) -> Iterator[str]:
         text += f": at most {format_usd(usd)} more"
         if any(one.later_rate == "today" for one in priced):
             text += " at today's rates"
+        text += ", less where a budget is short" if limited else ""
     unpriced = [name for name, hours in known if hours.later_usd is None]
     if unpriced:
         names = ", ".join(f"fleet.{cell(name, 40)}" for name in unpriced[:5])

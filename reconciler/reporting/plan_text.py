@@ -181,7 +181,7 @@ def aside_lines(
     ]
     if also:
         yield f"Also: {', '.join(also)}."
-    yield from map(palette.quiet, later_lines(plan.fleets))
+    yield from map(palette.quiet, later_lines(plan.fleets, limited=bool(plan.budgets)))
     if plan.worst_case_until is not None:
         yield from _enforcement_lines(plan, palette)
 
@@ -264,7 +264,7 @@ def closing_step(plan: Plan) -> str:
     if any(finding.code is not None for finding in plan.findings):
         return "No changes now: the warnings above say what stands in the way."
     if any(fleet.note == "outside hours" for fleet in plan.fleets):
-        return "No changes: outside of office hours nothing is created."
+        return "No changes: what is outside of its office hours waits for its next window."
     if any(fleet.note == "lease ended" for fleet in plan.fleets):
         return "No changes: an ended lease creates nothing until it is renewed."
     if not plan.fleets:

@@ -19,6 +19,7 @@ from reconciler.operations.look import look
 from reconciler.operations.recording import decision_of, replay
 from reconciler.operations.run import RunResult
 from reconciler.statefile.decision_file import decode_decision, encode_decision
+from tests.markets import market_offer
 from tests.simulation.shop import Shop, story
 
 OFFICE = """
@@ -129,6 +130,7 @@ def test_apply_outside_of_hours_buys_nothing_and_says_when_the_next_window_opens
         assert hours.next_opens_at == at(6, 6)
         assert hours.next_opens_at.isoformat() == "2026-07-06T08:00:00+02:00"
         assert result.plan.fleets[0].note == "outside hours"
+        assert result.plan.fleets[0].ends_at is None
         again = await shop.plan()
         assert not again.has_changes  # I17
         assert (await shop.reconcile(schedule=True)).next_deadline == at(6, 6)
@@ -264,6 +266,7 @@ def test_a_fleet_that_ran_before_it_had_hours_goes_on_in_the_window_at_hand(
         (before,) = shop.alive()
         result = await shop.apply(office())
         assert not result.plan.changes_machines
+        assert shop.state().leases["dev"].hours.opened == [0]  # type: ignore[union-attr]
         await loop_until(shop, at(1, 17, 59))
         assert [one.id for one in shop.alive()] == [before.id]
         await loop_until(shop, at(1, 18, 2))
@@ -350,13 +353,33 @@ def test_a_window_that_finds_no_offer_is_opened_as_soon_as_there_is_one(tmp_path
 
     async def tell(shop: Shop) -> None:
         await until(shop, at(1, 20))
-        cheap = office().replace("max_gpu_hour_usd: 1", "max_gpu_hour_usd: 0.30")
-        await shop.apply(cheap)
+        other = "  lab: {resources: {gpu: RTX4090}, ttl: 20h}\n"
+        await shop.apply(office() + other)  # lab takes the only machine there is
         result = await loop_until(shop, at(2, 7))
         assert result.code is ExitCode.NO_OFFER
-        assert shop.alive() == ()
-        shop.documents = office()
-        await shop.reconcile(schedule=True)
+        await shop.destroy("fleet.lab")
+        await loop_until(shop, at(2, 8))
+        assert [one.fleet for one in shop.state().instances.values()] == ["dev"]
+        assert len(shop.alive()) == 1
+
+    story(tmp_path, tell, market_offer("o1"))
+
+
+def test_a_loop_opens_no_window_with_other_machines_than_were_applied(tmp_path: Path) -> None:
+    """A merged document is no approval: a dearer GPU waits for an apply (section 12, 1)."""
+
+    async def tell(shop: Shop) -> None:
+        await until(shop, at(1, 20))
+        await shop.apply(office())
+        await until(shop, at(2, 6))
+        for changed in (
+            office().replace("RTX4090", '"RTX4090:2"'),
+            office().replace("max_gpu_hour_usd: 1", "max_gpu_hour_usd: 9"),
+        ):
+            result = await shop.reconcile(changed, schedule=True)
+            assert shop.alive() == ()
+            assert any("what the documents buy" in one.message for one in result.plan.findings)
+        await shop.reconcile(office(labels="{a: b}"), schedule=True)  # no matter of machines
         assert len(shop.alive()) == 1
 
     story(tmp_path, tell)

@@ -151,3 +151,66 @@ def test_a_machine_without_a_time_zone_database_says_so_and_still_knows_utc(
     (problem,) = told(tmp_path, f"{HEAD}fleets: {{f: {{{GPU}, {END}, {hours}}}}}\n")
     assert "no time zone database: install tzdata" in problem
     assert active("Mon 08:00-09:00").zone.changes == ()
+
+
+RICH = """
+    resources: {any_of: ["H100:8", "A100:80GB:8"], cpu: 16.., memory: 64GB.., disk: 1TB, cuda: 12.4..}
+    countries: [DE, NL]
+    offers: {min_reliability: 0.95, verified: true, exclude_hosts: [a, b], hosting: datacenter}
+    max_gpu_hour_usd: 2.50
+    image: training:1
+    env: {A: b}
+    ports: [8080, 80]
+    ssh: {user: me}
+    ready: {timeout: 1h, gpu_check: false}
+    lifecycle: {create_before_destroy: true, ignore_changes: [image, env]}
+    placement: spread
+    labels: {a: b}
+    nodes: 2
+    grace: 5m
+    budget: {max_total_usd: 9}
+"""
+
+
+def terms(settings: str) -> str:
+    hours = "active: {hours: Mon 08:00-09:00, timezone: UTC}"
+    text = f"{HEAD}fleets:\n  f:\n    {END}\n    {hours}{settings}"
+    found = load_text("fleets.yaml", text.encode()).fleets["f"].active
+    assert found is not None
+    return found.terms
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("H100:8", "H200:8"),
+        ("disk: 1TB", "disk: 2TB"),
+        ("[DE, NL]", "[DE, US]"),
+        ("exclude_hosts: [a, b]", "exclude_hosts: [a]"),
+        ("2.50", "2.60"),
+        ("training:1", "training:2"),
+        ("{A: b}", "{A: c}"),
+        ("8080", "8081"),
+        ("spread", "any"),
+    ],
+)
+def test_what_a_window_would_buy_is_in_its_terms(before: str, after: str) -> None:
+    assert terms(RICH.replace(before, after)) != terms(RICH)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("[DE, NL]", "[NL, DE]"),
+        ("2.50", "2.5"),
+        ("1h", "60m"),
+        ("nodes: 2", "nodes: 3"),
+        ("grace: 5m", "grace: 6m"),
+        ("max_total_usd: 9", "max_total_usd: 8"),
+        ("labels: {a: b}", "labels: {a: c}"),
+    ],
+)
+def test_what_the_lease_holds_anyway_and_another_way_to_write_it_is_not(
+    before: str, after: str
+) -> None:
+    assert terms(RICH.replace(before, after)) == terms(RICH)

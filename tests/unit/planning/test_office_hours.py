@@ -7,17 +7,17 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.documents.time_zones import zone_clock
 from reconciler.model.office_hours import MINUTES_OF_A_WEEK, OfficeHours, Span
 from reconciler.model.office_windows import shown_in
-from reconciler.planning.office_hours import next_window, window_at, windows_from
+from reconciler.planning.office_hours import next_window, window_at, windows_after, windows_from
 
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe",
          "Africa/Casablanca", "Pacific/Apia")  # fmt: skip
-UNTIL = datetime(2031, 1, 1, tzinfo=UTC)
+UNTIL = datetime(2028, 6, 1, tzinfo=UTC)
 DAY = 24 * 60
 
 
@@ -103,6 +103,7 @@ def spans_of_a_week(draw: st.DrawFn) -> list[tuple[int, int]]:
     return [span for span in spans if span[0] < span[1]]
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     spans=spans_of_a_week(),
     zone=st.sampled_from(ZONES),
@@ -119,6 +120,9 @@ def test_every_moment_lies_in_at_most_one_window_and_they_come_in_order(
     inside = [one for one in windows if one.opens_at <= now < one.closes_at]
     assert window_at(active, now) == (inside[0] if inside else None)
     assert len(inside) <= 1
+    number, length = windows_after(active, now)
+    every = [one for one in windows_from(active, now) if one.opens_at > now]
+    assert (number, length) == (len(every), sum((one.length for one in every), timedelta(0)))
     coming = next_window(active, now)
     assert coming is None or coming.opens_at > now
 
@@ -145,7 +149,7 @@ def test_far_from_a_change_a_fleet_is_open_when_the_clocks_on_the_wall_say_so(
     assert (window_at(hours(*spans, zone=zone), now) is not None) is expected
 
 
-@given(zone=st.sampled_from(ZONES), minutes=st.integers(0, 6 * 365 * DAY))
+@given(zone=st.sampled_from(ZONES), minutes=st.integers(0, 3 * 365 * DAY))
 def test_a_zone_as_a_value_shows_what_the_database_says(zone: str, minutes: int) -> None:
     now = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(minutes=minutes)
     clock = zone_clock(zone, UNTIL)

@@ -126,6 +126,9 @@ def test_I31_a_clock_in_doubt_opens_no_window() -> None:
     held = plan(state, MONDAY, request=SCHEDULE, clock=doubt)
     assert held.creates == ()
     assert held.lease_changes == ()
+    opened = recorded_state(leases={"train": window_lease(started_at=None)})
+    assert len(plan(opened, MONDAY, request=SCHEDULE).creates) == 1
+    assert plan(opened, MONDAY, request=SCHEDULE, clock=doubt).creates == ()
 
 
 def test_the_end_of_all_windows_is_expiry_and_no_window_opens_after_it() -> None:

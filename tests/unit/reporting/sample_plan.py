@@ -229,6 +229,7 @@ def _lease_change() -> LeaseChange:
             opens_at=START,
             closes_at=START + HOUR,
             opened=[0, 2],
+            terms="0123456789abcdef",
         ),
     )
     return LeaseChange("train", lease(), after, ("ttl 4h -> 8h", "target 1 -> 2"))
