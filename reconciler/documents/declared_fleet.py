@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from reconciler.documents.fleet_blocks import FleetSettings, LifecycleBlock, OffersBlock
+from reconciler.documents.fleet_blocks import (
+    FleetSettings,
+    LifecycleBlock,
+    OffersBlock,
+    PriceWatchBlock,
+)
 from reconciler.documents.hand_over_blocks import ready_rules, ssh_access
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.budget import DEFAULT_WEIGHT
+from reconciler.model.cost import ZERO
 from reconciler.model.fleet import (
     DEFAULT_DISK_BYTES,
     DEFAULT_GRACE,
@@ -16,6 +22,7 @@ from reconciler.model.fleet import (
     GpuRequirement,
     NodeCount,
     OfferRules,
+    PriceWatch,
     Resources,
     Where,
 )
@@ -60,7 +67,15 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
+        price_watch=_price_watch(settings.price_watch),
     )
+
+
+def _price_watch(written: PriceWatchBlock | None) -> PriceWatch | None:
+    if written is None:
+        return None
+    cost = written.setup_cost_usd
+    return PriceWatch(written.cheaper_by, ZERO if cost is None else cost)
 
 
 def _boot(settings: FleetSettings) -> Boot:

@@ -125,6 +125,16 @@ class OfferRules:
 
 
 @dataclass(frozen=True, slots=True)
+class PriceWatch:
+    """When a swap for a like machine is proposed: where that is cheaper by this many percent, and
+    what is saved until the lease ends is more than ``setup_cost_usd``.
+    """
+
+    cheaper_by_percent: int
+    setup_cost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """A named group of nodes, with every default filled in.
 
@@ -166,6 +176,7 @@ class Fleet:
     budgets: tuple[str, ...] = ()
     """Budgets of the documents that it names."""
     own_budget: Budget | None = None
+    price_watch: PriceWatch | None = None
 
     @property
     def address(self) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
+    from reconciler.model.proposal import SwapProposal
     from reconciler.model.reason import CreateReason, DestroyReason
     from reconciler.model.record import (
         AbsenceEvidence,
@@ -310,6 +311,7 @@ class Plan:
     enforced_by: str = ""
     budgets: tuple[BudgetSummary, ...] = ()
     balances: tuple[BalanceSummary, ...] = ()
+    proposals: tuple[SwapProposal, ...] = ()
 
     @property
     def changes_machines(self) -> bool:

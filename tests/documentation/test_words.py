@@ -199,6 +199,7 @@ _BLOCKS = {
     "notifiers": "NotifierBlock",
     "budget": "FleetBudgetBlock",
     "budgets": "BudgetBlock",
+    "price_watch": "PriceWatchBlock",
     "match": "BudgetMatchBlock",
 }
 
