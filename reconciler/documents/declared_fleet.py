@@ -9,12 +9,14 @@ from reconciler.documents.fleet_blocks import (
     FleetSettings,
     LifecycleBlock,
     OffersBlock,
+    PriceWatchBlock,
     SpotBlock,
 )
 from reconciler.documents.hand_over_blocks import ready_rules, ssh_access
 from reconciler.documents.office_hours import LATEST_END
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.budget import DEFAULT_WEIGHT
+from reconciler.model.cost import ZERO
 from reconciler.model.fleet import (
     CHEAPEST,
     DEFAULT_DISK_BYTES,
@@ -26,6 +28,7 @@ from reconciler.model.fleet import (
     GpuRequirement,
     NodeCount,
     OfferRules,
+    PriceWatch,
     Resources,
     Where,
 )
@@ -73,6 +76,7 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
         buying=_buying(settings),
+        price_watch=_price_watch(settings.price_watch),
     )
     active = _office_hours(settings)
     return made if active is None else _in_hours(made, active)
@@ -100,6 +104,13 @@ def _in_hours(fleet: Fleet, active: OfficeHours) -> Fleet:
     from reconciler.documents.window_terms import window_terms  # most fleets have no hours
 
     return replace(fleet, active=replace(active, terms=window_terms(fleet)))
+
+
+def _price_watch(written: PriceWatchBlock | None) -> PriceWatch | None:
+    if written is None:
+        return None
+    cost = written.setup_cost_usd
+    return PriceWatch(written.cheaper_by, ZERO if cost is None else cost)
 
 
 def _boot(settings: FleetSettings) -> Boot:

@@ -26,7 +26,14 @@ from reconciler.documents.written_text import (
     Text,
     VmImage,
 )
-from reconciler.documents.written_values import Duration, Moment, Percent, Share, Usd
+from reconciler.documents.written_values import (
+    Duration,
+    Moment,
+    Percent,
+    Share,
+    Usd,
+    UsdOrNothing,
+)
 from reconciler.model.fleet import AllocationStrategy, MachineAttribute
 
 
@@ -77,6 +84,15 @@ class SpotBlock(Block):
         None,
         description="Dollars an hour bid for a spot node, its disk apart, where the provider takes "
         "bids: what may be billed. Default: what the offer asks.",
+    )
+
+
+class PriceWatchBlock(Block):
+    cheaper_by: int = Field(
+        ge=1, le=99, description="Percent by which a like machine must be cheaper."
+    )
+    setup_cost_usd: Written[UsdOrNothing] = Field(
+        None, description="What a fresh machine costs you beside its rate; default 0."
     )
 
 
@@ -181,6 +197,11 @@ class FleetSettings(Block):
         None,
         description="What it may cost: `{max_total_usd: 100}`, or the names of `budgets`. What "
         "`defaults` and profiles say holds as well: budgets only get stricter.",
+    )
+    price_watch: Written[PriceWatchBlock] = Field(
+        None,
+        description="When plans propose a cheaper like machine: `{cheaper_by: 20}`. Nothing is "
+        "swapped unasked.",
     )
     weight: Written[int] = Field(
         None,

@@ -164,6 +164,16 @@ CHEAPEST = Buying()
 
 
 @dataclass(frozen=True, slots=True)
+class PriceWatch:
+    """When a swap for a like machine is proposed: where that is cheaper by this many percent, and
+    what is saved until the lease ends is more than ``setup_cost_usd``.
+    """
+
+    cheaper_by_percent: int
+    setup_cost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """A named group of nodes, with every default filled in.
 
@@ -209,6 +219,7 @@ class Fleet:
     """When it may run; ``ttl`` then says nothing, until the planner puts in what is left of the
     window at hand."""
     buying: Buying = CHEAPEST
+    price_watch: PriceWatch | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
     from reconciler.model.office_windows import HoursSummary
+    from reconciler.model.proposal import SwapProposal
     from reconciler.model.reason import CreateReason, DestroyReason
     from reconciler.model.record import (
         AbsenceEvidence,
@@ -315,6 +316,7 @@ class Plan:
     enforced_by: str = ""
     budgets: tuple[BudgetSummary, ...] = ()
     balances: tuple[BalanceSummary, ...] = ()
+    proposals: tuple[SwapProposal, ...] = ()
 
     @property
     def changes_machines(self) -> bool:

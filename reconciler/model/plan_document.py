@@ -153,6 +153,8 @@ class BudgetRow(Published):
     usd_per_hour: DecimalText
     is_wall: bool
     changes: tuple[str, ...]
+    unproven_usd: DecimalText
+    """How much of ``spent_usd`` was counted since destroys that wait for their proof."""
 
 
 class BalanceRow(Published):
@@ -169,6 +171,26 @@ class BalanceRow(Published):
     usd_per_hour: DecimalText
     empty_at: Moment | None
     why: str
+
+
+class ProposalRow(Published):
+    """A like machine is cheaper: ``command`` would swap it, and nothing does so unasked. What is
+    saved until ``until`` is ``saving_usd``, ``setup_cost_usd`` already taken off.
+    """
+
+    address: str
+    mark: str
+    provider: str
+    instance_id: str
+    usd_per_hour: DecimalText
+    to_provider: str
+    to_region: str
+    to_offer: str
+    to_usd_per_hour: DecimalText
+    setup_cost_usd: DecimalText
+    saving_usd: DecimalText
+    until: Moment
+    command: str
 
 
 class PlanDocument(Published):
@@ -196,4 +218,5 @@ class PlanDocument(Published):
     money: MoneyDocument
     budgets: tuple[BudgetRow, ...]
     balances: tuple[BalanceRow, ...] = ()
+    proposals: tuple[ProposalRow, ...] = ()
     next_step: str

@@ -89,9 +89,10 @@ async def look(
         observed = replace(observed, balances=balances)
         assessment = assessment.with_balances(balances)
     offers = EMPTY_OFFER_BOOK
-    if assessment.buying:
+    shopping = [*assessment.buying, *assessment.watched]
+    if shopping:
         # A saved plan is held against the prices of now (SPEC.md section 12, 10).
-        query = query_of(assessment.buying, fresh=approved is not None)
+        query = query_of(shopping, fresh=approved is not None)
         kept = workspace.kept_offers
         offers = await collect_offers(workspace.providers, query, workspace.clock, kept)
     inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
+    from reconciler.model.address import Slot
     from reconciler.model.balance import Balance
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
@@ -63,6 +64,8 @@ class Assessment:
     decisions: Decisions
     needs: tuple[FleetNeed, ...]
     lease_changes: tuple[LeaseChange, ...]
+    watched: tuple[Fleet, ...] = ()
+    """The fleets whose running machines are held against the offers of now."""
 
     @property
     def buying(self) -> list[Fleet]:
@@ -119,11 +122,38 @@ def assess(
         decisions = unread(decisions)
     check_plan_safety(decisions, scene, _safety(desired))
     changes = tuple(_lease_changes(scene)) if renewed or request.schedule else ()
-    return Assessment(scene, classified, decisions, tuple(fleet_needs(scene, decisions)), changes)
+    needs = tuple(fleet_needs(scene, decisions))
+    return Assessment(scene, classified, decisions, needs, changes, _watched(scene, decisions))
+
+
+def _watched(scene: Scene, decisions: Decisions) -> tuple[Fleet, ...]:
+    fleets = scene.desired.fleets.values() if scene.desired else ()
+    if not any(fleet.price_watch for fleet in fleets):
+        return ()
+    from reconciler.planning.price_watch import watched_fleets  # most watch no prices
+
+    return tuple(watched_fleets(scene, decisions))
 
 
 def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
     """Fill the slots from ``offers`` and add up the money."""
+    plan = _completed(assessment, offers if assessment.buying else EMPTY_OFFER_BOOK)
+    if not assessment.watched:
+        return plan
+    from reconciler.planning.price_watch import proposals
+
+    scene, decisions = assessment.scene, assessment.decisions
+
+    def creates_with(slots: tuple[Slot, ...]) -> tuple[Create, ...]:
+        asked = replace(scene.request, replace=slots)
+        other = assess(scene.desired, scene.recorded, scene.observed, scene.now, asked)
+        return _completed(other, offers).creates
+
+    found = proposals(assessment.watched, offers, scene, decisions, creates_with)
+    return replace(plan, proposals=found)
+
+
+def _completed(assessment: Assessment, offers: OfferBook) -> Plan:
     scene = assessment.scene
     caps = provider_caps(scene, assessment.decisions)
     purchases = buy(assessment.needs, offers.offers, scene, caps)

@@ -33,6 +33,7 @@ from reconciler.model.plan_document import (
     MoneyDocument,
     OriginDocument,
     PlanDocument,
+    ProposalRow,
     RequestDocument,
     StrangerDocument,
 )
@@ -82,6 +83,7 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         money=plan_money(plan),
         budgets=tuple(_same(BudgetRow, one) for one in plan.budgets),
         balances=tuple(_same(BalanceRow, one) for one in plan.balances),
+        proposals=tuple(_same(ProposalRow, one, address=str(one.slot)) for one in plan.proposals),
         next_step=closing_step(plan) if origin is None else _saved_step(plan),
     )
 

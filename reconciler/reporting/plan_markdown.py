@@ -31,6 +31,7 @@ from reconciler.reporting.plan_text import (
     is_busy,
     money_line,
 )
+from reconciler.reporting.proposal_text import proposal_lines
 from reconciler.reporting.wording import counted, utc
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ def _blocks(
         yield _fence(plan_budget_lines(plan.budgets, PLAIN))
     if plan.balances:
         yield _fence(plan_balance_lines(plan.balances, PLAIN))
+    if plan.proposals:
+        yield _fence(proposal_lines(plan.proposals, PLAIN))
     yield from _fleets(plan, counts, fleets)
     yield from _actions(plan, entries, lines)
     aside = list(aside_lines(plan, counts, PLAIN))

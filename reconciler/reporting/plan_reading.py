@@ -45,6 +45,7 @@ from reconciler.model.plan import (
     Stranger,
 )
 from reconciler.model.plan_document import PlanDocument
+from reconciler.model.proposal import SwapProposal
 from reconciler.model.record import InstanceRecord, Specification
 from reconciler.model.saved_plan import PlanOrigin, SavedPlan
 
@@ -108,6 +109,10 @@ def plan_of(document: PlanDocument) -> Plan:
         budgets=tuple(BudgetSummary(**_fields(one, "left_usd")) for one in document.budgets),
         balances=tuple(
             BalanceSummary(**_fields(one, "left_usd", "short_usd")) for one in document.balances
+        ),
+        proposals=tuple(
+            SwapProposal(slot=_parsed_slot(one.address), **_fields(one, "address", "command"))
+            for one in document.proposals
         ),
     )
 

@@ -20,6 +20,7 @@ from reconciler.reporting.plan_entries import (
     see_one,
     sign_counts,
 )
+from reconciler.reporting.proposal_text import proposal_lines
 from reconciler.reporting.wording import counted, minute, rate_change, utc, whole_usd
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def plan_text(plan: Plan, palette: Palette, *, next_step: str | None = None) -> 
         action_lines(plan, entries, palette, ACTION_LINES),
         list(finding_lines(plan.findings, palette)),
         [*plan_budget_lines(plan.budgets, palette), *plan_balance_lines(plan.balances, palette)],
+        list(proposal_lines(plan.proposals, palette)) if plan.proposals else [],
         [*aside_lines(plan, counts, palette), *_closing_lines(plan, entries, palette, next_step)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)

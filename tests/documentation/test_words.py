@@ -201,6 +201,7 @@ _BLOCKS = {
     "budget": "FleetBudgetBlock",
     "active": "ActiveBlock",
     "budgets": "BudgetBlock",
+    "price_watch": "PriceWatchBlock",
     "match": "BudgetMatchBlock",
 }
 

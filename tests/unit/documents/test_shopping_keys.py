@@ -19,6 +19,10 @@ from tests.unit.documents.told import GPU, HEAD, told
         ('placement: ""', "4:47", "spread"),
         ("uniform: no", "4:45", 'text "no"'),
         ("placment: spread", "4:36", "placment"),
+        ("price_watch: {cheaper_by: 0}", "4:62", "0"),
+        ("price_watch: {cheaper_by: 20 %}", "4:62", "20 %"),
+        ("price_watch: {setup_cost_usd: 1}", "4:49", "cheaper_by"),
+        ("price_watch: {cheaper_by: 20, setup_cost_usd: -1}", "4:82", "0 and"),
     ],
 )
 def test_a_bad_value_in_a_fleet_is_told_at_its_place(

@@ -27,6 +27,7 @@ from reconciler.model.plan import (
     RateChange,
     Stranger,
 )
+from reconciler.model.proposal import SwapProposal
 from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.model.record import (
     AbsenceEvidence,
@@ -135,6 +136,7 @@ def sample_plan() -> Plan:
                 usd_per_hour=Decimal("1.5"),
                 is_wall=True,
                 changes=("limit raised",),
+                unproven_usd=Decimal("0.25"),
             ),
         ),
         balances=(
@@ -147,6 +149,22 @@ def sample_plan() -> Plan:
                 empty_at=START + 8 * HOUR,
             ),
             BalanceSummary("vastai", None, None, Decimal(1), Decimal("0.5"), why="not told"),
+        ),
+        proposals=(
+            SwapProposal(
+                slot=Slot("lab", 4),
+                mark="m-4",
+                provider="simulated",
+                instance_id="1004",
+                usd_per_hour=Decimal("0.75"),
+                to_provider="simulated",
+                to_region="nl",
+                to_offer="o9",
+                to_usd_per_hour=Decimal("0.5"),
+                setup_cost_usd=Decimal("0.1"),
+                saving_usd=Decimal("0.9"),
+                until=START + 4 * HOUR,
+            ),
         ),
     )
 
