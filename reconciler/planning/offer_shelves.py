@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import field
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from reconciler.model.quantity import GIB
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 Item = TypeVar("Item")
+_BY_PRICE = attrgetter("usd_per_hour", "provider", "id")
+_DISK_RATE = attrgetter("disk_usd_per_gib_hour")
 
 
 class ReadOnce(Generic[Item]):
@@ -106,8 +109,8 @@ class OfferShelves:
         self._rooms = rooms
         self._shelves = []
         for (spot, kind), found in sorted(by_kind.items(), key=lambda item: item[0]):
-            found.sort(key=lambda one: (one.usd_per_hour, one.provider, one.id))
-            least_disk_usd = min(one.disk_usd_per_gib_hour for one in found)
+            found.sort(key=_BY_PRICE)
+            least_disk_usd = min(map(_DISK_RATE, found))
             self._shelves.append(_Shelf(kind, spot, found, least_disk_usd))
 
     def rankings(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:

@@ -192,7 +192,8 @@ def buy(
     from reconciler.planning.fallback_offers import FallbackOffers, like_offers
     from reconciler.planning.offer_shelves import OfferShelves
 
-    seen = [one for one in offers if not scene.is_unreadable(one.provider)]
+    unreadable = scene.unreadable
+    seen = [one for one in offers if one.provider not in unreadable]
     selection = choose_offers(wanting, OfferShelves(seen, caps.rooms), caps.rooms)
     left = caps.after(selection.nodes.values())
     fallback = FallbackOffers(selection, caps.rooms)

@@ -102,8 +102,11 @@ class Scene:
             return False
         return self.request.covers(record.fleet, record.index)
 
-    def is_unreadable(self, provider: str) -> bool:
-        return isinstance(self.observed.inventories.get(provider), Unknown)
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """Providers whose machines cannot be seen."""
+        inventories = self.observed.inventories.items()
+        return frozenset(name for name, one in inventories if isinstance(one, Unknown))
 
     def loss_of(self, record: InstanceRecord) -> MassLoss | None:
         """The mass loss that ``record`` is part of, if any."""
