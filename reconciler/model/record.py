@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -19,6 +19,7 @@ from reconciler.model.host_memory import HostRecord
 from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.model.trusted_values import Trusted
 
 
 def _seconds(value: object) -> object:
@@ -38,23 +39,8 @@ Seconds = Annotated[
 """A duration stored as whole seconds."""
 
 
-_set = object.__setattr__
-
-
-class _Stored(BaseModel):
+class _Stored(Trusted, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    def with_(self, **changes: Any) -> Self:
-        """A copy with some fields changed (not validated again: values come from our code).
-
-        As ``model_copy`` makes it, at half the cost: six for each machine that is bought.
-        """
-        made = self.__class__.__new__(self.__class__)
-        _set(made, "__dict__", {**self.__dict__, **changes})
-        _set(made, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
-        _set(made, "__pydantic_extra__", None)
-        _set(made, "__pydantic_private__", None)
-        return made
 
 
 class Specification(_Stored):
