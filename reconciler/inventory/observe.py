@@ -134,11 +134,12 @@ async def read_instances(
 async def direct_read(provider: Provider, instance_id: str) -> DirectRead:
     """Ask for one machine. A failure says nothing about it."""
     try:
-        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
+        with anyio.move_on_after(provider.capabilities.call_deadline.total_seconds()):
             return DirectRead(instance=await provider.get_instance(instance_id))
     except InstanceNotFound:
         return DirectRead(not_found=True)
     except ProviderError as error:
         return DirectRead(why=error.what)
     except TimeoutError:
-        return DirectRead(why="no answer within the deadline")
+        pass
+    return DirectRead(why="no answer within the deadline")
