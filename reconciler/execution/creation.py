@@ -273,7 +273,7 @@ async def _send(provider: Provider, request: CreateRequest, context: ExecutionCo
     seconds = provider.capabilities.create_deadline.total_seconds()
     with context.interruption.in_flight():
         try:
-            with anyio.fail_after(seconds):
+            with anyio.move_on_after(seconds):
                 return await provider.create_instance(request)
         except TimeoutError:
             pass

@@ -137,15 +137,16 @@ async def _send(provider: Provider, instance_id: str, context: ExecutionContext)
         context.fence()
         with context.interruption.in_flight():
             try:
-                with anyio.fail_after(seconds):
+                with anyio.move_on_after(seconds):
                     await provider.destroy_instance(instance_id)
+                    return ""
             except InstanceNotFound:
                 return ""
             except ProviderError as error:
                 return error.what
             except TimeoutError:
-                return "no answer within the deadline"
-            return ""
+                pass
+            return "no answer within the deadline"
     return "left before the answer"
 
 

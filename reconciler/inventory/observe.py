@@ -147,4 +147,5 @@ async def direct_read(provider: Provider, instance_id: str) -> DirectRead:
     except ProviderError as error:
         return DirectRead(why=error.what)
     except TimeoutError:
-        return DirectRead(why="no answer within the deadline")
+        pass
+    return DirectRead(why="no answer within the deadline")

@@ -67,6 +67,7 @@ class World:
         those that nobody ordered through a face, and some faults are for one face alone."""
         self._pace: tuple[int, Pace] | None = None
         """As read when the storage had seen that many changes by others."""
+        self._offers: dict[str, MarketOffer] = {}
 
     @classmethod
     def create(
@@ -200,7 +201,7 @@ class World:
         if order.label is not None and len(order.label) > LABEL_LENGTH_MAX:
             raise OrderRefused(f"a label has at most {LABEL_LENGTH_MAX} characters")
         with self._storage.transaction() as connection:
-            offer = offer_by_id(connection, order.offer_id)
+            offer = self._offer(connection, order.offer_id)
             if offer is None or self._free_nodes(connection, offer, now) < 1:
                 raise OfferTaken(f"offer {order.offer_id} is not available")
             limit = offer.disk_bytes_max
@@ -233,7 +234,7 @@ class World:
                 raise OfferTaken("nothing is left to rent")
             offer_id = quotes[0].offer.id
         with self._storage.transaction() as connection:
-            offer = offer_by_id(connection, offer_id)
+            offer = self._offer(connection, offer_id)
             if offer is None:
                 raise OfferTaken(f"offer {offer_id} does not exist")
             order = Order(offer.id, label, disk_bytes)
@@ -260,7 +261,7 @@ class World:
         with self._storage.transaction() as connection:
             machine = machine_by_id(connection, machine_id, now)
             lie = machine_notes.gpu_inside(connection, machine_id)
-            offer = offer_by_id(connection, machine.offer_id)
+            offer = self._offer(connection, machine.offer_id)
         return inside_of(machine, offer, lie)
 
     def destroy(self, machine_id: str, now: datetime) -> None:
@@ -410,6 +411,15 @@ class World:
         if machine_id in machine_notes.of_other_faces(connection, self.served_as):
             raise NoSuchMachine(f"machine {machine_id} does not exist")
         return machine_by_id(connection, machine_id, now)
+
+    def _offer(self, connection: sqlite3.Connection, offer_id: str) -> MarketOffer | None:
+        """Read once: what a market offers never changes, only how much of it is free."""
+        known = self._offers.get(offer_id)
+        if known is None:
+            known = offer_by_id(connection, offer_id)
+            if known is not None:
+                self._offers[offer_id] = known
+        return known
 
     def _free_nodes(self, connection: sqlite3.Connection, offer: MarketOffer, now: datetime) -> int:
         board = PriceBoard(self.seed, self.settings, now)

@@ -21,6 +21,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+_ONE_LINE = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECIMAL = re.compile(r"\d{1,30}(\.\d{1,60})?")
 
 
@@ -72,5 +73,6 @@ def ascii_json(fields: Any, *, indent: int | None = None) -> str:
 
     Keys keep their order: the same value gives the same bytes.
     """
-    separators = (",", ":") if indent is None else (",", ": ")
-    return json.dumps(fields, indent=indent, separators=separators, allow_nan=False)
+    if indent is None:
+        return _ONE_LINE.encode(fields)
+    return json.dumps(fields, indent=indent, separators=(",", ": "), allow_nan=False)

@@ -62,7 +62,7 @@ def about(value: timedelta) -> str:
 
 
 def _parts(value: timedelta) -> list[str]:
-    """As much of each unit as there is, the largest first; those of which there is none left out."""
+    """How many of each unit, the largest first; without those of which there is none."""
     seconds = int(abs(value).total_seconds())
     parts = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if seconds else ():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -19,6 +19,7 @@ from reconciler.model.host_memory import HostRecord
 from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.model.trusted_values import Trusted
 
 
 def _seconds(value: object) -> object:
@@ -38,12 +39,8 @@ Seconds = Annotated[
 """A duration stored as whole seconds."""
 
 
-class _Stored(BaseModel):
+class _Stored(Trusted, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    def with_(self, **changes: Any) -> Self:
-        """A copy with some fields changed (not validated again: values come from our code)."""
-        return self.model_copy(update=changes)
 
 
 class Specification(_Stored):

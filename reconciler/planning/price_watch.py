@@ -93,7 +93,7 @@ def _promising(
     dearest machines first.
     """
     fleets = {fleet.name: fleet for fleet in watched}
-    readable = [one for one in offers.offers if not scene.is_unreadable(one.provider)]
+    readable = [one for one in offers.offers if one.provider not in scene.unreadable]
     ranked = {name: match_offers(fleet, readable).ranked for name, fleet in fleets.items()}
     keeps = [one for one in _comparable(scene, decisions) if one.record.fleet in fleets]
     keeps.sort(key=lambda one: (-live_rate(one.record, one.instance), one.slot))

@@ -1,16 +1,17 @@
-"""What a person sees in a terminal while machines are bought: all that matters, and not too often."""
+"""What a person sees in a terminal while machines are bought: all, and not too often."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
 
-import anyio
 import pytest
 
 from reconciler.cli.terminal import LiveProgress
+from reconciler.clock import LoopClock
 from reconciler.model.address import Slot
 from reconciler.model.progress import SlotProgress, Stage
+from tests.markets import START
 from tests.virtual_time import run_virtual
 
 STAGES: tuple[Stage, ...] = ("waiting", "placed", "ssh", "ready")
@@ -48,13 +49,14 @@ def test_what_changes_within_a_tenth_of_a_second_is_seen_at_its_end(
     drawn: Callable[[], str],
 ) -> None:
     async def boot() -> None:
+        clock = LoopClock(START)
         with LiveProgress() as view:
             view.show(step(0, "waiting"))
             view.show(step(0, "placed"))
             assert "placed" not in drawn()
-            await anyio.sleep(0.2)
+            await clock.sleep(0.2)
             assert "placed" in drawn()
-            await anyio.sleep(60)
+            await clock.sleep(60)
             view.show(step(0, "ready"))
             assert "ready" in drawn(), "at once, where nothing was drawn just now"
 
