@@ -21,7 +21,7 @@ from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.leases import ends_otherwise, has_ended
-from reconciler.planning.spot_losses import TAKEN_AWAY, is_lost
+from reconciler.planning.spot_losses import TAKEN_AWAY, was_spot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +89,8 @@ class Verdict:
 class EnforcementRule:
     """One row of the table. ``finds`` returns None when the rule has nothing to say.
 
-    ``replaces``: the slot is to be filled again. ``completes``: it ends what an approved plan
+    ``replaces``: the slot is to be filled again; ``serves_nobody``: without waiting for a
+    successor, whatever `create_before_destroy` says. ``completes``: it ends what an approved plan
     began, so the fuse has counted it already. ``of_fleets`` looks at the fleet, its lease and the
     request alone: whether it finds something is the same for all machines of a fleet with one end.
     ``of_pairs`` has nothing to say about a machine that shares its slot with no other.
@@ -101,6 +102,7 @@ class EnforcementRule:
     soft_in_loop: bool = False
     outranks_protection: bool = False
     replaces: bool = False
+    serves_nobody: bool = False
     completes: bool = False
     of_fleets: bool = False
     of_pairs: bool = False
@@ -216,10 +218,12 @@ def _taken_away(at: Situation) -> Verdict | None:
     """Spot: its provider stopped it for somebody who pays more. It may come back by itself, but
     nobody knows when, and it is billed for its disk.
     """
+    if at.instance is None or at.instance.status is not InstanceStatus.STOPPED:
+        return None
     fleet, in_loop = at.given.fleet, at.given.in_loop
     if fleet is None or at.shares_slot or (in_loop and not at.given.request.heal):
         return None
-    if not is_lost(at.record, at.instance):
+    if not was_spot(at.record):
         return None
     return Verdict(DestroyReason.FAILED_READY, "spot: its provider took it away", (TAKEN_AWAY,))
 
@@ -311,6 +315,7 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "A spot machine that its provider took away only costs money.",
         _taken_away,
         replaces=True,
+        serves_nobody=True,
     ),
     EnforcementRule(
         "DRIFTED",

@@ -158,7 +158,7 @@ def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Dec
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
-    if is_lost(record, sighting.instance):
+    if sighting.instance is not None and is_lost(record, sighting.instance):
         detail = detail or "spot: taken away; `apply` or `reconcile --heal` replaces it"
     if has_ended_by_wall(scene, situation.given.ends_at):
         detail = detail or "its lease is over by this machine's clock alone: billed"

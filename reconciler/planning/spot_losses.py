@@ -38,10 +38,9 @@ def was_spot(record: InstanceRecord) -> bool:
     return record.specification is not None and record.specification.spot
 
 
-def is_lost(record: InstanceRecord, instance: Instance | None) -> bool:
+def is_lost(record: InstanceRecord, instance: Instance) -> bool:
     """Whether it is a spot machine that its provider has stopped."""
-    stopped = instance is not None and instance.status is InstanceStatus.STOPPED
-    return stopped and was_spot(record)
+    return instance.status is InstanceStatus.STOPPED and was_spot(record)
 
 
 def ends_a_loss(destroy: Destroy) -> bool:

@@ -87,6 +87,21 @@ def test_all_nodes_of_a_spot_fleet_are_healed_at_once(tmp_path: Path) -> None:
     story(tmp_path, tell, *MARKET)
 
 
+def test_a_lost_machine_goes_first_even_with_create_before_destroy(tmp_path: Path) -> None:
+    """It serves nobody; and its loss is remembered."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(SPOT + "    lifecycle: {create_before_destroy: true}\n")
+        await take_away(shop)
+        healed = await shop.reconcile(heal=True)
+        assert [destroy.after_successor for destroy in healed.plan.destroys] == [False]
+        assert [one.slots for one in shop.state().spot_losses.values()] == [{"0": 1}]
+        await shop.wait(2 * MINUTE)
+        assert offers_of(shop) == ["o2-spot"]
+
+    story(tmp_path, tell, *MARKET)
+
+
 def test_where_a_machine_was_taken_away_is_avoided_for_an_hour(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         await shop.apply(SPOT)
