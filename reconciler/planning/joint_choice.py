@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS_MAX = 60_000
 """A bigger program is not begun: no plan should take a minute."""
+EVEN_COLUMNS_MAX = 2_000
+"""The same where fleets are spread out, which takes far longer."""
 TIES_MAX = 1_000
 """In a bigger program equals are settled by the search, which is the same each time."""
 _FINEST_DIGITS = 9
@@ -45,7 +47,9 @@ def choose_jointly(
     answer within the limits. ``known`` is allowed: nothing that must be worse is looked at.
     """
     parties, full = parties_of(groups, rooms, known)
-    if sum(len(path.entries) for party in parties for path in party.paths) > COLUMNS_MAX:
+    even = any(party.limits is not None and party.limits.even for party in parties)
+    columns = sum(len(path.entries) for party in parties for path in party.paths)
+    if columns > (EVEN_COLUMNS_MAX if even else COLUMNS_MAX):
         return None
     program = IntegerProgram()
     for party in parties:

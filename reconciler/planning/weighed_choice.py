@@ -8,7 +8,7 @@ decides.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from heapq import heapify, heappop, heapreplace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -89,8 +89,9 @@ class _Pick:
         self._fleets, self._limits, self._way = fleets, limits, way
         self._capacity, self._funds = capacity, funds
         self._counts = limits.counts
+        self._offered: Sequence[RankedOffer] = ()
         self._hosts: set[HostKey] = set()
-        self._taken: set[int] = set()
+        self._taken = Counter[int]()
         self._spot = 0
         self._in_the_way: set[str] = set()
 
@@ -111,38 +112,66 @@ class _Pick:
         return len(found & {"capacity", "host"}) > (0 if even else 1)
 
     def fill(self, entries: Sequence[RankedOffer], count: int) -> None:
-        """Take up to ``count`` nodes. What an entry costs only rises, so an old key is a floor."""
-        heap = [(self._key(entry), number) for number, entry in enumerate(entries)]
-        heapify(heap)
-        while heap and len(self.entries) < count:
-            key, number = heap[0]
-            entry = entries[number]
-            if self._is_blocked(entry, number):
-                heappop(heap)
-            elif (now := self._key(entry)) != key:
-                heapreplace(heap, (now, number))
-            else:
-                self._take(entry, number)
+        """Take up to ``count`` nodes, one by one."""
+        self._offered = entries
+        groups: dict[Key, list[tuple[Key, int]]] = defaultdict(list)
+        for number, entry in enumerate(entries):
+            groups[self._group(entry)].append((self._key(entry), number))
+        for heap in groups.values():
+            heapify(heap)
+        while len(self.entries) < count:
+            tops = (self._top(group, heap) for group, heap in groups.items())
+            best = min((top for top in tops if top is not None), default=None)
+            if best is None:
+                return
+            self._take(best[1])
+
+    def _group(self, entry: RankedOffer) -> Key:
+        """Entries whose order among themselves changes only with the nodes on their own host."""
+        if not self._limits.even:
+            return ()
+        provider, region, _ = cells_of(entry.offer)
+        return (turn_of(entry)[0], provider, region)
 
     def _key(self, entry: RankedOffer) -> Key:
-        place, *rest = turn_of(entry)
+        """The order within the group. It only rises, so that an old one is a floor."""
         if not self._limits.even:
-            return (place, *rest)
-        return (place, *(self._counts[cell] for cell in cells_of(entry.offer)), *rest)
+            return turn_of(entry)
+        _, *rest = turn_of(entry)
+        return (self._counts[cells_of(entry.offer)[-1]], *rest)
 
-    def _is_blocked(self, entry: RankedOffer, number: int) -> bool:
-        why = self._obstacle(entry, number)
+    def _top(self, group: Key, heap: list[tuple[Key, int]]) -> tuple[Key, int] | None:
+        """What costs least of the group, with what it costs; None when nothing is left of it."""
+        while heap:
+            key, number = heap[0]
+            if self._is_blocked(number):
+                heappop(heap)
+            elif (now := self._key(self._offered[number])) != key:
+                heapreplace(heap, (now, number))
+            else:
+                return ((*self._level(group), *key), number)
+        return None
+
+    def _level(self, group: Key) -> Key:
+        if not group:
+            return ()
+        place, provider, region = group
+        return (place, self._counts[provider], self._counts[region])
+
+    def _is_blocked(self, number: int) -> bool:
+        why = self._obstacle(number)
         if why and why != "stock":
             self._in_the_way.add(why)
         return bool(why)
 
-    def _obstacle(self, entry: RankedOffer, number: int) -> str:
+    def _obstacle(self, number: int) -> str:
         """What keeps it from being taken (once more); an offer's own stock is ``stock``."""
-        offer, limits = entry.offer, self._limits
+        entry, limits = self._offered[number], self._limits
+        offer, taken = entry.offer, self._taken[number]
         if self._capacity.room(offer) <= 0:
-            return "capacity" if self._is_shared(entry, number) else "stock"
+            return "capacity" if taken < offer.stock else "stock"
         if self._fleets.terms.host_of(offer) in self._hosts:
-            return "host" if number not in self._taken else "stock"
+            return "stock" if taken else "host"
         most = limits.provider_most
         if most is not None and self._counts[(offer.provider,)] >= most:
             return "share"
@@ -150,16 +179,12 @@ class _Pick:
             return "spot"
         return "" if self._funds.allow(entry) else "funds"
 
-    def _is_shared(self, entry: RankedOffer, number: int) -> bool:
-        """Whether somebody else has used it up, in part at least."""
-        mine = sum(1 for one in self.entries if one.offer is entry.offer)
-        return number not in self._taken or mine < entry.offer.stock
-
-    def _take(self, entry: RankedOffer, number: int) -> None:
+    def _take(self, number: int) -> None:
+        entry = self._offered[number]
         self._funds.spend(entry)
         self._capacity.take(entry.offer)
         self.entries.append(entry)
-        self._taken.add(number)
+        self._taken[number] += 1
         self._spot += entry.offer.spot
         self._counts.update(cells_of(entry.offer))
         host = self._fleets.terms.host_of(entry.offer)
