@@ -118,9 +118,10 @@ def _running_lease(recorded: RecordedState, fleet: str, now: datetime) -> LeaseR
     if lease is None:
         raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper apply opens one")
     if has_ended(lease, now):
-        raise UsageRefused(
-            f"the lease of fleet.{fleet} has ended", fix=f"gpu-shopper apply -renew fleet.{fleet}"
-        )
+        fix = f"gpu-shopper apply -renew fleet.{fleet}"
+        if lease.hours is not None and not lease.ended_by:
+            fix = "gpu-shopper plan says when its next window opens"
+        raise UsageRefused(f"the lease of fleet.{fleet} has ended", fix=fix)
     if lease.started_at is None:
         raise UsageRefused(
             f"the lease of fleet.{fleet} has not started",

@@ -9,7 +9,9 @@ equal times counts: no window is opened twice, and none lasts longer than what w
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.office_windows import Window
@@ -72,6 +74,11 @@ def windows_after(hours: OfficeHours, now: datetime) -> tuple[int, timedelta]:
 
     As if each of ``windows_from`` were counted; weeks in which no clock changes are all alike.
     """
+    return _counted(_times(hours), now)
+
+
+@lru_cache(maxsize=16)
+def _counted(hours: OfficeHours, now: datetime) -> tuple[int, timedelta]:
     week, last = _week_of(now - timedelta(days=9)), _week_of(hours.until)
     changes = [_week_of(moment) for moment, _ in hours.zone.changes]
     unlike = {near + by * _WEEK for near in changes for by in (-2, -1, 0, 1)}
@@ -91,10 +98,24 @@ def windows_after(hours: OfficeHours, now: datetime) -> tuple[int, timedelta]:
 
 def window_at(hours: OfficeHours, now: datetime) -> Window | None:
     """The window that ``now`` lies in; None outside of hours. Never more than one."""
-    found = next(windows_from(hours, now), None)
-    return found if found is not None and found.opens_at <= now else None
+    return _around(_times(hours), now)[0]
 
 
 def next_window(hours: OfficeHours, now: datetime) -> Window | None:
     """The first window that opens after ``now``."""
-    return next((one for one in windows_from(hours, now) if one.opens_at > now), None)
+    return _around(_times(hours), now)[1]
+
+
+def _times(hours: OfficeHours) -> OfficeHours:
+    """When alone: fleets with the same hours are looked at once, whatever their windows buy."""
+    return replace(hours, text="", terms="")
+
+
+@lru_cache(maxsize=64)
+def _around(hours: OfficeHours, now: datetime) -> tuple[Window | None, Window | None]:
+    """The window at hand, and the next one to open."""
+    windows = windows_from(hours, now)
+    first = next(windows, None)
+    if first is None or first.opens_at > now:
+        return None, first
+    return first, next(windows, None)

@@ -6,6 +6,7 @@ can be applied again to a newer state. None of them ever drops a known id withou
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -160,10 +161,13 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
 
 def _slot_opened(lease: LeaseRecord, hours: HoursRecord, record: InstanceRecord) -> LeaseRecord:
     """The window has held a machine there: its schedule does not fill that slot again."""
-    index = record.index
-    if hours.opens_at is None or record.created_at < hours.opens_at or index in hours.opened:
+    if hours.opens_at is None or record.created_at < hours.opens_at:
         return lease
-    return lease.with_(hours=hours.with_(opened=sorted([*hours.opened, index])))
+    opened, index = hours.opened, record.index
+    place = bisect_left(opened, index)  # in order: a fleet may have ten thousand
+    if opened[place : place + 1] == [index]:
+        return lease
+    return lease.with_(hours=hours.with_(opened=[*opened[:place], index, *opened[place:]]))
 
 
 def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) -> Change:

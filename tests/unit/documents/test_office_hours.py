@@ -154,7 +154,7 @@ def test_a_machine_without_a_time_zone_database_says_so_and_still_knows_utc(
 
 
 RICH = """
-    resources: {any_of: ["H100:8", "A100:80GB:8"], cpu: 16.., memory: 64GB.., disk: 1TB, cuda: 12.4..}
+    resources: {any_of: ["H100:8", "A100:80GB:8"], cpu: 16.., disk: 1TB, cuda: 12.4..}
     countries: [DE, NL]
     offers: {min_reliability: 0.95, verified: true, exclude_hosts: [a, b], hosting: datacenter}
     max_gpu_hour_usd: 2.50
