@@ -106,18 +106,17 @@ async def _balances(workspace: Workspace, assessment: Assessment) -> Mapping[str
     scene = assessment.scene
     if scene.request.mode is Mode.DESTROY or scene.request.only_record:
         return {}
-    homes = {one.provider for one in scene.recorded.instances.values()}
-    asked = [
-        name
-        for name, provider in workspace.providers.items()
-        if _keeps_a_balance(workspace, name)
-        or (provider.capabilities.has_balance and (assessment.buying or name in homes))
-    ]
+    providers = workspace.providers
+    asked = {name for name in providers if _keeps_a_balance(workspace, name)}
+    telling = {name for name, one in providers.items() if one.capabilities.has_balance} - asked
+    if telling and not assessment.buying:
+        telling &= {one.provider for one in scene.recorded.instances.values()}
+    asked |= telling
     if not asked:
         return {}
     from reconciler.inventory.balances import read_balances  # the usual market tells none
 
-    return await read_balances(workspace.providers, asked)
+    return await read_balances(providers, sorted(asked))
 
 
 def _keeps_a_balance(workspace: Workspace, provider: str) -> bool:
