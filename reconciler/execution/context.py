@@ -67,6 +67,8 @@ class ExecutionContext:
     """
     offer_failed: Callable[[Provider, str], None] = lambda provider, offer_id: None
     """Told of each offer that could not be rented, so that nobody tries it again. Never raises."""
+    remark: Callable[[str], None] = lambda line: None
+    """Says one sentence about the run as a whole. Never raises."""
     waits: bool = False
     """Whether this run looks into the machines that it buys until they are ready."""
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -52,7 +52,7 @@ class RunOptions:
 
     ``detach``: do not wait for ready. ``wait``: wait for proof that destroyed machines are gone.
     ``approve`` is asked with the plan when it would change something; None approves everything.
-    ``progress``, ``outcome`` (told as each action ends) and ``listed`` must not raise.
+    ``progress``, ``outcome`` (told as each action ends), ``listed`` and ``remark`` must not raise.
     """
 
     progress: Callable[[SlotProgress], None]
@@ -65,6 +65,8 @@ class RunOptions:
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
     outcome: Callable[[SlotOutcome], None] | None = None
     listed: Listed | None = None
+    remark: Callable[[str], None] | None = None
+    """Told now and then what the run waits for."""
     interval: timedelta | None = None
     """When a daemon passes again at the latest; None for a pass that cron or a person made."""
     record: Path | None = None
@@ -160,6 +162,8 @@ class Run:
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
         context.waits = not (by_loop or self.options.detach)
+        if self.options.remark is not None:
+            context.remark = self.options.remark
         if self._executor is not None:
             self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)
