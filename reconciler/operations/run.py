@@ -15,7 +15,7 @@ from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
-from reconciler.operations.workspace import pins_of
+from reconciler.operations.provider_pins import pins_of
 from reconciler.planning import ledger as books
 from reconciler.planning import state_edits, transitions
 from reconciler.planning.clock_rule import clock_marked
