@@ -36,6 +36,7 @@ from reconciler.cli.terminal import ask_yes, is_interactive
 from reconciler.cli.voice import speaking
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.plan import Mode, PlanRequest
+from reconciler.model.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -305,6 +306,7 @@ def _run_options(
         show=lambda plan: voice.plan(plan, step),
         outcome=voice.outcome,
         listed=voice.listed,
+        remark=voice.remark if voice.asks else None,
         interruption=interruption,
         detach=options["detach"],
         wait=not options["no_wait"],
@@ -325,5 +327,10 @@ def _say_outcome(result: RunResult) -> None:
     if asked:
         parts.append(f"{asked} destroyed" + (f", {gone} proven gone" if gone else ""))
     say(f"Done: {', '.join(parts) or 'nothing'}.")
+    for finding in result.plan.findings:
+        if finding.code is not None:  # it stood above hundreds of lines
+            say(f"Not done (exit {int(finding.code)}): {printable(finding.message, 300)}")
+            if finding.fix:
+                say(f"  fix: {printable(finding.fix, 300)}")
     if ready:
         say("Log in: gpu-shopper ssh fleet.NAME[0]; see all: gpu-shopper status")

@@ -72,6 +72,8 @@ class ExecutionContext:
     """Told of each offer that could not be rented, so that nobody tries it again. Never raises."""
     node_timer: timedelta | None = None
     """How long after its lease's end a machine that can destroys itself; None: never."""
+    remark: Callable[[str], None] = lambda line: None
+    """Says one sentence about the run as a whole. Never raises."""
     waits: bool = False
     """Whether this run looks into the machines that it buys until they are ready."""
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from reconciler.execution.proof_countdown import ProofCountdown
 from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.model.errors import (
     GpuShopperError,
@@ -170,6 +171,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
     started = context.clock.now()
     deadline = context.clock.elapsed_seconds() + timeout.total_seconds()
     outcomes: dict[str, SlotOutcome] = {}
+    countdown = ProofCountdown(context)
     backoff = _FIRST_PAUSE_SECONDS
     while True:
         decisions = await _look_at_doomed(context)
@@ -182,6 +184,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
         over = context.interruption.requested or context.clock.elapsed_seconds() >= deadline
         if not waiting or over:
             return [*outcomes.values(), *(_unproven(record) for record in waiting)]
+        countdown.tell(waiting, deadline)
         again = bool(decisions.destroys)
         pause = backoff if again else _pause(waiting, context)
         left = deadline - context.clock.elapsed_seconds()

@@ -49,6 +49,18 @@ def read_state(workspace: Workspace, *, to_change: bool = False) -> RecordedStat
     return recorded
 
 
+def _state_of(fleet: str, workspace: Workspace) -> RecordedState:
+    """Where nothing was ever applied there is no lease, which damages nothing: a state that is
+    lost, beside its backups, does.
+    """
+    if workspace.backend.find().version == "" and not workspace.backend.backups():
+        raise UsageRefused(
+            f"fleet.{fleet} has no lease: nothing was applied here yet",
+            fix="gpu-shopper apply opens one",
+        )
+    return read_state(workspace, to_change=True)
+
+
 async def extend_lease(
     workspace: Workspace, fleet: str, by: timedelta, *, lock_timeout_seconds: float
 ) -> Extension:
@@ -61,7 +73,7 @@ async def extend_lease(
     ``UsageRefused`` for a lease that has not started or has ended.
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
-        recorded = read_state(workspace, to_change=True)
+        recorded = _state_of(fleet, workspace)
         read_clocks(workspace, recorded)
         lease = _running_lease(recorded, fleet, workspace.clock.now())
         if lease.ends_at == NEVER:
@@ -156,7 +168,7 @@ async def release_fleet(workspace: Workspace, fleet: str, options: RunOptions) -
     run = Run(workspace, options)
     request = PlanRequest(Mode.LOOP, targets=(Address(fleet),), fused=False)
     with run.lock("release"):
-        recorded = read_state(workspace, to_change=True)
+        recorded = _state_of(fleet, workspace)
         if fleet not in recorded.leases:
             raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper status")
         read_clocks(workspace, recorded)

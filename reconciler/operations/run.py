@@ -15,7 +15,7 @@ from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
-from reconciler.operations.workspace import pins_of
+from reconciler.operations.provider_pins import pins_of
 from reconciler.planning import ledger as books
 from reconciler.planning import state_edits, transitions
 from reconciler.planning.clock_rule import clock_marked
@@ -52,7 +52,7 @@ class RunOptions:
 
     ``detach``: do not wait for ready. ``wait``: wait for proof that destroyed machines are gone.
     ``approve`` is asked with the plan when it would change something; None approves everything.
-    ``progress``, ``outcome`` (told as each action ends) and ``listed`` must not raise.
+    ``progress``, ``outcome`` (told as each action ends), ``listed`` and ``remark`` must not raise.
     """
 
     progress: Callable[[SlotProgress], None]
@@ -65,6 +65,8 @@ class RunOptions:
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
     outcome: Callable[[SlotOutcome], None] | None = None
     listed: Listed | None = None
+    remark: Callable[[str], None] | None = None
+    """Told now and then what the run waits for."""
     interval: timedelta | None = None
     """When a daemon passes again at the latest; None for a pass that cron or a person made."""
     record: Path | None = None
@@ -165,6 +167,8 @@ class Run:
             # Their provider's word is not enough: `look_into` asks them.
             self._to_look_into += plan.became_ready
             plan = replace(plan, became_ready=())
+        if self.options.remark is not None:
+            context.remark = self.options.remark
         if self._executor is not None:
             self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)

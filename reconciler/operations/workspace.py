@@ -18,11 +18,12 @@ from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.hand_over import DEFAULT_BOOT, DEFAULT_READY, DEFAULT_SSH, SshFiles
 from reconciler.model.instance import SshEndpoint
 from reconciler.model.mark import NONCES, nonce
-from reconciler.model.record import HostPin, ProviderPin, RecordedState
+from reconciler.model.record import HostPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
 from reconciler.operations.open_providers import open_configured
+from reconciler.operations.provider_pins import provider_settings, recorded_pins
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.process_identity import this_boot, this_host
@@ -340,35 +341,3 @@ def _only_state(directory: Path, error: DocumentError | None) -> Path:
             fix="mend the documents: gpu-shopper validate",
         ) from error
     return states[0]
-
-
-def recorded_pins(state: RecordedState | None) -> Mapping[str, ProviderPin]:
-    """Providers that the state relies on."""
-    if state is None:
-        return {}
-    homes = {record.provider for record in state.instances.values()}
-    homes |= {intent.provider for intent in state.intents.values()}
-    homes |= {one.record.provider for one in state.let_go.values()}
-    return {name: pin for name, pin in state.providers.items() if name in homes}
-
-
-def provider_settings(
-    desired: DesiredState | None, pins: Mapping[str, ProviderPin]
-) -> dict[str, ProviderSettings]:
-    """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
-    recorded = {
-        name: ProviderSettings(name, pin.type, market=pin.market, key=pin.key)
-        for name, pin in pins.items()
-    }
-    return {**recorded, **(dict(desired.providers) if desired else {})}
-
-
-def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
-    """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
-    return {
-        name: ProviderPin(
-            type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
-        )
-        for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
-        if name in accounts
-    }
