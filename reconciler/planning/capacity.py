@@ -75,9 +75,11 @@ class Capacity:
 
     def take(self, offer: Offer, count: int = 1) -> None:
         key, stock = (offer.provider, offer.capacity_key), offer.stock
-        levels = self._taken.setdefault(key, {})
-        levels[stock] = levels.get(stock, 0) + count
-        if levels[stock] >= stock:
+        levels = self._taken.get(key)
+        if levels is None:
+            levels = self._taken[key] = {}
+        taken = levels[stock] = levels.get(stock, 0) + count
+        if taken >= stock:
             self._used_up[key] = stock
 
     def holds(self, offer: Offer) -> bool:

@@ -115,12 +115,13 @@ def _alone(group: LikeFleets, rooms: Mapping[str, Decimal]) -> _Circle:
 
 
 def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _Circle:
-    from reconciler.planning.joint_choice import choose_jointly  # most plans need none
-    from reconciler.planning.scarcity import is_surely_best
+    from reconciler.planning.scarcity import is_surely_best  # most plans need none
 
     in_turn = _one_after_the_other(groups, rooms)
     if not rooms and is_surely_best(groups, in_turn.nodes):
         return _Circle(groups, in_turn.nodes)
+    from reconciler.planning.joint_choice import choose_jointly
+
     found = choose_jointly(groups, rooms, in_turn.nodes)
     if found is None:
         return in_turn

@@ -59,10 +59,12 @@ class Pick:
             return
         times = min(count - len(self.entries), self.capacity.room(offer))
         self.capacity_stood_in_the_way |= times <= 0
+        limited = self.funds.limited
         for _ in range(min(times, 1) if host is not None else times):
-            if not self.funds.allow(entry):
-                return
-            self.funds.spend(entry)
+            if limited:
+                if not self.funds.allow(entry):
+                    return
+                self.funds.spend(entry)
             self.capacity.take(offer)
             self.entries.append(entry)
             self.order += position
@@ -176,7 +178,8 @@ class _Turns:
             return nothing
         for entry in best.entries:
             self._capacity.take(entry.offer)
-            self._funds.spend(entry)
+            if self._funds.limited:
+                self._funds.spend(entry)
         self._seen.pop(best.way, None)
         return best
 
