@@ -57,7 +57,7 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
         await made[0].run()
 
     try:
-        with _quickly():
+        with quickly():
             run_seeded(run, seed=schedule.seed, limit_seconds=_LONGEST_SECONDS)
     except Broken as found:
         broken = found
@@ -74,12 +74,12 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
 
 
 @contextmanager
-def _quickly() -> Iterator[None]:
+def quickly() -> Iterator[None]:
     """What /proc and the user database say of this process is asked for once, the same bytes of a
     state are decoded once, and nothing is collected: a run lives for a tenth of a second.
     """
     fields = cache(process_identity._process_fields)
-    known = lru_cache(_STATES_KNOWN)(decode)
+    decoded = lru_cache(_STATES_KNOWN)(lambda data: decode(data, "the state"))
     collecting = gc.isenabled()
     gc.disable()
     with (
@@ -87,8 +87,8 @@ def _quickly() -> Iterator[None]:
         patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
         patch.object(lock, "user_name", lambda: "operator"),
         patch.object(audit_trail, "user_name", lambda: "operator"),
-        patch.object(local_file, "decode", known),
-        patch.object(judge, "decode", known),
+        patch.object(local_file, "decode", lambda data, _: decoded(data)),
+        patch.object(judge, "decode", lambda data, _: decoded(data)),
     ):
         try:
             yield
