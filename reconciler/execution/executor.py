@@ -80,9 +80,7 @@ class PlanExecutor:
                 [
                     *(transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
-                    departures.forgotten(
-                        plan.forgets, now, context.destroy_times, context.windows
-                    ),
+                    departures.forgotten(plan.forgets, now, context.destroy_times, context.windows),
                     transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),

@@ -1,8 +1,8 @@
 """A series of inputs for one target, with its limits (RELIABILITY.md I23).
 
 What guides it is cheap: an input that is refused at a place where none was refused before is kept,
-and broken further. Places are told apart by the lines through which the refusal came, and by the words
-of what is wrong with documents.
+and broken further. Places are told apart by the lines through which the refusal came, and by the
+words of what is wrong with documents.
 """
 
 from __future__ import annotations

@@ -122,7 +122,9 @@ TARGETS: tuple[Target, ...] = (
     ),
     Target("provider responses", _some_answer, _read_answer, (NotJson,)),
     Target("state", _some_state, lambda data: decode(data, "x"), (StateError,), sealed=True),
-    Target("plan", _some_plan, lambda data: decode_plan(data, Path("p")), (StalePlan,), sealed=True),
+    Target(
+        "plan", _some_plan, lambda data: decode_plan(data, Path("p")), (StalePlan,), sealed=True
+    ),
     Target("lock", _some_lock, lambda data: describe(decode_info(data), NOW), ()),
     Target("audit trail", _some_trail, lambda data: verified([("a", data)], None), ()),
 )

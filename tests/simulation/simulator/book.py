@@ -51,9 +51,7 @@ class Book(World):
     number = 0
 
     @classmethod
-    def opened(
-        cls, seed: int, offers: tuple[MarketOffer, ...], settings: MarketSettings
-    ) -> Book:
+    def opened(cls, seed: int, offers: tuple[MarketOffer, ...], settings: MarketSettings) -> Book:
         """As ``World.create`` in memory, which makes each table anew."""
         facts = first_facts_of(seed, START, settings, Pace(START, START, 1.0))
         storage = Storage(None)
@@ -82,7 +80,9 @@ class Book(World):
     def move_prices(self, percent: int) -> None:
         """Of all that is still to be rented."""
         with self._storage.transaction() as connection:
-            connection.execute("UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,))
+            connection.execute(
+                "UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,)
+            )
 
     def raise_rate(self, machine_id: str, percent: int) -> None:
         """Of a machine that runs."""
@@ -107,7 +107,9 @@ class Book(World):
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         at = microseconds(self.listing_moment(now) - older_by)
         return [
-            one for one in self.machines() if one.listed <= at and (one.gone is None or one.gone > at)
+            one
+            for one in self.machines()
+            if one.listed <= at and (one.gone is None or one.gone > at)
         ]
 
     def read_machine(self, machine_id: str, now: datetime) -> Machine:

@@ -6,10 +6,11 @@ import gc
 import hashlib
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from functools import cache, lru_cache
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
@@ -138,22 +139,35 @@ class Campaign:
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:
-    """What was there before is not looked at again for each run's garbage."""
     found = Campaign()
+    with uncollected() as collect:
+        for seed in seeds:
+            found.add(judged(draw(seed)))
+            collect()
+    return found
+
+
+@contextmanager
+def uncollected() -> Iterator[Callable[[], None]]:
+    """What was there before is not looked at again for each run's garbage. Call what is given after
+    each run: it collects now and then.
+    """
+    numbers = count(1)
+
+    def collect() -> None:
+        if not next(numbers) % _RUNS_COLLECTED:
+            gc.collect()
+
+    collecting = gc.isenabled()
     gc.collect()
     gc.freeze()
-    collecting = gc.isenabled()
     gc.disable()
     try:
-        for number, seed in enumerate(seeds, 1):
-            found.add(judged(draw(seed)))
-            if not number % _RUNS_COLLECTED:
-                gc.collect()
+        yield collect
     finally:
         gc.unfreeze()
         if collecting:
             gc.enable()
-    return found
 
 
 def report(verdict: Verdict, *, lines: int = 60) -> str:

@@ -45,10 +45,14 @@ DOCUMENTS = (
     _HEAD + "fleets:\n" + _DEV,  # a provider's block is gone
     _FLEETS[:-1] + " {}\n",
     "",  # truncated by a checkout: nothing can be read
-    _HEAD + _GAMMA + _WALL.format("3", "total", "destroy") + _two("nodes: 3", "budget: {max_total_usd: 1}"),
+    _HEAD
+    + _GAMMA
+    + _WALL.format("3", "total", "destroy")
+    + _two("nodes: 3", "budget: {max_total_usd: 1}"),
     _HEAD + _GAMMA + _WALL.format("1.2", "day", "destroy") + _two("nodes: 2"),
     _HEAD + _GAMMA + _WALL.format("2", "hour", "shrink, destroy") + _two("nodes: 4", "weight: 50"),
-    _FLEETS + _fleet("dev", "ttl: 3h", "nodes: 2", "budget: {max_total_usd: 0.9, max_hourly_usd: 2}"),
+    _FLEETS
+    + _fleet("dev", "ttl: 3h", "nodes: 2", "budget: {max_total_usd: 0.9, max_hourly_usd: 2}"),
 )
 SLIPS = {
     DOCUMENTS[8]: {"C14.2"},  # a fleet has another name

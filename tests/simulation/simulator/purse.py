@@ -165,9 +165,7 @@ class Purse:
         return ours, self._billed(self.machines(), _LONG_AGO, now)
 
 
-def _cost(
-    machine: Machine, gpu: int, rises: list[tuple[int, int]], start: int, end: int
-) -> int:
+def _cost(machine: Machine, gpu: int, rises: list[tuple[int, int]], start: int, end: int) -> int:
     """Micro-dollars times microseconds of an hour, between two moments."""
     until = end if machine.gone is None else min(end, machine.gone)
     stop = until if machine.stopped is None else min(until, max(machine.created, machine.stopped))

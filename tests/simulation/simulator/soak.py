@@ -37,7 +37,7 @@ _TROUBLE_PERCENT = 6
 
 
 class Soak(Simulation):
-    """One long life of one workspace. """
+    """One long life of one workspace."""
 
     def __init__(self, days: int, seed: int) -> None:
         super().__init__(Schedule(seed, int(_PASS.total_seconds()), ()))
@@ -99,8 +99,9 @@ class Soak(Simulation):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         bought = sum(self.judge.sent.values())
         sys.stdout.write(
-            f"day {day:>3}: {self.commands} commands, {bought} creates, state {len(data) / 1024:.1f} "
-            f"KiB, all files {kept / 1024:.0f} KiB, process {peak} MiB, ledger {ours:.4f} $, "
+            f"day {day:>3}: {self.commands} commands, {bought} creates, "
+            f"state {len(data) / 1024:.1f} KiB, all files {kept / 1024:.0f} KiB, "
+            f"process {peak} MiB, ledger {ours:.4f} $, "
             f"market {theirs:.4f} $: {apart:+.4f} %\n"
         )
         sys.stdout.flush()
