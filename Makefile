@@ -76,8 +76,12 @@ simulate: setup ## run seeded worlds of faults (SEED=7 runs one again, RUNS=500 
 	@$(SIMULATE) $(if $(SEED),--seed $(SEED)) $(if $(RUNS),--runs $(RUNS))
 
 .PHONY: simulate-long
-simulate-long: setup ## the same for hours: 100 000 seeds
+simulate-long: setup ## the same for hours: 100 000 seeds (JOBS=2, SEED=... goes on)
 	@$(SIMULATE) --seed $(or $(SEED),0) --runs $(or $(RUNS),100000)
+
+.PHONY: soak
+soak: setup ## 72 days of one workspace in virtual time (DAYS=...)
+	@$(BIN)/python -m tests.simulation.simulator.soak $(or $(DAYS),72) $(or $(SEED),1)
 
 .PHONY: fuzz
 fuzz: setup ## feed broken files and answers to all that reads them (RUNS=2000000 for long)

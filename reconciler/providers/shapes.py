@@ -38,7 +38,8 @@ def _number_or_none(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
         return None
     number = Decimal(value)
-    return number if number.is_finite() and abs(number) <= NUMBER_MAX else None
+    # Compared as it is: even abs() of an absurd exponent overflows.
+    return number if number.is_finite() and -NUMBER_MAX <= number <= NUMBER_MAX else None
 
 
 def _money_or_none(value: object) -> Decimal | None:

@@ -19,6 +19,7 @@ from tests.benchmarks.deadlines import expiry_to_destroy, paced_creates
 from tests.benchmarks.in_process import CASES
 from tests.benchmarks.in_process import RUNS as RUNS_IN_PROCESS
 from tests.benchmarks.measure import Cost, cost_of, median_of
+from tests.benchmarks.simulating import IN_MEMORY, ON_FILES, in_memory, on_files
 from tests.benchmarks.table import Row, as_markdown, store
 from tests.benchmarks.terraform import project, terraform
 from tests.benchmarks.workspaces import COMMAND, buying, command, instant, running
@@ -125,7 +126,18 @@ def deadlines(root: Path) -> Iterator[Row]:
         yield Row(what, pace.cost, None, "≤ 1.05 of the bound, 0 refused")
 
 
-_ALL = (start, no_change, growth, all_create, shopping, acting, deadlines)
+def simulation(root: Path) -> Iterator[Row]:
+    """How fast schedules of faults are carried out by the simulator of tests/simulation."""
+    for name, speed, target in (
+        (f"{IN_MEMORY} schedules of the fault simulator in memory", in_memory, "≥ 20 a second"),
+        (f"{ON_FILES} of them on real files", on_files, "≥ 5 a second"),
+    ):
+        rate = speed(root)
+        cost = Cost(1 / rate, None, None, 1)
+        yield Row(f"{name}: {rate:.1f} a second of CPU; one", cost, None, target)
+
+
+_ALL = (start, no_change, growth, all_create, shopping, acting, deadlines, simulation)
 GROUPS: dict[str, Callable[[Path], Iterator[Row]]] = {group.__name__: group for group in _ALL}
 
 

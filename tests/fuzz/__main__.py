@@ -18,7 +18,8 @@ def main() -> int:
         escaped += bool(found.escaped)
         sys.stdout.write(
             f"{target.name:<20} {found.inputs:>9} inputs, {found.answered} answered, "
-            f"{found.refused} refused, slowest {found.slowest_seconds * 1000:.0f} ms, "
+            f"{found.refused} refused at {len(found.places)} places, "
+            f"slowest {found.slowest_seconds * 1000:.0f} ms, "
             f"{found.grown_bytes // 2**20} MiB more, {found.seconds:.0f} s {found.escaped}\n"
         )
         sys.stdout.flush()

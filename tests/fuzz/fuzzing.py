@@ -1,18 +1,29 @@
-"""A series of inputs for one target, with its limits (RELIABILITY.md I23)."""
+"""A series of inputs for one target, with its limits (RELIABILITY.md I23).
+
+What guides it is cheap: an input that is refused at a place where none was refused before is kept,
+and broken further. Places are told apart by the lines through which the refusal came, and by the
+words of what is wrong with documents.
+"""
 
 from __future__ import annotations
 
 import random
+import re
 import resource
 import time
 import traceback
 from dataclasses import field
 
 from reconciler.model.value import dataclass
+from tests.fuzz.mutation import mutated_bytes
 from tests.fuzz.targets import Target
 
 SECONDS_MAX = 2.0
 MEMORY_BYTES_MAX = 256 * 2**20
+_FROM_WHAT_WAS_FOUND = 0.4
+_LONGEST = 4000
+_NO_WORD = re.compile(r"\"[^\"]*\"|[^a-z ]")
+Place = tuple[int | str, ...]
 
 
 @dataclass(slots=True)
@@ -26,6 +37,9 @@ class Fuzzed:
     grown_bytes: int = 0
     escaped: str = ""
     seconds: float = field(default=0.0)
+    places: dict[Place, bytes] = field(default_factory=dict)
+    """Where inputs were refused, each with the first that was."""
+    kept: list[bytes] = field(default_factory=list)
 
 
 def fuzz(target: Target, inputs: int, seed: int) -> Fuzzed:
@@ -34,7 +48,7 @@ def fuzz(target: Target, inputs: int, seed: int) -> Fuzzed:
     chance = random.Random(f"{target.name} {seed}")
     before, begun = _peak_bytes(), time.process_time()
     for number in range(inputs):
-        data = target.make(chance)
+        data = _next(target, found, chance)
         _one(target, data, found)
         if found.escaped:
             found.escaped = f"{target.name}, seed {seed}, input {number}: {found.escaped}"
@@ -44,17 +58,41 @@ def fuzz(target: Target, inputs: int, seed: int) -> Fuzzed:
     return found
 
 
+def _next(target: Target, found: Fuzzed, chance: random.Random) -> bytes:
+    if target.sealed or not found.kept or chance.random() > _FROM_WHAT_WAS_FOUND:
+        return target.make(chance)
+    return mutated_bytes(chance.choice(found.kept), chance)[:_LONGEST]
+
+
 def _one(target: Target, data: bytes, found: Fuzzed) -> None:
     found.inputs += 1
     begun = time.process_time()
     try:
         target.read(data)
         found.answered += 1
-    except target.refusals:
+    except target.refusals as refusal:
         found.refused += 1
+        place = _place_of(refusal)
+        if place not in found.places:
+            found.places[place] = data
+            found.kept.append(data)
     except Exception:
         found.escaped = f"{data!r}\n{traceback.format_exc()}"
     found.slowest_seconds = max(found.slowest_seconds, time.process_time() - begun)
+
+
+def _place_of(refusal: Exception) -> Place:
+    """The line numbers from here to where it was raised, and those of what it was raised for."""
+    problems = getattr(refusal, "problems", ())
+    lines: list[int | str] = sorted({_NO_WORD.sub("", one.message)[-30:] for one in problems})
+    error: BaseException | None = refusal
+    while error is not None:
+        frame = error.__traceback__
+        while frame is not None:
+            lines.append(frame.tb_lineno)
+            frame = frame.tb_next
+        error = error.__cause__ or error.__context__
+    return tuple(lines)
 
 
 def _peak_bytes() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.simulation.simulator.schedule import draw
 from tests.simulation.simulator.tables import coverage_table, figures
 
 _BATCH = 25
+_TOLD_EVERY = 20
 
 
 def _batch(seeds: range) -> Campaign:
@@ -20,18 +22,34 @@ def _batch(seeds: range) -> Campaign:
 
 
 def run_all(first: int, runs: int, jobs: int) -> Campaign:
-    """Every seed from ``first`` on, in batches, by ``jobs`` processes."""
+    """Every seed from ``first`` on, in batches, by ``jobs`` processes. What is done by the time of
+    a Ctrl-C is what is returned; where to go on is said all along.
+    """
     batches = [
         range(start, min(start + _BATCH, first + runs))
         for start in range(first, first + runs, _BATCH)
     ]
-    whole = Campaign()
+    whole, begun = Campaign(), process_seconds()
     with ProcessPoolExecutor(jobs) as pool:
-        for number, part in enumerate(pool.map(_batch, batches), 1):
-            whole.join(part)
-            if number % 40 == 0:
-                sys.stderr.write(f"{whole.runs} runs, {len(whole.failed)} broken" + "\n")
+        try:
+            for number, part in enumerate(pool.map(_batch, batches), 1):
+                whole.join(part)
+                if number % _TOLD_EVERY == 0:
+                    _progress(whole, first, runs, process_seconds() - begun)
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            _progress(whole, first, runs, process_seconds() - begun)
     return whole
+
+
+def _progress(whole: Campaign, first: int, runs: int, seconds: float) -> None:
+    left = runs - whole.runs
+    hours = left * seconds / max(1, whole.runs) / 3600
+    broken = ", ".join(str(one.schedule.seed) for one in whole.failed[:10])
+    sys.stderr.write(
+        f"{whole.runs} of {runs} runs, {len(whole.failed)} broken {broken}; about {hours:.1f} h to "
+        f"go; goes on with SEED={first + whole.runs} RUNS={left}\n"
+    )
 
 
 def _one(seed: int, log: Path | None) -> int:
@@ -46,6 +64,12 @@ def _told(failed: list[Verdict]) -> int:
     for verdict in failed[:5]:
         _say(f"\n{report(verdict)}")
     return 1 if failed else 0
+
+
+def _cpu_seconds() -> float:
+    """Of the processes that carried the runs out; they have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _say(text: str) -> None:
@@ -64,7 +88,7 @@ def main() -> int:
     begun = process_seconds()
     found = run_all(asked.seed or 0, asked.runs or 100, asked.jobs)
     _say(coverage_table(found))
-    _say(figures(found, process_seconds() - begun))
+    _say(figures(found, process_seconds() - begun, _cpu_seconds()))
     _say(f"commit {commit()}")
     if found.runs >= 10_000 and found.never_drawn():
         _say(f"never drawn: {', '.join(found.never_drawn())}")

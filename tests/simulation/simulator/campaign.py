@@ -6,10 +6,11 @@ import gc
 import hashlib
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
 from functools import cache, lru_cache
+from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
@@ -57,7 +58,7 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
         await made[0].run()
 
     try:
-        with _quickly():
+        with quickly():
             run_seeded(run, seed=schedule.seed, limit_seconds=_LONGEST_SECONDS)
     except Broken as found:
         broken = found
@@ -74,12 +75,12 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
 
 
 @contextmanager
-def _quickly() -> Iterator[None]:
+def quickly() -> Iterator[None]:
     """What /proc and the user database say of this process is asked for once, the same bytes of a
     state are decoded once, and nothing is collected: a run lives for a tenth of a second.
     """
     fields = cache(process_identity._process_fields)
-    known = lru_cache(_STATES_KNOWN)(decode)
+    decoded = lru_cache(_STATES_KNOWN)(lambda data: decode(data, "the state"))
     collecting = gc.isenabled()
     gc.disable()
     with (
@@ -87,8 +88,8 @@ def _quickly() -> Iterator[None]:
         patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
         patch.object(lock, "user_name", lambda: "operator"),
         patch.object(audit_trail, "user_name", lambda: "operator"),
-        patch.object(local_file, "decode", known),
-        patch.object(judge, "decode", known),
+        patch.object(local_file, "decode", lambda data, _: decoded(data)),
+        patch.object(judge, "decode", lambda data, _: decoded(data)),
     ):
         try:
             yield
@@ -138,22 +139,35 @@ class Campaign:
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:
-    """What was there before is not looked at again for each run's garbage."""
     found = Campaign()
+    with uncollected() as collect:
+        for seed in seeds:
+            found.add(judged(draw(seed)))
+            collect()
+    return found
+
+
+@contextmanager
+def uncollected() -> Iterator[Callable[[], None]]:
+    """What was there before is not looked at again for each run's garbage. Call what is given after
+    each run: it collects now and then.
+    """
+    numbers = count(1)
+
+    def collect() -> None:
+        if not next(numbers) % _RUNS_COLLECTED:
+            gc.collect()
+
+    collecting = gc.isenabled()
     gc.collect()
     gc.freeze()
-    collecting = gc.isenabled()
     gc.disable()
     try:
-        for number, seed in enumerate(seeds, 1):
-            found.add(judged(draw(seed)))
-            if not number % _RUNS_COLLECTED:
-                gc.collect()
+        yield collect
     finally:
         gc.unfreeze()
         if collecting:
             gc.enable()
-    return found
 
 
 def report(verdict: Verdict, *, lines: int = 60) -> str:

@@ -62,6 +62,14 @@ SLIPS = {
 }
 """What operators do wrong without a fault anywhere, by their documents."""
 FINAL = _FLEETS + _fleet("dev", "ttl: 6h", "nodes: 2") + _fleet("lab", "ttl: 6h")
+SOAKED = (
+    _HEAD
+    + _GAMMA
+    + _WALL.format("40", "day", "destroy")
+    + _fleet("dev", "ttl: 8h", "nodes: 3", "placement: spread")
+    + _fleet("lab", "ttl: 3h", "nodes: 2", "budget: {max_hourly_usd: 3}")
+    + _fleet("gang", "ttl: 5h", "nodes: 2", "gang: true")
+)
 FINAL_SLOTS = {("dev", 0), ("dev", 1), ("lab", 0)}
 WITH_BUDGETS = tuple(number for number, text in enumerate(DOCUMENTS) if "budget" in text)
 READABLE = tuple(number for number, text in enumerate(DOCUMENTS) if text)

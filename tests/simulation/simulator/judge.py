@@ -202,8 +202,11 @@ class Judge:
         since = begun - timedelta(hours=1)
         before = sum(one > since for one in self.slips)
         self.slips += [begun] * len(slips)
-        if plan.request.mode is not Mode.LOOP or not slips or plan.request.max_destroy is not None:
+        asked = plan.request
+        if asked.mode is not Mode.LOOP or not slips or asked.max_destroy is not None:
             return
+        if not asked.fused:
+            return  # a person released the fleet
         state = self.state()
         stay = sum(one.doom is None for one in state.instances.values()) if state else 0
         allowed = max(1, (stay + len(slips)) * 30 // 100)

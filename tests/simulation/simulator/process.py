@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio
 
-from reconciler.clock import Clock, SystemClock
+from reconciler.clock import LoopClock, SystemClock
 from reconciler.execution.context import ExecutionContext
 from reconciler.execution.interruption import Interruption
 from reconciler.market.faults import Call, Fault
@@ -81,10 +81,11 @@ class LoopTime:
         return START + timedelta(seconds=self._loop.virtual_seconds)
 
 
-class WorldClock(Clock):
+class WorldClock(LoopClock):
     """The true time, for the living."""
 
     def __init__(self, life: Life) -> None:
+        super().__init__(START)
         self._time = LoopTime()
         self._life = life
 
@@ -96,8 +97,7 @@ class WorldClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         self._life.pulse()
-        if seconds > 0:
-            await asyncio.sleep(seconds)
+        await super().sleep(seconds)
         await _go_on(self._life)
 
 

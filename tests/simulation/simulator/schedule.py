@@ -11,8 +11,10 @@ from tests.simulation.simulator.catalogue import ACTIONS
 from tests.simulation.simulator.documents import READABLE
 
 TICKS = 40
-_FAULTS = (2, 10)
-_PEOPLE = (2, 5)
+_FAULTS = {True: (2, 4), False: (3, 10)}
+_PEOPLE = {True: (1, 2), False: (2, 5)}
+_PASSES_APART = {True: (11, 18), False: (5, 9)}
+"""Of small runs and of large ones: few things at once show what many hide from each other."""
 _TICK_SECONDS = (30, 60, 120, 300)
 _VERBS = (
     ("apply", 8),
@@ -57,25 +59,26 @@ class Schedule:
 def draw(seed: int) -> Schedule:
     """The schedule of ``seed``: verbs by three runners, and at least two faults."""
     chance = random.Random(seed)
-    verbs = [*_loop_passes(chance), *_verbs(chance)]
-    steps = [*_faults(chance, [step.tick for step in verbs]), *verbs]
+    small = chance.random() < 0.5
+    verbs = [*_loop_passes(chance, small), *_verbs(chance, small)]
+    steps = [*_faults(chance, small, [step.tick for step in verbs]), *verbs]
     first = Step(0, "apply", (*_apply(chance), ("who", "laptop")))
     ordered = sorted(steps, key=lambda step: step.tick)
     return Schedule(seed, chance.choice(_TICK_SECONDS), (first, *ordered))
 
 
-def _loop_passes(chance: random.Random) -> list[Step]:
-    period = chance.randint(5, 9)
+def _loop_passes(chance: random.Random, small: bool) -> list[Step]:
+    period = chance.randint(*_PASSES_APART[small])
     heal = chance.random() < 0.3
     arguments = (("heal", heal), ("who", "cron"))
     return [Step(tick, "reconcile", arguments) for tick in range(1, TICKS, period)]
 
 
-def _verbs(chance: random.Random) -> list[Step]:
+def _verbs(chance: random.Random, small: bool) -> list[Step]:
     kinds = [kind for kind, _ in _VERBS]
     weights = [weight for _, weight in _VERBS]
     steps = []
-    for kind in chance.choices(kinds, weights, k=chance.randint(*_PEOPLE)):
+    for kind in chance.choices(kinds, weights, k=chance.randint(*_PEOPLE[small])):
         who = ("who", chance.choice(("laptop", "ci")))
         arguments = _apply(chance) if kind == "apply" else _plain(chance, kind)
         steps.append(Step(chance.randrange(1, TICKS), kind, (*arguments, who)))
@@ -99,10 +102,10 @@ def _plain(chance: random.Random, kind: str) -> tuple[tuple[str, Any], ...]:
     return (("heal", chance.random() < 0.5),) if kind == "reconcile" else ()
 
 
-def _faults(chance: random.Random, busy: list[int]) -> list[Step]:
+def _faults(chance: random.Random, small: bool, busy: list[int]) -> list[Step]:
     """Most of them begin as a command begins: then there is something to disturb."""
     weights = [action.weight for action in ACTIONS]
-    drawn = chance.choices(ACTIONS, weights, k=chance.randint(*_FAULTS))
+    drawn = chance.choices(ACTIONS, weights, k=chance.randint(*_FAULTS[small]))
     return [
         Step(
             chance.choice(busy) if chance.random() < 0.6 else chance.randrange(1, TICKS - 2),

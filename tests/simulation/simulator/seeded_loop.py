@@ -45,7 +45,7 @@ class SeededLoop(VirtualLoop):
         task.number = next(self._births)
         return task
 
-    def call_soon(
+    def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Handle:
         """As ever, without the questions of a loop that threads and debuggers may disturb."""
@@ -68,7 +68,7 @@ class SeededLoop(VirtualLoop):
 
     def _wake(self, ready: Any, timers: list[TimerHandle]) -> None:
         """Put what is due among the ready, after a jump to the next timer where nothing is."""
-        while timers and timers[0]._cancelled:  # type: ignore[attr-defined]
+        while timers and timers[0].cancelled():
             heappop(timers)._scheduled = False  # type: ignore[attr-defined]
         if not ready and not timers:
             raise VirtualDeadlock("no timer is set")

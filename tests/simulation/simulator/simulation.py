@@ -17,6 +17,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
@@ -69,7 +70,8 @@ class Simulation:
         """``root``: a directory of this machine, for real files instead of those in memory."""
         self.schedule = schedule
         self.chance = random.Random(f"run {schedule.seed}")
-        self.clock = LoopTime()
+        self.clock = LoopClock(START)
+        self.time = LoopTime()
         self.market = Market(schedule.seed)
         self.memory = MemoryDisk() if root is None else RealDisk(root)
         self.disk = Disk(self.memory)
@@ -96,10 +98,10 @@ class Simulation:
 
     @property
     def now(self) -> datetime:
-        return self.clock.now()
+        return self.time.now()
 
     def say(self, text: str) -> None:
-        self.log.append(f"{self.clock.seconds():>12.3f} {text}")
+        self.log.append(f"{self.time.seconds():>12.3f} {text}")
 
     async def run(self) -> None:
         """Raises ``Broken`` at the first promise that was not kept."""
@@ -118,7 +120,7 @@ class Simulation:
     # --- time -------------------------------------------------------------------------------
 
     async def _pass_time(self, duration: timedelta) -> None:
-        await asyncio.sleep(duration.total_seconds())
+        await self.clock.sleep(duration.total_seconds())
         self.troubles.end_what_is_over()
         self._look()
 

@@ -24,15 +24,25 @@ def coverage_table(found: Campaign) -> str:
     return "\n".join([head, *lines, *never])
 
 
-def figures(found: Campaign, seconds: float) -> str:
-    """Runs, commands, checks by invariant, and how fast it went."""
+def figures(found: Campaign, seconds: float, cpu_seconds: float) -> str:
+    """Runs, commands, checks by invariant, and how fast it went: rows for docs/reliability.md."""
     checks = ", ".join(f"{name} {count}" for name, count in sorted(found.checked.items()))
-    return (
-        f"{found.runs} schedules, {found.commands} commands, {found.broken} broken\n"
-        f"checks: {checks}\n"
-        f"slowest kill: {found.slowest_kill:.1f} s after the pass began\n"
-        f"{found.runs / seconds:.1f} schedules a second"
+    rows = (
+        ("schedules, commands", f"{found.runs}, {found.commands}"),
+        ("promises broken", f"{found.broken}"),
+        ("faults that no command met", ", ".join(found.never_drawn()) or "none"),
+        ("checks", checks),
+        (
+            "slowest destroy of what had ended",
+            f"{found.slowest_kill:.1f} s after the begin of the first pass that could see it",
+        ),
+        (
+            "schedules a second",
+            f"{found.runs / max(seconds, 1e-9):.1f}, and of a core's time "
+            f"{found.runs / max(cpu_seconds, 1e-9):.1f}",
+        ),
     )
+    return "\n".join(["| | |", "|--|--|", *(f"| {name} | {said} |" for name, said in rows)])
 
 
 def _order(number: str) -> tuple[str, int, int]:

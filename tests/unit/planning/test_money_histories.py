@@ -57,8 +57,8 @@ def test_i6_i13_our_sum_is_never_below_the_bill_and_the_bill_hardly_above_the_li
         ours, theirs = _ours(history), history.billed()
         parts = Decimal("0.00005")  # each segment of ours is rounded once
         assert ours >= theirs - parts, f"seed {seed}: less than was billed"
-        # what happened between two passes counts by its dearer reading, a tick at most each; so does
-        # a destroy that was sent again while nobody could see whether the first one was enough
+        # what happened between two passes counts by its dearer reading, a tick at most each; so
+        # does a destroy that was sent again while nobody saw whether the first one was enough
         gaps = highest * 5 * int(history.tick.total_seconds()) / 3600
         assert ours - theirs <= gaps * len(history.machines), f"seed {seed}: far more than billed"
 
