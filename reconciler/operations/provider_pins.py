@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from reconciler.model.fleet import DesiredState
     from reconciler.model.record import RecordedState
-    from reconciler.operations.workspace import Workspace
 
 
 def recorded_pins(state: RecordedState | None) -> Mapping[str, ProviderPin]:
@@ -36,12 +35,12 @@ def provider_settings(
     return {**recorded, **(dict(desired.providers) if desired else {})}
 
 
-def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
+def pins_of(desired: DesiredState | None, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
     """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
     return {
         name: ProviderPin(
             type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
         )
-        for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
+        for name, entry in (desired.providers if desired else {}).items()
         if name in accounts
     }

@@ -174,7 +174,7 @@ class Run:
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         self._observed = seen.observed
-        pins = pins_of(self.workspace, seen.accounts)
+        pins = pins_of(self.workspace.desired, seen.accounts)
         first = [
             transitions.pinned(pins),
             state_edits.host_pinned(self.workspace.host, take_over=self.workspace.take_over),

@@ -186,6 +186,6 @@ async def _record(
     }
     serial = max(base.serial, found.serial_hint) + 1
     state = change(base).with_(
-        providers=pins_of(workspace, accounts), serial=serial, decided_serial=serial
+        providers=pins_of(workspace.desired, accounts), serial=serial, decided_serial=serial
     )
     workspace.backend.replace(state, found=found)
