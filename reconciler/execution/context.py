@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.observation import DirectRead
     from reconciler.model.offer import Offer
     from reconciler.model.progress import Stage
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.providers.base import CallKind, Provider
     from reconciler.transport.ssh_login import Login
 

@@ -25,7 +25,8 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, transitions
-from reconciler.planning.capacity import capacity_of, host_of
+from reconciler.planning.capacity import capacity_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest, why_unable
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from reconciler.model.offer import Offer
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.providers.base import Provider
 
 _OFFERS_TRIED_MAX = 10

@@ -13,17 +13,10 @@ if TYPE_CHECKING:
 
 CapacityKey = tuple[str, str]
 """Provider and ``Offer.capacity_key``."""
-HostKey = tuple[str, str]
-"""Provider and physical host; an offer that names no host stands for one of its own."""
 
 
 def capacity_of(offer: Offer) -> CapacityKey:
     return (offer.provider, offer.capacity_key)
-
-
-def host_of(provider: str, host: str | None, capacity_key: str) -> HostKey:
-    """Where a node stands, as far as `placement: spread` can tell."""
-    return (provider, f"host {host}" if host is not None else f"capacity {capacity_key}")
 
 
 class Capacity:

@@ -21,7 +21,7 @@ from reconciler.planning.weighing import cost_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.planning.limits import Limits
     from reconciler.planning.lone_choice import LikeFleets
     from reconciler.planning.offer_matching import RankedOffer

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.limits import cell_of_machine, limits_of
 from reconciler.planning.spot_memory import slots_without_spot
 

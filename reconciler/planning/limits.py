@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.fleet import most_at_a_provider
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.offer import Offer
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
 
 Cell = tuple[str, ...]
 """A provider, one of its regions, or one of the hosts there."""

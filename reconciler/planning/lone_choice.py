@@ -19,8 +19,8 @@ from reconciler.planning.offer_shelves import Ranking
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.planning.capacity import HostKey
     from reconciler.planning.funds import Funds
+    from reconciler.planning.hosts import HostKey
     from reconciler.planning.offer_matching import GpuKind, RankedOffer
     from reconciler.planning.purchase_terms import FleetNeed, Place, PurchaseTerms
 

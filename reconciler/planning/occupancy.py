@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.purchase_terms import Standing
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.quantity import NEVER, Range
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.fleet import Fleet, GpuRequirement, OfferRules, Resources, Where
     from reconciler.model.offer import Ability, Offer
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
 
     RefusalTest = tuple[str, Callable[[Offer], bool]]
     """The reason for which an offer is refused, and what passes."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.offer_matching import (
     DISK_REASON,
     LEASE_REASON,

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.limits import limits_when_new
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import Fleet, Placement
     from reconciler.model.offer import Offer
     from reconciler.model.record import Succession
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.planning.limits import Limits
     from reconciler.planning.offer_matching import GpuKind
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Difference
 from reconciler.model.record import SpotLosses
-from reconciler.planning.capacity import host_of
 from reconciler.planning.host_memory import lost_there
+from reconciler.planning.hosts import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.instance import Instance
     from reconciler.model.plan import Destroy
     from reconciler.model.record import InstanceRecord, RecordedState
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
 
 HOST_SHUNNED = timedelta(hours=1)
 """How long nothing on spot is bought on a host that took a machine away."""

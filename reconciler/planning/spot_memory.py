@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.spot_losses import ends_a_loss, was_spot
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.record import InstanceRecord, RecordedState
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.planning.scene import Decisions, Scene
 
 

@@ -20,8 +20,8 @@ from reconciler.planning.weighing import cost_of, turn_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.planning.capacity import HostKey
     from reconciler.planning.funds import Funds
+    from reconciler.planning.hosts import HostKey
     from reconciler.planning.limits import Limits
     from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.offer_shelves import Ranking

@@ -24,6 +24,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.process_identity import this_host
+from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
     STATE,

@@ -13,8 +13,8 @@ from reconciler.model.fleet import Buying, NodeCount, Resources
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.host_memory import HostRecord
 from reconciler.model.offer import Offer
-from reconciler.planning.capacity import host_of
 from reconciler.planning.exact_choice import Selection, choose_offers
+from reconciler.planning.hosts import host_of
 from reconciler.planning.limits import cell_of_machine, limits_of
 from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import FleetNeed, Standing, terms_of
