@@ -64,7 +64,7 @@ _SENTENCES = {
     DestroyReason.OVER_BUDGET: "a budget that pays for it is used up",
     DestroyReason.UNDECLARED: "its fleet is no longer in the documents",
     DestroyReason.SCALED_DOWN: "its slot is no longer in the documents",
-    DestroyReason.FAILED_READY: "it failed, or was not ready in time",
+    DestroyReason.FAILED_READY: "it failed, was not ready in time, or (spot) was taken away",
     DestroyReason.DRIFTED: "it does not match the documents any more",
     DestroyReason.OVERPRICED: "it is billed above the approved ceiling",
     DestroyReason.ORPHANED: "it carries our mark and no record knows it",

@@ -146,6 +146,27 @@ def test_after_three_losses_a_slot_is_on_demand(tmp_path: Path) -> None:
     story(tmp_path, tell, *MARKET)
 
 
+def test_only_the_slot_that_lost_too_often_is_on_demand(tmp_path: Path) -> None:
+    """Nor does a spot machine stand in for it when its offer is gone."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(AUTO + "    nodes: 2\n    spot: {fallback_after: 2}\n")
+        records = {one.index: one.instance_id for one in shop.state().instances.values()}
+        shop.world.stop(records[0], shop.now)
+        await shop.wait(MINUTE)
+        await shop.reconcile(heal=True)
+        await shop.wait(2 * MINUTE)
+        await take_away(shop)
+        healed = await shop.reconcile(heal=True)
+        kinds = {
+            one.slot.index: {offer.spot for offer in one.ranked} for one in healed.plan.creates
+        }
+        assert kinds[0] == {False}
+        assert [one.offer.spot for one in healed.plan.creates] == [False, True]
+
+    story(tmp_path, tell, *MARKET)
+
+
 def test_another_lease_begins_with_spot_again(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         documents = AUTO + "    spot: {fallback_after: 1}\n"
