@@ -101,12 +101,15 @@ async def look(
 
 async def _balances(workspace: Workspace, assessment: Assessment) -> Mapping[str, Balance]:
     """What the accounts have, of which something has to be known: those whose documents want a
-    balance to be kept, and of those that tell one where machines are or may be bought.
+    balance to be kept, and of those that tell one where machines are or may be bought. Whoever
+    could not be read, or shows another account, is not asked again.
     """
     scene = assessment.scene
     if scene.request.mode is Mode.DESTROY or scene.request.only_record:
         return {}
-    providers = workspace.providers
+    providers = {
+        name: one for name, one in workspace.providers.items() if not scene.is_unreadable(name)
+    }
     asked = {name for name in providers if _keeps_a_balance(workspace, name)}
     telling = {name for name, one in providers.items() if one.capabilities.has_balance} - asked
     if telling and not assessment.buying:

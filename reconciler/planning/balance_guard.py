@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reconciler.model.plan import Create
     from reconciler.planning.scene import Decisions, Scene
 
-_UNKNOWN = Balance(None, "it was not asked for")
+_UNREAD = Balance(None, "its account was not read")
 _CENT = Decimal("0.01")
 
 
@@ -36,7 +36,7 @@ class AccountPurse:
     def __init__(self, provider: str, scene: Scene, decisions: Decisions) -> None:
         settings = scene.desired.providers.get(provider) if scene.desired else None
         self.provider = provider
-        self.balance = scene.observed.balances.get(provider, _UNKNOWN)
+        self.balance = scene.observed.balances.get(provider, _UNREAD)
         self.least = settings.min_balance_usd if settings else None
         self.refused: list[Create] = []
         self._scene = scene

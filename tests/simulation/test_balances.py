@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.market.account import balance
+from reconciler.market.faults import Fault
 from reconciler.market.settings import CALM, MarketSettings
 from reconciler.model.errors import ProviderUnavailable
 from reconciler.model.exit_code import ExitCode
@@ -184,3 +185,28 @@ def test_heal_buys_nothing_that_the_balance_cannot_carry(tmp_path: Path) -> None
         return len(shop.alive()), result.code
 
     assert story(tmp_path, tell, settings=account("100")) == (0, ExitCode.REFUSED_BY_BUDGET)
+
+
+def test_an_account_that_could_not_be_read_is_not_asked_for_its_balance(tmp_path: Path) -> None:
+    """It may be another one, and a provider that hangs must not hold up a pass twice."""
+
+    async def tell(shop: Shop) -> tuple[int, list[str]]:
+        await shop.apply(documents("2"))
+        asked = 0
+
+        async def counted() -> Decimal:
+            nonlocal asked
+            asked += 1
+            return Decimal(1000)
+
+        shop.provider.balance = counted  # type: ignore[method-assign]
+        shop.world.script_fault(Fault(error="unavailable"), "list_instances")
+        result = await shop.reconcile()
+        return asked, [one.message for one in result.plan.findings if "balance" in one.message]
+
+    asked, said = story(tmp_path, tell, settings=account("100"))
+    assert asked == 0
+    assert said == [
+        "the balance of simulated is not known (its account was not read): whether it lasts until "
+        "the leases there end cannot be told"
+    ]
