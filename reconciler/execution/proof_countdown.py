@@ -34,14 +34,14 @@ class ProofCountdown:
             return
         self._due = elapsed + _THEN_SECONDS
         left = about(timedelta(seconds=max(0.0, deadline_seconds - elapsed)))
-        self._context.remark(f"{self._what(waiting)}; {left} left, then exit 11.")
+        self._context.remark(f"{self._what(waiting)}; {left} left.")
 
     def _what(self, waiting: Sequence[InstanceRecord]) -> str:
         accepted = sum(one.doom is not None and one.doom.accepted_at is not None for one in waiting)
         machines = "1 machine is" if len(waiting) == 1 else f"{len(waiting)} machines are"
         said = f"Waiting for proof that {machines} gone"
         if accepted < len(waiting):
-            return f"{said}: {len(waiting) - accepted} not accepted yet by the provider"
+            return f"{said}: {len(waiting) - accepted} not accepted yet"
         proof = self._earliest(waiting)
         return f"{said}: expected in {about(proof)}" if proof else said
 

@@ -41,16 +41,19 @@ _STATUSES = {
 
 def note_of(request: CreateRequest) -> str:
     """What a machine's ledger keeps of its order beside the label; "" where there is nothing."""
-    asked: dict[str, object] = {
-        "ssh_public_keys": request.ssh_public_keys,
-        "vm_image": request.vm_image,
-        "setup": request.setup,
-        "ports": request.ports,
-    }
+    return _note(request.ssh_public_keys, request.vm_image, request.setup, request.ports)
+
+
+@lru_cache(maxsize=64)  # the machines of a fleet are ordered alike
+def _note(
+    keys: tuple[str, ...], vm_image: str | None, setup: str | None, ports: tuple[int, ...]
+) -> str:
+    asked = {"ssh_public_keys": keys, "vm_image": vm_image, "setup": setup, "ports": ports}
     kept = {name: value for name, value in asked.items() if value}
     return json.dumps(kept, sort_keys=True) if kept else ""
 
 
+@lru_cache(maxsize=64)  # and are alike inside
 def as_reading(inside: Inside) -> GpuReading:
     """What a driver would have said."""
     gpu = SeenGpu(inside.gpu, inside.gpu_memory_bytes)
