@@ -14,6 +14,7 @@ from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import Mode
+from reconciler.model.provider_types import SIMULATED
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.planning.clock_rule import judge_clocks
@@ -211,12 +212,12 @@ def refuse_wrong_providers(workspace: Workspace, seen: Look) -> None:
 
 def _refuse_shared_accounts(workspace: Workspace, accounts: Mapping[str, str]) -> None:
     """Two names of one account would each take the other's machines for copies of its own, and
-    caps and balances would count twice.
+    caps and balances would count twice. Two simulated markets may well have like names.
     """
     settings = workspace.desired.providers if workspace.desired else {}
     names: dict[tuple[str, str], str] = {}
     for name in sorted(accounts):
-        if name not in settings:
+        if name not in settings or settings[name].type == SIMULATED:
             continue
         first = names.setdefault((settings[name].type, accounts[name]), name)
         if first != name:

@@ -162,8 +162,8 @@ MUTANTS: tuple[Mutant, ...] = (
         14,
         "the intent is written after the create",
         "reconciler/execution/creation.py",
-        "        await context.journal.announce(transitions.begin_create(intent))\n",
-        "        begun = transitions.begin_create(intent)\n"
+        "        await context.journal.announce(transitions.begin_create(intent, timer))\n",
+        "        begun = transitions.begin_create(intent, timer)\n"
         "        context.journal._state = begun(context.journal.state)\n",
         "tests/simulation/test_simulator.py::test_this_one_run_keeps_every_promise",
     ),
