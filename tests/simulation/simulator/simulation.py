@@ -263,7 +263,9 @@ class Simulation:
 
         clocks = process.true_clock, process.clock
         branch = Branch(place, self.market.worlds[place.name], clocks, hook)
-        if self.troubles.wrong_account:
+        state = self.judge.state()
+        # Nobody can tell the wrong account from the right one where neither was seen before.
+        if self.troubles.wrong_account and state and place.name in state.providers:
             branch.account = "somebody else's"
         return branch
 
