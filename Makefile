@@ -52,9 +52,15 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml reconciler/__init__.py
 demo: setup ## watch a fleet being planned, bought, shown and destroyed on the simulated market
 	@PATH="$$(cd $(BIN) && pwd):$$PATH" examples/demo/run.sh
 
+# What tests write is flushed thousands of times: into memory, where there are two gigabytes of it.
+ROOMY := test "$$(df -k --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 2000000 2>/dev/null
+
 .PHONY: test
 test: setup ## run all tests
-	@$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal
+	@if $(ROOMY); then place=$$(mktemp -d -p /dev/shm); else place=$$(mktemp -d); fi; \
+	trap 'rm -rf "$$place"' EXIT; \
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --maxprocesses=4 --dist=worksteal \
+	    --basetemp="$$place/tests" --override-ini=tmp_path_retention_policy=failed
 
 .PHONY: bench
 bench: setup ## measure time and memory, beside Terraform where it is installed (10 min)

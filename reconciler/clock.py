@@ -11,9 +11,8 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import anyio
-
 from reconciler.model.clock_verdict import ClockReadings
+from reconciler.waiting import event_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +75,7 @@ class SystemClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            await anyio.sleep(seconds)
+            await _sleep(seconds)
 
     def readings(self) -> ClockReadings:
         said = {name: time + self._since(at) for name, (time, at) in self._heard.items()}
@@ -115,7 +114,7 @@ class PacedClock(Clock):
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            await anyio.sleep(seconds / self._speed)
+            await _sleep(seconds / self._speed)
 
 
 class LoopClock(Clock):
@@ -126,14 +125,14 @@ class LoopClock(Clock):
         self._offset = timedelta(0)
 
     def now(self) -> datetime:
-        return self._start + self._offset + timedelta(seconds=anyio.current_time())
+        return self._start + self._offset + timedelta(seconds=loop_seconds())
 
     def elapsed_seconds(self) -> float:
-        return anyio.current_time()
+        return loop_seconds()
 
     async def sleep(self, seconds: float) -> None:
         if seconds > 0:
-            await anyio.sleep(seconds)
+            await _sleep(seconds)
 
     def jump(self, by: timedelta) -> None:
         """Move the wall clock alone, as a person or a bad time server would."""
@@ -147,12 +146,21 @@ def wall_now() -> datetime:
 
 def loop_seconds() -> float:
     """As the running event loop counts: for measuring what takes none of its virtual time."""
+    import anyio
+
     return anyio.current_time()
 
 
 def process_seconds() -> float:
     """For measuring how long something took in this process."""
     return time.monotonic()
+
+
+async def _sleep(seconds: float) -> None:
+    await event_loop()
+    import anyio
+
+    await anyio.sleep(seconds)
 
 
 def _boot_seconds() -> float:

@@ -30,12 +30,13 @@ from reconciler.cli.plan_choices import (
     replace_option,
     with_choices,
 )
-from reconciler.cli.running import on_workspace, show_markdown
+from reconciler.cli.running import looking_at_workspace, on_workspace, show_markdown
 from reconciler.cli.saved_plans import refuse_choices_beside_a_plan, saved_step
 from reconciler.cli.terminal import ask_yes, is_interactive
 from reconciler.cli.voice import speaking
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.plan import Mode, PlanRequest
+from reconciler.model.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
     out: Path | None = options["out"]
     record = None if options["record"] is None else directory / options["record"]
 
-    async def verb(workspace: Workspace, _: Interruption) -> Plan:
+    async def verb(workspace: Workspace, _: Interruption | None = None) -> Plan:
         if out is None:
             from reconciler.operations.plan import plan_fleets
 
@@ -127,7 +128,9 @@ def _plan(directory: Path, request: PlanRequest, options: dict[str, Any], voice:
         path = directory / out
         return await save_plan(workspace, request, path, told=voice.listed, record=record)
 
-    plan = on_workspace(directory, verb, take_over=options["take_over"])
+    writes = out is not None or record is not None
+    run = on_workspace if writes else looking_at_workspace
+    plan = run(directory, verb, take_over=options["take_over"])
     step = None if out is None else saved_step(out)
     if options["markdown"]:
         show_markdown(plan, step)
@@ -303,6 +306,7 @@ def _run_options(
         show=lambda plan: voice.plan(plan, step),
         outcome=voice.outcome,
         listed=voice.listed,
+        remark=voice.remark if voice.asks else None,
         interruption=interruption,
         detach=options["detach"],
         wait=not options["no_wait"],
@@ -323,5 +327,10 @@ def _say_outcome(result: RunResult) -> None:
     if asked:
         parts.append(f"{asked} destroyed" + (f", {gone} proven gone" if gone else ""))
     say(f"Done: {', '.join(parts) or 'nothing'}.")
+    for finding in result.plan.findings:
+        if finding.code is not None:  # it stood above hundreds of lines
+            say(f"Not done (exit {int(finding.code)}): {printable(finding.message, 300)}")
+            if finding.fix:
+                say(f"  fix: {printable(finding.fix, 300)}")
     if ready:
         say("Log in: gpu-shopper ssh fleet.NAME[0]; see all: gpu-shopper status")

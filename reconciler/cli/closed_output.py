@@ -53,7 +53,8 @@ def was_closed() -> bool:
 
 def _print(text: str, descriptor: int) -> None:
     try:
-        print(text, file=sys.stdout if descriptor == 1 else sys.stderr, flush=True)
+        # with its end in one go: lines of two processes on one terminal do not mix
+        print(f"{text}\n", end="", file=sys.stdout if descriptor == 1 else sys.stderr, flush=True)
     except BrokenPipeError:
         forsake(descriptor)
     except OSError:

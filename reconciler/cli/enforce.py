@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     "--interval", type=DurationType(), metavar="DURATION", help="Pass after pass, until stopped."
 )
 @click.option("--heal", is_flag=True, help="Refill slots that were lost, within running leases.")
+@click.option(
+    "--schedule", is_flag=True, help="Open the windows of office hours (active) that have begun."
+)
 @click.option("--dry-run", is_flag=True, help="Show what a pass would do, and do nothing.")
 @click.option(
     "--install",
@@ -60,6 +63,7 @@ def reconcile_command(
     once: bool,
     interval: timedelta | None,
     heal: bool,
+    schedule: bool,
     dry_run: bool,
     install: str | None,
     yes: bool,
@@ -70,7 +74,7 @@ def reconcile_command(
     trust_clock: bool,
     as_json: bool,
 ) -> int:
-    """Destroy whatever has expired or is not declared. Buys nothing, unless --heal."""
+    """Destroy what has expired or is not declared. Buys nothing, unless --heal or --schedule."""
     chosen = [once, interval is not None, install is not None]
     if sum(chosen) + (dry_run and not any(chosen)) != 1:
         raise click.UsageError("choose one of --once, --interval, --install (or --dry-run)")
@@ -81,10 +85,11 @@ def reconcile_command(
     if install is not None:
         from reconciler.cli.loop_entry import install_loop
 
-        return install_loop(directory, install, assume_yes=yes)
+        flags = [f"--{name}" for name, on in (("heal", heal), ("schedule", schedule)) if on]
+        return install_loop(directory, install, flags, assume_yes=yes)
     if max_destroy is not None and interval is not None:
         raise click.UsageError("--max-destroy names a number for one pass: use it with --once")
-    request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy)
+    request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy, schedule=schedule)
     seconds = lock_timeout.total_seconds()
     if interval is not None and not dry_run:
         if trust_clock:

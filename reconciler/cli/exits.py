@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -34,6 +33,8 @@ def run_command(command: click.Command, arguments: Sequence[str]) -> int:
         return _closed_output()
     except Exception as error:
         if debug:
+            import traceback
+
             traceback.print_exc()
         return _failure(error)
     ended = int(code) if isinstance(code, int) else ExitCode.DONE

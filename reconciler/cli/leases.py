@@ -82,6 +82,7 @@ def release_command(
                 interruption=interruption,
                 wait=not no_wait,
                 lock_timeout_seconds=lock_timeout.total_seconds(),
+                remark=say,
             )
             return await release_fleet(workspace, fleet, options)
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,16 +16,23 @@ from reconciler.cli.closed_output import say
 from reconciler.cli.terminal import is_interactive
 from reconciler.model.errors import GpuShopperError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _CRON_TAG = "# gpu-shopper reconcile"
 
 
-def install_loop(directory: Path, kind: str, *, assume_yes: bool) -> int:
-    """Show the entry, ask, write it. Writing it again replaces the entry of this directory."""
+def install_loop(directory: Path, kind: str, flags: Sequence[str], *, assume_yes: bool) -> int:
+    """Show the entry, ask, write it. Writing it again replaces the entry of this directory.
+
+    ``flags``: what each pass may do beside enforcing: ``--heal``, ``--schedule``.
+    """
     from reconciler.documents.loader import load_documents
 
     workspace = load_documents(directory).workspace
     where = directory.resolve()
-    texts = cron_entry(where, workspace) if kind == "cron" else systemd_units(where, workspace)
+    make = cron_entry if kind == "cron" else systemd_units
+    texts = make(where, workspace, flags)
     for place, text in texts.items():
         click.echo(f"# {place}\n{text}")
     if not assume_yes:
@@ -46,23 +54,24 @@ def install_loop(directory: Path, kind: str, *, assume_yes: bool) -> int:
     return 0
 
 
-def _command(directory: Path) -> list[str]:
-    return [sys.executable, "-m", "reconciler", f"--chdir={directory}", "reconcile", "--once"]
+def _command(directory: Path, flags: Sequence[str]) -> list[str]:
+    command = [sys.executable, "-m", "reconciler", f"--chdir={directory}", "reconcile", "--once"]
+    return [*command, *flags, "--lock-timeout=30s"]
 
 
-def cron_entry(directory: Path, workspace: str) -> dict[str, str]:
+def cron_entry(directory: Path, workspace: str, flags: Sequence[str]) -> dict[str, str]:
     """The crontab line; ``%`` is special there."""
-    command = shlex.join([*_command(directory), "--lock-timeout=30s"]).replace("%", r"\%")
+    command = shlex.join(_command(directory, flags)).replace("%", r"\%")
     log = shlex.quote(str(directory / "state" / f"{workspace}.loop.log")).replace("%", r"\%")
     return {"crontab": f"* * * * * {command} >> {log} 2>&1 {_CRON_TAG} {directory}\n"}
 
 
-def systemd_units(directory: Path, workspace: str) -> dict[str, str]:
+def systemd_units(directory: Path, workspace: str, flags: Sequence[str]) -> dict[str, str]:
     """A one-shot service and its timer, for the user's own systemd."""
     folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd/user"
     start = " ".join(
         '"' + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%") + '"'
-        for word in [*_command(directory), "--lock-timeout=30s"]
+        for word in _command(directory, flags)
     )
     service = (
         "[Unit]\n"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from reconciler.model.address import Address
     from reconciler.model.explanation import Explanation
     from reconciler.model.offer import OfferBook
+    from reconciler.model.price_history import PriceSeries
     from reconciler.operations.market_view import StrangerReport
     from reconciler.operations.workspace import Workspace
     from reconciler.planning.offer_view import OfferFilter
@@ -74,21 +75,27 @@ class _UsdType(click.ParamType[Decimal]):
     "--limit", type=click.IntRange(min=1), default=40, metavar="N", help="Rows (default: 40)."
 )
 @click.option("--fresh", is_flag=True, help="Search again, also within a minute of the last time.")
+@click.option("--history", is_flag=True, help="What each GPU cost whenever `offers` looked.")
 @click.option("--json", "as_json", is_flag=True, help="Every matching offer as JSON.")
 @click.pass_obj
 def offers_command(directory: Path, /, **options: Any) -> int:
     """List what can be rented now, cheapest per GPU first; prices include the disk."""
     from reconciler.model.exit_code import ExitCode
-    from reconciler.operations.market_view import list_market
+    from reconciler.operations.market_view import list_market, remembered_prices
     from reconciler.planning.offer_view import view_offers
 
     wanted, disk_bytes = _filter(options), _disk_bytes(options["disk"])
 
-    async def verb(workspace: Workspace, _: Interruption) -> OfferBook:
-        return await list_market(workspace, _query(wanted, fresh=options["fresh"]))
+    async def verb(
+        workspace: Workspace, _: Interruption
+    ) -> tuple[OfferBook, tuple[PriceSeries, ...]]:
+        book = await list_market(workspace, _query(wanted, fresh=options["fresh"]))
+        return book, remembered_prices(workspace) if options["history"] else ()
 
-    book = on_workspace(directory, verb)
+    book, prices = on_workspace(directory, verb)
     as_json = bool(options["as_json"])
+    if options["history"]:
+        return _show_history(book, [one for one in prices if _fits(one, wanted)], as_json)
     view = view_offers(
         book.listings,
         wanted,
@@ -109,6 +116,28 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     if book.failures:
         return ExitCode.PROVIDER_FAILURE
     return ExitCode.DONE if view.matching else ExitCode.NO_OFFER
+
+
+def _show_history(book: OfferBook, prices: list[PriceSeries], as_json: bool) -> int:
+    from reconciler.model.exit_code import ExitCode
+    from reconciler.reporting.price_table import price_table, prices_json
+
+    if as_json:
+        click.echo(json.dumps(prices_json(prices), indent=2))
+    else:
+        width = shutil.get_terminal_size((_PIPED_COLUMNS, 24)).columns
+        click.echo(price_table(prices, palette_for(sys.stdout), width=max(80, width)))
+    return ExitCode.PROVIDER_FAILURE if book.failures else ExitCode.DONE
+
+
+def _fits(series: PriceSeries, wanted: OfferFilter) -> bool:
+    """By what a history knows: GPU, number, provider, and spot or on-demand."""
+    return (
+        (not wanted.models or series.gpu in wanted.models)
+        and wanted.gpu_count in (None, series.gpu_count)
+        and (not wanted.providers or series.provider in wanted.providers)
+        and wanted.spot in (None, series.spot)
+    )
 
 
 def _query(wanted: OfferFilter, *, fresh: bool) -> OfferQuery:

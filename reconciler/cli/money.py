@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import click
 
+from reconciler.cli.chart_files import ChartFileType, write_chart
 from reconciler.cli.closed_output import put
 from reconciler.cli.lazy_group import TerraformCommand, TerraformGroup
 from reconciler.cli.parameters import SinceType
@@ -20,7 +21,8 @@ from reconciler.cli.terminal import palette_for
 from reconciler.model.exit_code import ExitCode
 
 if TYPE_CHECKING:
-    from reconciler.model.costs import CostKey
+    from reconciler.model.costs import CostKey, CostReport
+    from reconciler.model.drawing import Drawing
     from reconciler.operations.money import MoneyView
 
 _MAX_ERROR_PERCENT = "0.1"
@@ -32,6 +34,15 @@ since_option = click.option(
 )
 until_option = click.option(
     "--until", type=SinceType(), metavar="WHEN", help="Until then; default: now."
+)
+chart_option = click.option("--chart", "as_chart", is_flag=True, help="As bars.")
+chart_file_option = click.option(
+    "-o",
+    "--out",
+    "chart_file",
+    type=ChartFileType(),
+    metavar="FILE",
+    help="Draw it into FILE, an SVG or a PNG by its name.",
 )
 
 
@@ -75,44 +86,81 @@ def _money(directory: Path) -> MoneyView:
 @until_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+@chart_option
+@chart_file_option
 @click.pass_obj
 def costs_command(
     directory: Path,
+    /,
     by: tuple[str, ...],
     since: timedelta | datetime | None,
     until: timedelta | datetime | None,
-    as_json: bool,
-    as_csv: bool,
+    chart_file: Path | None,
+    **forms: bool,
 ) -> int:
     """Show what was spent. Machines that never became ready stand on their own, with their ids."""
-    from reconciler.reporting.cost_text import cost_csv, cost_json, cost_text
-
-    if as_json and as_csv:
-        raise click.UsageError("--json or --csv: choose one")
+    _one_form(forms, chart_file)
     money = _money(directory)
     report = money.costs(since, until, cast("tuple[CostKey, ...]", by))
-    if as_json:
-        put(json.dumps(cost_json(report, money.workspace), indent=2))
-    elif as_csv:
-        put("\n".join(cost_csv(report)))
-    else:
-        put(cost_text(report, money.workspace, palette_for(sys.stdout)))
+    if chart_file is not None:
+        from reconciler.reporting.cost_chart import cost_drawing
+
+        return _drawn(chart_file, cost_drawing(report, money.workspace))
+    put(_costs_as(report, money.workspace, forms))
     return ExitCode.DONE
+
+
+def _costs_as(report: CostReport, workspace: str, forms: dict[str, bool]) -> str:
+    from reconciler.reporting.cost_text import cost_csv, cost_json, cost_text
+
+    if forms["as_json"]:
+        return json.dumps(cost_json(report, workspace), indent=2)
+    if forms["as_csv"]:
+        return "\n".join(cost_csv(report))
+    if forms["as_chart"]:
+        from reconciler.reporting.cost_chart import cost_bars
+
+        return cost_bars(report, workspace, palette_for(sys.stdout))
+    return cost_text(report, workspace, palette_for(sys.stdout))
 
 
 @click.command(cls=TerraformCommand)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@chart_option
+@chart_file_option
 @click.pass_obj
-def budgets_command(directory: Path, as_json: bool) -> int:
+def budgets_command(directory: Path, /, chart_file: Path | None, **forms: bool) -> int:
     """Show every budget as last applied: spent, reserved until its machines end, and left."""
     from reconciler.reporting.budget_text import budgets_json, budgets_text
 
+    _one_form(forms, chart_file)
     money = _money(directory)
-    found = money.budgets()
-    if as_json:
-        put(json.dumps(budgets_json(found, money.workspace, money.now), indent=2))
+    workspace, now, palette = money.workspace, money.now, palette_for(sys.stdout)
+    if chart_file is not None:
+        from reconciler.reporting.budget_chart import budget_drawing
+
+        return _drawn(chart_file, budget_drawing(money.curves(), workspace, now))
+    if forms["as_chart"]:
+        from reconciler.reporting.budget_chart import budget_bars
+
+        put(budget_bars(money.curves(), workspace, now, palette))
+    elif forms["as_json"]:
+        put(json.dumps(budgets_json(money.budgets(), workspace, now), indent=2))
     else:
-        put(budgets_text(found, money.workspace, money.now, palette_for(sys.stdout)))
+        put(budgets_text(money.budgets(), workspace, now, palette))
+    return ExitCode.DONE
+
+
+def _one_form(forms: dict[str, bool], chart_file: Path | None) -> None:
+    if sum(forms.values()) + (chart_file is not None) > 1:
+        raise click.UsageError("--json, --csv, --chart or --out: choose one")
+
+
+def _drawn(path: Path, drawing: Drawing) -> int:
+    from reconciler.model.text import printable
+
+    write_chart(path, drawing)
+    put(f"Wrote {printable(str(path))}: {printable(drawing.title, 120)}.")
     return ExitCode.DONE
 
 
@@ -120,14 +168,18 @@ def budgets_command(directory: Path, as_json: bool) -> int:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.pass_obj
 def forecast_command(directory: Path, as_json: bool) -> int:
-    """Say when each budget is empty at the present rates, and what is spent until then."""
+    """Say when each budget is empty at the present rates, and under the declared office hours."""
     from reconciler.reporting.budget_text import forecast_json, forecast_text
+    from reconciler.reporting.hours_text import hours_forecast_json, hours_forecast_text
 
     money = _money(directory)
-    found = money.forecast()
+    found, in_hours = money.forecast(), money.forecast_in_hours()
     if as_json:
-        put(json.dumps(forecast_json(found, money.workspace), indent=2))
+        told = forecast_json(found, money.workspace)
+        put(json.dumps({**told, "office_hours": hours_forecast_json(in_hours)}, indent=2))
     else:
+        if in_hours is not None:
+            put(hours_forecast_text(in_hours) + "\n")
         put(forecast_text(found, money.workspace, palette_for(sys.stdout)))
     return ExitCode.DONE
 

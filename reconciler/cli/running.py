@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING, TypeVar
 
-import anyio
 import click
 
 from reconciler.cli.closed_output import put, say
 from reconciler.cli.terminal import palette_for
-from reconciler.execution.interruption import Interruption
-from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import NoticeKind
 from reconciler.model.text import printable
 from reconciler.operations.workspace import open_workspace
 from reconciler.reporting.notice_text import notice_lines
+from reconciler.waiting import run_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from anyio.abc import TaskStatus
-
+    from reconciler.execution.interruption import Interruption
     from reconciler.model.plan import Plan
     from reconciler.operations.run import RunResult
     from reconciler.operations.workspace import Workspace
 
 Result = TypeVar("Result")
-_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 
 
 def on_workspace(
@@ -56,47 +51,56 @@ def on_workspace(
             take_over=take_over,
             trust_clock=trust_clock,
         ) as workspace:
-            return await _until_signalled(lambda interruption: verb(workspace, interruption))
+            return await until_signalled(lambda interruption: verb(workspace, interruption))
+
+    import anyio
+
+    from reconciler.cli.signalled import until_signalled
 
     return anyio.run(run)
 
 
+def looking_at_workspace(
+    directory: Path,
+    verb: Callable[[Workspace], Awaitable[Result]],
+    *,
+    tolerate_bad_documents: bool = False,
+    take_over: bool = False,
+) -> Result:
+    """As ``on_workspace``, for a verb that writes nothing. It begins at once and gets its event
+    loop when it first waits; until then a signal ends the process as it stands.
+    """
+
+    async def run() -> Result:
+        refuse_no_directory(directory)
+        async with open_workspace(
+            directory, tolerate_bad_documents=tolerate_bad_documents, take_over=take_over
+        ) as workspace:
+            return await verb(workspace)
+
+    def go_on(rest: Awaitable[Result]) -> Result:
+        import anyio
+
+        from reconciler.cli.signalled import until_signalled
+
+        return anyio.run(until_signalled, lambda _: rest)
+
+    return run_at_once(run(), go_on)
+
+
 def without_workspace(verb: Callable[[Interruption], Awaitable[Result]]) -> Result:
     """Run ``verb``, which opens what it needs, with signals as in ``on_workspace``."""
-    return anyio.run(_until_signalled, verb)
+    import anyio
+
+    from reconciler.cli.signalled import until_signalled
+
+    return anyio.run(until_signalled, verb)
 
 
 def refuse_no_directory(directory: Path) -> None:
     """Raise a usage error unless ``directory`` is one."""
     if not directory.is_dir():
         raise click.UsageError(f"there is no directory {printable(str(directory))}")
-
-
-async def _until_signalled(verb: Callable[[Interruption], Awaitable[Result]]) -> Result:
-    interruption = Interruption()
-    async with anyio.create_task_group() as tasks:
-        await tasks.start(_listen, interruption, tasks.cancel_scope)
-        result = await verb(interruption)
-        tasks.cancel_scope.cancel()
-        return result
-    raise SystemExit(int(interruption.code or ExitCode.INTERRUPTED))
-
-
-async def _listen(
-    interruption: Interruption,
-    scope: anyio.CancelScope,
-    *,
-    task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
-) -> None:
-    with anyio.open_signal_receiver(*_CODES) as signals:
-        task_status.started()  # before the verb begins, so that no early signal is missed
-        async for received in signals:
-            if interruption.requested:
-                interruption.leave()
-                scope.cancel()
-                return
-            interruption.request(_CODES[received])
-            say("Stopping: finishing what is in flight and saving. Once more: leave at once.")
 
 
 def show_plan(plan: Plan, next_step: str | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +29,9 @@ market_option = click.option(
 )
 
 
-def _finite(_: click.Context, param: click.Parameter, value: float) -> float:
+def _finite(_: click.Context, param: click.Parameter, value: float | None) -> float | None:
     """NaN is in no range and passes every check of one."""
-    if not math.isfinite(value):
+    if value is not None and not math.isfinite(value):
         raise click.BadParameter("it must be a finite number", param=param)
     return value
 
@@ -89,6 +90,13 @@ def simulate_group() -> None:
     metavar="IP:PORT",
     help="Every machine has this address: an SSH server of yours, to rehearse logins.",
 )
+@click.option(
+    "--balance",
+    type=click.FloatRange(min=0, max=1_000_000),
+    callback=_finite,
+    metavar="USD",
+    help="What the account has before its first bill (default: it tells no balance).",
+)
 @click.pass_obj
 def new_command(
     directory: Path,
@@ -97,6 +105,7 @@ def new_command(
     speed: float,
     offers: Path | None,
     ssh_at: str | None,
+    balance: float | None,
 ) -> int:
     """Make a market. Refused where one exists."""
     from reconciler.clock import wall_now
@@ -109,6 +118,7 @@ def new_command(
     _make_directory(path.parent)
     now = wall_now()
     rows = loaded.offers if loaded else None
+    opening = None if balance is None else Decimal(str(balance))
     with World.create(
         path,
         seed=seed,
@@ -116,7 +126,7 @@ def new_command(
         wall_origin=now,
         speed=speed,
         offers=rows,
-        settings=replace(LIVELY, ssh_at=ssh_at),
+        settings=replace(LIVELY, ssh_at=ssh_at, opening_balance_usd=opening),
     ) as world:
         count = len(world.list_offers(now))
     click.echo(f"Made {path}: {count} offers to rent now, {speed:g} market second(s) a second.")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-import anyio
 import click
 
 from reconciler.cli.closed_output import say
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ASK_AT_MOST_SECONDS = 600
 """How long a person may think (SPEC.md section 4, 1)."""
+_FRAME_SECONDS = 0.1
 
 
 def palette_for(stream: TextIO) -> Palette:
@@ -37,6 +38,8 @@ def is_interactive() -> bool:
 
 async def ask_yes(question: str, interruption: Interruption) -> bool:
     """True only for the word "yes", within ten minutes. A signal or the end of input means no."""
+    import anyio
+
     click.echo(question, nl=False, err=True)
     answer = ""
     with anyio.move_on_after(ASK_AT_MOST_SECONDS):
@@ -75,7 +78,10 @@ class PlainProgress:
     """One line whenever a slot reaches another stage."""
 
     def __init__(self) -> None:
-        self._stages: dict[object, str] = {}
+        from reconciler.reporting.progress_text import progress_line
+
+        self._line = progress_line
+        self._stages: dict[Slot, str] = {}
 
     def __enter__(self) -> PlainProgress:
         return self
@@ -84,11 +90,9 @@ class PlainProgress:
         return None
 
     def show(self, progress: SlotProgress) -> None:
-        from reconciler.reporting.progress_text import progress_line
-
         if self._stages.get(progress.slot) != progress.stage:
             self._stages[progress.slot] = progress.stage
-            say(progress_line(progress))
+            say(self._line(progress))
 
 
 class LiveProgress:
@@ -102,23 +106,43 @@ class LiveProgress:
 
         self._lines: dict[Slot, str] = {}
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
+        self._frame: asyncio.TimerHandle | None = None
+        """Until it ends nothing is drawn."""
+        self._drawn = True
 
     def __enter__(self) -> LiveProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if not self._drawn:
+            self._draw()
         if self._live.is_started:
             self._live.stop()
 
     def show(self, progress: SlotProgress) -> None:
-        from rich.text import Text
-
+        """Inside an event loop. What changes within a tenth of a second is drawn at once: drawing
+        each of four thousand lines took twice as long as buying a thousand machines.
+        """
         from reconciler.reporting.progress_text import progress_line
 
         self._lines.pop(progress.slot, None)
         self._lines[progress.slot] = progress_line(progress)
-        newest = sorted(list(self._lines.items())[-self._LINES_MAX :])
+        self._drawn = False
         # Not before there is something to show: it hides the cursor, and a question may come first.
         if not self._live.is_started:
             self._live.start()
+        if self._frame is None:
+            self._next_frame()
+
+    def _next_frame(self) -> None:
+        self._frame = None
+        if not self._drawn and self._live.is_started:
+            self._draw()
+            self._frame = asyncio.get_running_loop().call_later(_FRAME_SECONDS, self._next_frame)
+
+    def _draw(self) -> None:
+        from rich.text import Text
+
+        self._drawn = True
+        newest = sorted(list(self._lines.items())[-self._LINES_MAX :])
         self._live.update(Text("\n".join(line for _, line in newest)), refresh=True)

@@ -6,9 +6,10 @@ refused as unknown. The published schema is generated from these classes.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from reconciler.documents.budget_blocks import BUDGETS_MAX, BudgetBlock
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
@@ -16,10 +17,19 @@ from reconciler.documents.resource_blocks import NODES_MAX, Block
 from reconciler.documents.written_keys import EmptyOr, Written
 from reconciler.documents.written_references import KeyReference, WebhookUrl
 from reconciler.documents.written_text import FilePath, FleetName, Name, StatePath, WorkspaceName
-from reconciler.documents.written_values import Duration, Usd
+from reconciler.documents.written_values import Duration, Usd, UsdOrNothing
 from reconciler.model.provider_types import PROVIDER_TYPES
 
 DOCUMENT_VERSION = 1
+
+
+def _margin(value: timedelta) -> timedelta:
+    if not timedelta(minutes=10) <= value <= timedelta(hours=24):
+        raise ValueError("a loop goes first: from 10m to 24h after the lease's end")
+    return value
+
+
+NodeTimerMargin = Annotated[Duration, AfterValidator(_margin)]
 
 
 class MaxDestroyBlock(Block):
@@ -44,6 +54,11 @@ class SafetyBlock(Block):
     max_ttl: Written[Duration] = Field(None, description="Longest lease; default 30d.")
     tick: Written[Duration] = Field(
         None, description="How often a loop is expected to pass; default 60s."
+    )
+    node_timer: Written[NodeTimerMargin] = Field(
+        None,
+        description="So long after its lease's end a machine that can (Vast.ai's) destroys itself, "
+        "whether a loop passes or not: 10m to 24h; default: never.",
     )
 
 
@@ -70,6 +85,11 @@ class ProviderBlock(Block):
     max_hourly_usd: Written[Usd] = Field(
         None,
         description="Most dollars an hour for all our machines there; nothing is bought beyond.",
+    )
+    min_balance_usd: Written[UsdOrNothing] = Field(
+        None,
+        description="Dollars that stay in the account: nothing is bought there that could bring "
+        "it below before its lease ends.",
     )
 
 

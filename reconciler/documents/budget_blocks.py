@@ -7,8 +7,9 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from reconciler.documents.resource_blocks import Block
+from reconciler.documents.time_zones import TimeZone
 from reconciler.documents.written_keys import Written
-from reconciler.documents.written_text import FleetName, LabelKey, Name, Text, text_schema
+from reconciler.documents.written_text import FleetName, LabelKey, Name, Text
 from reconciler.documents.written_values import Usd
 from reconciler.model.budget import (
     DEFAULT_ON_EXCEED,
@@ -19,27 +20,9 @@ from reconciler.model.budget import (
     BudgetPeriod,
     ExceedStep,
 )
-from reconciler.model.text import printable
 
 BUDGETS_MAX = 1000
 
-
-def _check_zone(value: str) -> str:
-    from zoneinfo import ZoneInfo  # most documents name none
-
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError):
-        message = f"{printable(value, 60)} is no time zone that is known here"
-        raise ValueError(f"{message}: write one like Europe/Berlin or UTC") from None
-    return value
-
-
-TimeZone = Annotated[
-    str,
-    AfterValidator(_check_zone),
-    text_schema(r"[A-Za-z0-9_+/-]+", examples=["Europe/Berlin", "UTC"]),
-]
 _Percents = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(max_length=20)]
 
 
@@ -76,12 +59,15 @@ class BudgetMatchBlock(Block):
     team: Written[Text] = Field(None, description="Fleets of this team.")
     owner: Written[Text] = Field(None, description="Fleets of this owner.")
     labels: Written[dict[LabelKey, Text]] = Field(None, description="Fleets with these labels.")
+    providers: Written[list[Name]] = Field(
+        None, description="What they spend at these providers, and nowhere else."
+    )
 
 
 class BudgetBlock(_LimitBlock):
     match: Written[BudgetMatchBlock] = Field(
         None,
-        description="Which fleets it is for: all that is written must be true; `{}`: every fleet. "
+        description="What it is for: all that is written must be true; `{}`: every fleet. "
         "Left out: those that name it in their `budget`.",
     )
     period: BudgetPeriod = Field(
@@ -101,6 +87,7 @@ class BudgetBlock(_LimitBlock):
                 team=match.team,
                 owner=match.owner,
                 labels=match.labels or {},
+                providers=match.providers or [],
             ),
             period=self.period,
             limit_usd=self.limit_usd,

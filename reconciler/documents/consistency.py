@@ -44,6 +44,11 @@ def provider_problems(configuration: Configuration) -> Iterator[Problem]:
             for index, name in enumerate(getattr(block.block, key) or ()):
                 if name not in configuration.providers:
                     yield providers.unknown(name, block, key, index)
+    for budget in configuration.budgets.values() if all_known else ():
+        match = budget.block.match
+        for index, name in enumerate(match.providers or () if match is not None else ()):
+            if name not in configuration.providers:
+                yield providers.unknown(name, budget, "match", "providers", index)
 
 
 def _type_of(name: str, declared: Declared[ProviderBlock]) -> str | None:
@@ -150,10 +155,10 @@ class _KnownNames:
         self._names = list(names)
         self._comparisons_left = _COMPARISONS_MAX
 
-    def unknown(self, name: str, block: Declared[Any], key: str, index: int) -> Problem:
+    def unknown(self, name: str, block: Declared[Any], *below: str | int) -> Problem:
         listed = f"known: {', '.join(self._names[:10])}" if self._names else "none is declared"
         fix = self._nearest(name) or listed
-        return block.problem(f"unknown {self._kind} {name}", fix, key, index)
+        return block.problem(f"unknown {self._kind} {name}", fix, *below)
 
     def _nearest(self, name: str) -> str:
         self._comparisons_left -= len(self._names)

@@ -2,36 +2,51 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
-from reconciler.documents.fleet_blocks import FleetSettings, LifecycleBlock, OffersBlock
+from reconciler.documents.fleet_blocks import (
+    FleetSettings,
+    LifecycleBlock,
+    OffersBlock,
+    PriceWatchBlock,
+    SpotBlock,
+)
 from reconciler.documents.hand_over_blocks import ready_rules, ssh_access
+from reconciler.documents.office_hours import LATEST_END
 from reconciler.documents.resource_blocks import NodesBlock, ResourcesBlock
 from reconciler.model.budget import DEFAULT_WEIGHT
+from reconciler.model.cost import ZERO
 from reconciler.model.fleet import (
+    CHEAPEST,
     DEFAULT_DISK_BYTES,
+    DEFAULT_FALLBACK_AFTER,
     DEFAULT_GRACE,
     DEFAULT_TTL,
+    Buying,
     Fleet,
     GpuRequirement,
     NodeCount,
     OfferRules,
+    PriceWatch,
     Resources,
     Where,
 )
 from reconciler.model.hand_over import DEFAULT_BOOT, Boot
+from reconciler.model.office_hours import OfficeHours
 from reconciler.model.quantity import ANYTHING
 
 _ONE_NODE = NodeCount(1, 1, 1)
 _EVERYWHERE = Where()
 _ANY_HOST = OfferRules()
+_NO_SPOT = SpotBlock.model_construct()
 _NO_LIFECYCLE = LifecycleBlock.model_construct()
 
 
 def fleet_of(name: str, settings: FleetSettings) -> Fleet:
     """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
     lifecycle = settings.lifecycle or _NO_LIFECYCLE
-    return Fleet(
+    made = Fleet(
         name=name,
         nodes=_node_count(settings.nodes),
         resources=_resources(settings.resources or ResourcesBlock.model_construct()),
@@ -60,13 +75,57 @@ def fleet_of(name: str, settings: FleetSettings) -> Fleet:
         weight=DEFAULT_WEIGHT if settings.weight is None else settings.weight,
         budgets=tuple(settings.budget.names or ()) if settings.budget else (),
         own_budget=settings.budget.budget(name) if settings.budget else None,
+        buying=_buying(settings),
+        price_watch=_price_watch(settings.price_watch),
     )
+    active = _office_hours(settings)
+    return made if active is None else _in_hours(made, active)
+
+
+def _buying(settings: FleetSettings) -> Buying:
+    auto, strategy = settings.spot_policy == "auto", settings.allocation_strategy
+    spot = settings.spot or _NO_SPOT
+    share = settings.max_share_per_provider
+    if not auto and strategy in (None, "lowest-price") and share is None and spot.bid_usd is None:
+        return CHEAPEST
+    fallback = spot.fallback_after
+    return Buying(
+        strategy=strategy or "lowest-price",
+        auto=auto,
+        min_on_demand=spot.min_on_demand or 0,
+        fallback_after=DEFAULT_FALLBACK_AFTER if fallback is None else fallback,
+        bid_usd=spot.bid_usd,
+        max_share_percent=share,
+        order=tuple(settings.providers or ()) if strategy == "prioritized" else (),
+    )
+
+
+def _in_hours(fleet: Fleet, active: OfficeHours) -> Fleet:
+    from reconciler.documents.window_terms import window_terms  # most fleets have no hours
+
+    return replace(fleet, active=replace(active, terms=window_terms(fleet)))
+
+
+def _price_watch(written: PriceWatchBlock | None) -> PriceWatch | None:
+    if written is None:
+        return None
+    cost = written.setup_cost_usd
+    return PriceWatch(written.cheaper_by, ZERO if cost is None else cost)
 
 
 def _boot(settings: FleetSettings) -> Boot:
     if not (settings.vm_image or settings.setup or settings.ports):
         return DEFAULT_BOOT
     return Boot(settings.vm_image, settings.setup, tuple(sorted(settings.ports or ())))
+
+
+def _office_hours(settings: FleetSettings) -> OfficeHours | None:
+    """None without an end as well, which is a problem of its own (``hours_problems``)."""
+    if settings.active is None or settings.expires_at is None:
+        return None
+    if settings.expires_at > LATEST_END:
+        return None
+    return settings.active.office_hours(settings.expires_at)
 
 
 def asks_for_gpu(settings: FleetSettings) -> bool:

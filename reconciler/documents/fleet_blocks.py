@@ -12,7 +12,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from reconciler.documents.budget_blocks import FleetBudget
 from reconciler.documents.hand_over_blocks import Ports, ReadyBlock, SshBlock
-from reconciler.documents.resource_blocks import Block, Nodes, ResourcesBlock
+from reconciler.documents.office_hours import Active
+from reconciler.documents.resource_blocks import NODES_MAX, Block, Nodes, ResourcesBlock
 from reconciler.documents.written_keys import Written
 from reconciler.documents.written_references import EnvValue, SecretReference
 from reconciler.documents.written_text import (
@@ -25,8 +26,15 @@ from reconciler.documents.written_text import (
     Text,
     VmImage,
 )
-from reconciler.documents.written_values import Duration, Moment, Share, Usd
-from reconciler.model.fleet import MachineAttribute
+from reconciler.documents.written_values import (
+    Duration,
+    Moment,
+    Percent,
+    Share,
+    Usd,
+    UsdOrNothing,
+)
+from reconciler.model.fleet import AllocationStrategy, MachineAttribute
 
 
 class OffersBlock(Block):
@@ -58,6 +66,36 @@ class LifecycleBlock(Block):
     )
 
 
+class SpotBlock(Block):
+    min_on_demand: Written[int] = Field(
+        None,
+        ge=0,
+        le=NODES_MAX,
+        description="With `spot_policy: auto`: at least so many nodes are on-demand; default 0.",
+    )
+    fallback_after: Written[int] = Field(
+        None,
+        ge=1,
+        le=100,
+        description="With `spot_policy: auto`: a slot whose spot machine was taken away so often "
+        "under one lease is bought on-demand; default 3.",
+    )
+    bid_usd: Written[Usd] = Field(
+        None,
+        description="Dollars an hour bid for a spot node, its disk apart, where the provider takes "
+        "bids: what may be billed. Default: what the offer asks.",
+    )
+
+
+class PriceWatchBlock(Block):
+    cheaper_by: int = Field(
+        ge=1, le=99, description="Percent by which a like machine must be cheaper."
+    )
+    setup_cost_usd: Written[UsdOrNothing] = Field(
+        None, description="What a fresh machine costs you beside its rate; default 0."
+    )
+
+
 class FleetSettings(Block):
     """What `defaults` may set, and every fleet and profile too."""
 
@@ -76,8 +114,20 @@ class FleetSettings(Block):
         None, description="Only these countries (ISO 3166, two letters); empty: all."
     )
     exclude_countries: Written[list[Country]] = Field(None, description="Never these countries.")
-    spot_policy: Written[Literal["on-demand", "spot"]] = Field(
-        None, description="`on-demand` (default) or `spot`: cheaper, and may be taken away."
+    spot_policy: Written[Literal["on-demand", "spot", "auto"]] = Field(
+        None,
+        description="`on-demand` (default); `spot`: cheaper, and may be taken away; `auto`: "
+        "whichever is cheaper, and on-demand where spot was taken away too often.",
+    )
+    spot: Written[SpotBlock] = Field(None, description="How spot machines are bought.")
+    allocation_strategy: Written[AllocationStrategy] = Field(
+        None,
+        description="`lowest-price` (default); `price-capacity-optimized`: the price, times what "
+        "is known of the host; `diversified`: as evenly as possible over providers, regions and "
+        "hosts; `prioritized`: in the order of `providers`.",
+    )
+    max_share_per_provider: Written[Percent] = Field(
+        None, description="Most of the fleet's nodes that may stand at one provider: `50%`."
     )
     gang: Written[bool] = Field(
         None, description="All nodes or none: fewer than `nodes.min` are never bought."
@@ -105,6 +155,12 @@ class FleetSettings(Block):
         None,
         description="When the fleet ends at the latest; RFC 3339 with an offset. `never`, without "
         "a `ttl`: it has no end, and every plan of it needs `-allow-unbounded`.",
+    )
+    active: Written[Active] = Field(
+        None,
+        description="Office hours: the fleet exists in these windows alone, each with a lease of "
+        "its own, until `expires_at`, which is needed. Not with a `ttl`. `reconcile --schedule` "
+        "opens the windows.",
     )
     grace: Written[Duration] = Field(
         None, description="Warning time before the loop destroys what is undeclared; default 10m."
@@ -142,6 +198,11 @@ class FleetSettings(Block):
         description="What it may cost: `{max_total_usd: 100}`, or the names of `budgets`. What "
         "`defaults` and profiles say holds as well: budgets only get stricter.",
     )
+    price_watch: Written[PriceWatchBlock] = Field(
+        None,
+        description="When plans propose a cheaper like machine: `{cheaper_by: 20}`. Nothing is "
+        "swapped unasked.",
+    )
     weight: Written[int] = Field(
         None,
         ge=0,
@@ -154,6 +215,8 @@ class FleetSettings(Block):
     def _check_boot(self) -> Self:
         if self.image is not None and self.vm_image is not None:
             raise ValueError("image is a container, vm_image an operating system: choose one")
+        if self.active is not None and self.ttl is not None:
+            raise ValueError("with active each window is a lease of its own: remove the ttl")
         twice = sorted(set(self.env or {}) & set(self.secrets or {}))
         if twice:
             raise ValueError(f"{twice[0]} stands in env and in secrets: choose one")

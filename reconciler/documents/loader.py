@@ -19,6 +19,7 @@ from reconciler.documents.document_files import find_documents
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument, parse_document
 from reconciler.documents.merge import FleetMerger
+from reconciler.documents.office_hours import LATEST_END
 from reconciler.documents.problem_list import capped, reading_order
 from reconciler.documents.workspace_settings import (
     budgets_of,
@@ -120,16 +121,26 @@ def _fleets(
 ) -> tuple[dict[str, Fleet], list[Problem]]:
     """Every fleet that asks for a GPU, in order of the names, and what is wrong with fleets."""
     max_ttl = known_max_ttl(configuration)
+    providers = None if configuration.may_hide("providers") else configuration.providers
     fleets: dict[str, Fleet] = {}
     problems: list[Problem] = []
     for name, declared in sorted(configuration.fleets.items()):
         settings = merger.merged(declared.block)
         problems += _problems_of(declared, settings, merger, max_ttl)
+        if _buys_unlike_others(settings):
+            from reconciler.documents.buying_problems import buying_problems  # most do not
+
+            problems += buying_problems(declared, settings, merger, providers)
         if asks_for_gpu(settings):
             fleets[name] = fleet_of(name, settings)
     for declared in configuration.repeated_fleets:
         problems += _problems_of(declared, merger.merged(declared.block), merger, max_ttl)
     return fleets, problems
+
+
+def _buys_unlike_others(settings: FleetSettings) -> bool:
+    strategy, share = settings.allocation_strategy, settings.max_share_per_provider
+    return settings.spot is not None or strategy is not None or share is not None
 
 
 def _problems_of(
@@ -142,6 +153,9 @@ def _problems_of(
     if not asks_for_gpu(settings) and merger.settles(declared, "resources"):
         message = f"fleets.{declared.path[-1]} asks for no GPU"
         yield declared.problem(message, "write resources: {gpu: RTX4090}")
+    if settings.active is not None:
+        yield from _hours_problems(declared, settings, merger, max_ttl)
+        return
     if settings.expires_at == NEVER:
         yield from _contradictions(declared, settings, merger, max_ttl)
         return
@@ -163,6 +177,31 @@ def _contradictions(
         message = f"expires_at: never is longer than safety.max_ttl, {format_duration(max_ttl)}"
         origin = _where_written(declared, merger, "expires_at")
         yield origin.problem(message, "write a ttl, or an end that is a time", "expires_at")
+
+
+def _hours_problems(
+    declared: Declared[FleetBlock],
+    settings: FleetSettings,
+    merger: FleetMerger,
+    max_ttl: timedelta | None,
+) -> Iterator[Problem]:
+    """Office hours are leases that end with their windows, and the last one has an end."""
+    assert settings.active is not None
+    origin = _where_written(declared, merger, "active")
+    if settings.expires_at is None:
+        if merger.settles(declared, "expires_at"):
+            message = "`active` needs an end: windows are opened until then"
+            yield origin.problem(message, "write expires_at, a time", "active")
+        return
+    if settings.expires_at > LATEST_END:
+        message = f"`active` needs an end before {LATEST_END.year}"
+        end = _where_written(declared, merger, "expires_at")
+        yield end.problem(message, "write a time", "expires_at")
+        return
+    longest = settings.active.longest_window
+    if max_ttl is not None and longest > max_ttl:
+        message = f"a window of {format_duration(longest)} is longer than safety.max_ttl"
+        yield origin.problem(message, f"at most {format_duration(max_ttl)}", "active")
 
 
 def _where_written(declared: Declared[FleetBlock], merger: FleetMerger, key: str) -> Declared[Any]:

@@ -1,9 +1,9 @@
 """One fleet's settings out of `defaults`, its profiles and its own block; the last word wins.
 
-Scalars and lists replace. `resources`, `offers`, `lifecycle`, `ssh` and `ready` merge key by key,
-and so do `labels`, `env` and `secrets`; of two `budget` both hold; `gpu`, `any_of` and `ordered`
-are one choice, and so are `image` and `vm_image`: setting one replaces whichever stood before
-(SPEC.md section 2, "Merge order").
+Scalars and lists replace. `resources`, `offers`, `lifecycle`, `spot`, `ssh` and `ready` merge key
+by key, and so do `labels`, `env` and `secrets`; of two `budget` both hold; `gpu`, `any_of` and
+`ordered` are one choice, and so are `image` and `vm_image`, `ttl` and `active`: setting one
+replaces whichever stood before (SPEC.md section 2, "Merge order").
 """
 
 from __future__ import annotations
@@ -20,7 +20,18 @@ from reconciler.documents.resource_blocks import ResourcesBlock
 from reconciler.model.problem import Problem
 
 _MERGED_KEY_BY_KEY = frozenset(
-    {"resources", "offers", "lifecycle", "labels", "env", "secrets", "ssh", "ready", "budget"}
+    {
+        "resources",
+        "offers",
+        "lifecycle",
+        "labels",
+        "env",
+        "secrets",
+        "ssh",
+        "ready",
+        "budget",
+        "spot",
+    }
 )
 _GPU_CHOICES = ("gpu", "any_of", "ordered")
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -130,6 +141,8 @@ def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
         changes["lifecycle"] = _updated(base.lifecycle, _written(over.lifecycle))
     if base.ssh is not None and over.ssh is not None:
         changes["ssh"] = _updated(base.ssh, _written(over.ssh))
+    if base.spot is not None and over.spot is not None:
+        changes["spot"] = _updated(base.spot, _written(over.spot))
     if base.ready is not None and over.ready is not None:
         changes["ready"] = _updated(base.ready, _written(over.ready))
     if base.labels is not None and over.labels is not None:
@@ -139,6 +152,10 @@ def overlaid(base: FleetSettings, over: FleetSettings) -> FleetSettings:
         changes["vm_image"] = None
     elif over.vm_image is not None:
         changes["image"] = None
+    if over.active is not None:
+        changes["ttl"] = None
+    elif over.ttl is not None:
+        changes["active"] = None
     if base.budget is not None and over.budget is not None:
         changes["budget"] = stricter(base.budget, over.budget)
     return _updated(base, changes)

@@ -42,6 +42,9 @@ _INSTEAD: Final = {
     "count": "write nodes for machines; GPUs in each stand in resources: {gpu: H100:8}",
 }
 
+_MEANT: Final = {"retry": "replace", "recreate": "replace", "terminate": "destroy"}
+"""Other tools' words: `retry` is more like `destroy` by its letters."""
+
 
 def problems_of(source: SourceDocument, found: Sequence[ErrorDetails]) -> tuple[list[Problem], int]:
     """What pydantic refused, each thing once, in reading order: the first 101, and how many more.
@@ -82,7 +85,11 @@ def is_about_name(found: ErrorDetails) -> bool:
 
 
 def _most_similar(word: str, allowed: Iterable[str]) -> str:
-    return next(iter(get_close_matches(word[:100], [str(other) for other in allowed], 1)), "")
+    others = [str(other) for other in allowed]
+    meant = _MEANT.get(word, "")
+    if meant in others:
+        return meant
+    return next(iter(get_close_matches(word[:100], others, 1)), "")
 
 
 def _place(source: SourceDocument, found: ErrorDetails) -> tuple[int, int]:

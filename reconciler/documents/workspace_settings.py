@@ -15,7 +15,12 @@ def providers_of(configuration: Configuration) -> dict[str, ProviderSettings]:
     blocks = {name: declared.block for name, declared in sorted(configuration.providers.items())}
     return {
         name: ProviderSettings(
-            name, block.type or name, block.market, block.max_hourly_usd, key=block.key
+            name,
+            block.type or name,
+            block.market,
+            block.max_hourly_usd,
+            key=block.key,
+            min_balance_usd=block.min_balance_usd,
         )
         for name, block in blocks.items()
     }
@@ -62,6 +67,7 @@ def safety_of(configuration: Configuration) -> Safety:
         allow_empty=bool(written.allow_empty),
         max_ttl=written.max_ttl or built_in.max_ttl,
         tick=written.tick or built_in.tick,
+        node_timer=written.node_timer,
     )
 
 

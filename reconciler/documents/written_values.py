@@ -113,6 +113,13 @@ def _read_usd(value: object) -> Decimal:
     return number
 
 
+def _read_usd_or_nothing(value: object) -> Decimal:
+    number = _number(value)
+    if not 0 <= number <= USD_MAX:
+        raise ValueError(f"it must be between 0 and {USD_MAX:,} dollars")
+    return number
+
+
 def _read_share(value: object) -> Decimal:
     number = _number(value)
     if not 0 <= number <= 1:
@@ -121,10 +128,32 @@ def _read_share(value: object) -> Decimal:
     return number
 
 
+_PERCENT = re.compile(r"([1-9][0-9]?|100) ?%")
+
+
+def _read_percent(value: object) -> int:
+    if not isinstance(value, str):
+        raise wrong_kind()
+    found = _PERCENT.fullmatch(value)
+    if found is None:
+        raise ValueError("a share is 1% to 100%, in whole percent")
+    return int(found[1])
+
+
+Percent = Annotated[
+    int,
+    PlainValidator(_read_percent),
+    WithJsonSchema({"type": "string", "pattern": "^([1-9][0-9]?|100) ?%$", "examples": ["50%"]}),
+]
 Usd = Annotated[
     Decimal,
     PlainValidator(_read_usd),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": int(USD_MAX)}),
+]
+UsdOrNothing = Annotated[
+    Decimal,
+    PlainValidator(_read_usd_or_nothing),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": int(USD_MAX)}),
 ]
 Share = Annotated[
     Decimal,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import yaml
 
@@ -131,10 +131,13 @@ class _Guard:
 
     def _take_scalar(self, event: yaml.ScalarEvent) -> None:
         line, column = place_of_event(event, self._text)
+        text = event.value
         # A plain scalar is implicit in its first form only: that is how PyYAML marks "unquoted".
-        node = ScalarNode(line, column, event.value, event.value, bool(event.implicit[0]))
-        self._count_nodes(1, node)
-        self._check_scalar(node)
+        node = ScalarNode(line, column, text, text, bool(event.implicit[0]))
+        self.node_count += 1
+        if self.node_count > NODES_MAX:
+            self._refuse_more(node)
+        self._check_scalar(node, text)
         if event.tag is not None:
             self._refuse_tag(event.tag, node)
         if event.anchor:
@@ -190,18 +193,20 @@ class _Guard:
     def _count_nodes(self, count: int, node: Node) -> None:
         self.node_count += count
         if self.node_count > NODES_MAX:
-            self._problems.stop(
-                node.position, f"the document expands to more than {NODES_MAX:,} nodes",
-                "split it, and repeat less through aliases",
-            )  # fmt: skip
+            self._refuse_more(node)
+
+    def _refuse_more(self, node: Node) -> None:
+        self._problems.stop(
+            node.position, f"the document expands to more than {NODES_MAX:,} nodes",
+            "split it, and repeat less through aliases",
+        )  # fmt: skip
 
     def _refuse_tag(self, tag: str, node: ScalarNode | CollectionNode) -> None:
         node.refused = True
         shown = printable(tag.replace("tag:yaml.org,2002:", "!!"), ECHO_LENGTH)
         self._problems.report(node.position, f"tag {shown}: tags are refused", "remove the tag")
 
-    def _check_scalar(self, node: ScalarNode) -> None:
-        text = node.raw
+    def _check_scalar(self, node: ScalarNode, text: str) -> None:
         # A character has at most 4 bytes: only long text needs to be counted exactly.
         if len(text) > SCALAR_BYTES_MAX // 4 and self._is_too_long(node):
             return
@@ -244,16 +249,18 @@ class _Guard:
             self.root = node
             return
         frame = self._frames[-1]
+        into, key = frame.node, frame.key
         if height > frame.height:
             frame.height = height
-        if isinstance(frame.node, SequenceNode):
-            frame.node.items.append(node)
-        elif frame.key is None:
-            frame.key = self._read_key(frame.node, node)
+        if isinstance(into, SequenceNode):
+            into.items.append(node)
+        elif key is None:
+            frame.key = self._read_key(into, node)
         else:
-            if not frame.key.refused:
-                frame.node.keys[frame.key.raw] = frame.key
-                frame.node.values[frame.key.raw] = node
+            if not key.refused:
+                name = key.raw
+                into.keys[name] = key
+                into.values[name] = node
             frame.key = None
 
     def _read_key(self, mapping: MappingNode, node: Node) -> ScalarNode:
@@ -264,13 +271,12 @@ class _Guard:
         raw = node.raw if isinstance(node, ScalarNode) else ""
         if self._is_key(node):
             if raw not in mapping.values:
-                assert isinstance(node, ScalarNode)
                 return node
             self._refuse_second(mapping, node, raw)
         mapping.incomplete = True
         return ScalarNode(node.line, node.column, None, raw, refused=True)
 
-    def _is_key(self, node: Node) -> bool:
+    def _is_key(self, node: Node) -> TypeGuard[ScalarNode]:
         """Whether ``node`` is text that names something; else a problem is reported."""
         if not isinstance(node, ScalarNode):
             self._problems.report(

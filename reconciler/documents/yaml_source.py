@@ -106,6 +106,8 @@ def read_what_can_be(file: str, raw_bytes: bytes) -> SourceDocument:
 
 def _data_of(node: Node) -> Data:
     """Plain data of ``node``. The guard bounds the recursion to 64 levels."""
+    if type(node) is ScalarNode:  # most are, so they are asked for first
+        return REFUSED if node.refused else node.value
     target = _content(node)
     if target.refused:
         return REFUSED

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from reconciler.model.instance import Instance, SshEndpoint
     from reconciler.model.notice import Notice
     from reconciler.model.observation import DirectRead
+    from reconciler.model.offer import Offer
     from reconciler.model.progress import Stage
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.providers.base import CallKind, Provider
     from reconciler.transport.ssh_login import Login
 
@@ -52,6 +53,8 @@ class ExecutionContext:
     """Who may log in to machines of a fleet. A key of ours is durable on return; may raise."""
     boot: Callable[[str], Boot]
     """What the machines of a fleet boot and do."""
+    bid: Callable[[str, Offer], Decimal | None]
+    """Dollars an hour that a fleet bids for an offer; None: what it asks."""
     log_in: Callable[[str, SshEndpoint, str, str], Awaitable[Login]]
     """Run a command on a machine of a fleet, whose host key is known under an alias.
 
@@ -67,6 +70,10 @@ class ExecutionContext:
     """
     offer_failed: Callable[[Provider, str], None] = lambda provider, offer_id: None
     """Told of each offer that could not be rented, so that nobody tries it again. Never raises."""
+    node_timer: timedelta | None = None
+    """How long after its lease's end a machine that can destroys itself; None: never."""
+    remark: Callable[[str], None] = lambda line: None
+    """Says one sentence about the run as a whole. Never raises."""
     waits: bool = False
     """Whether this run looks into the machines that it buys until they are ready."""
     claimed: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from reconciler.execution.node_timers import timer_of
 from reconciler.execution.replacement import wait_until_gone
 from reconciler.model.cost import format_rate
 from reconciler.model.errors import (
@@ -24,19 +25,21 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, transitions
-from reconciler.planning.capacity import capacity_of, host_of
+from reconciler.planning.capacity import capacity_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest, why_unable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
     from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
     from reconciler.providers.base import Provider
 
 _OFFERS_TRIED_MAX = 10
@@ -137,7 +140,8 @@ async def _try_offer(create: Create, offer: Offer, context: ExecutionContext) ->
             return _failed(create, "not started: interrupted", None)
         context.fence()
         intent = _intent(create, offer, provider, context)
-        await context.journal.announce(transitions.begin_create(intent))
+        timer = timer_of(intent, provider, context)
+        await context.journal.announce(transitions.begin_create(intent, timer))
         # The turn comes last: the wait for a shared write must not bring calls closer together.
         await budget.turn()
         if context.interruption.requested:
@@ -160,6 +164,7 @@ async def _order(
     """Send it once; what the answer means, a machine or not."""
     provider = context.providers[offer.provider]
     lease, boot = context.journal.state.leases[create.slot.fleet], context.boot(create.slot.fleet)
+    timer = context.journal.state.node_timers.get(intent.mark)
     request = CreateRequest(
         mark=intent.mark,
         offer=offer,
@@ -171,6 +176,8 @@ async def _order(
         vm_image=boot.vm_image,
         setup=boot.setup,
         ports=boot.ports,
+        bid_usd=_bid(create, offer, context),
+        destroys_itself_at=timer.ends_at if timer else None,
     )
     unable = why_unable(request, provider.capabilities)
     if unable:
@@ -224,7 +231,10 @@ def _intent(
         cuda=offer.cuda,
         region=offer.region,
         country=offer.country,
+        spot=offer.spot,
     )
+    disk = offer.disk_usd_per_hour(specification.disk_bytes)
+    bid = _bid(create, offer, context)
     wait = context.budget(provider, "create").longest_wait
     deadline_at = now + wait + provider.capabilities.create_deadline
     succeeds = create.succeeds
@@ -238,13 +248,22 @@ def _intent(
         mark=str(mark),
         specification=specification,
         ceiling_usd_per_hour=create.ceiling_usd_per_hour,
-        usd_per_hour=offer.node_usd_per_hour(specification.disk_bytes),
-        disk_usd_per_hour=offer.disk_usd_per_hour(specification.disk_bytes),
+        usd_per_hour=(offer.usd_per_hour if bid is None else bid) + disk,
+        disk_usd_per_hour=disk,
         begun_at=now,
         deadline_at=deadline_at,
         succeeds=succeeds,
         reason=create.reason,
     )
+
+
+def _bid(create: Create, offer: Offer, context: ExecutionContext) -> Decimal | None:
+    """What is bid for ``offer`` without its disk: never above what was approved for the slot."""
+    bid = context.bid(create.slot.fleet, offer)
+    if bid is None:
+        return None
+    disk = offer.disk_usd_per_hour(create.specification.disk_bytes)
+    return max(offer.usd_per_hour, min(bid, create.ceiling_usd_per_hour - disk))
 
 
 async def _send(provider: Provider, request: CreateRequest, context: ExecutionContext) -> Created:
@@ -255,7 +274,7 @@ async def _send(provider: Provider, request: CreateRequest, context: ExecutionCo
     seconds = provider.capabilities.create_deadline.total_seconds()
     with context.interruption.in_flight():
         try:
-            with anyio.fail_after(seconds):
+            with anyio.move_on_after(seconds):
                 return await provider.create_instance(request)
         except TimeoutError:
             pass

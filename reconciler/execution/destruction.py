@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from reconciler.execution.proof_countdown import ProofCountdown
 from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.model.errors import (
     GpuShopperError,
@@ -21,8 +22,8 @@ from reconciler.model.plan import SlotOutcome
 from reconciler.planning import departures, transitions
 from reconciler.planning.absence import adds_to_proof, earliest_proof
 from reconciler.planning.classification import is_recycled
+from reconciler.planning.ledger import spent_on
 from reconciler.planning.machines import decide_doomed
-from reconciler.planning.spending import accrued_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -137,15 +138,16 @@ async def _send(provider: Provider, instance_id: str, context: ExecutionContext)
         context.fence()
         with context.interruption.in_flight():
             try:
-                with anyio.fail_after(seconds):
+                with anyio.move_on_after(seconds):
                     await provider.destroy_instance(instance_id)
+                    return ""
             except InstanceNotFound:
                 return ""
             except ProviderError as error:
                 return error.what
             except TimeoutError:
-                return "no answer within the deadline"
-            return ""
+                pass
+            return "no answer within the deadline"
     return "left before the answer"
 
 
@@ -156,7 +158,7 @@ def _destroyed_notice(destroy: Destroy, context: ExecutionContext) -> Notice:
         message=f"{destroy.slot} is being destroyed: {destroy.reason.sentence}",
         slot=destroy.slot,
         reason=destroy.reason,
-        usd_so_far=accrued_cost(destroy.record, context.clock.now()),
+        usd_so_far=spent_on(destroy.record, context.journal.state.ledger, context.clock.now()),
     )
 
 
@@ -169,6 +171,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
     started = context.clock.now()
     deadline = context.clock.elapsed_seconds() + timeout.total_seconds()
     outcomes: dict[str, SlotOutcome] = {}
+    countdown = ProofCountdown(context)
     backoff = _FIRST_PAUSE_SECONDS
     while True:
         decisions = await _look_at_doomed(context)
@@ -181,6 +184,7 @@ async def prove_absence(context: ExecutionContext, timeout: timedelta) -> list[S
         over = context.interruption.requested or context.clock.elapsed_seconds() >= deadline
         if not waiting or over:
             return [*outcomes.values(), *(_unproven(record) for record in waiting)]
+        countdown.tell(waiting, deadline)
         again = bool(decisions.destroys)
         pause = backoff if again else _pause(waiting, context)
         left = deadline - context.clock.elapsed_seconds()

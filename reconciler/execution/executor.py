@@ -10,14 +10,14 @@ import anyio
 from reconciler.execution.creation import Bought, buy_machine, reserve_offers
 from reconciler.execution.destruction import destroy_machine
 from reconciler.execution.gang import short_gangs
-from reconciler.execution.readiness import wait_until_ready
+from reconciler.execution.readiness import look_once, wait_until_ready
 from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.plan import Create, Destroy, SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, departures, transitions
-from reconciler.planning.spending import accrued_cost
+from reconciler.planning.ledger import spent_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -40,7 +40,7 @@ class ExecutionReport:
     outcomes: list[SlotOutcome] = field(default_factory=list)
     bought: list[InstanceRecord] = field(default_factory=list)
     failed_ready: list[InstanceRecord] = field(default_factory=list)
-    """Bought, found unfit, and to be destroyed."""
+    """Found unfit, and to be destroyed: bought by this run, or by one that did not wait."""
 
     def add(self, *outcomes: SlotOutcome) -> None:
         """One more of each."""
@@ -136,6 +136,23 @@ class PlanExecutor:
                 tasks.start_soon(self._apart, self._settle, record)
         self._raise_failure()
 
+    async def look_into(self, marks: Iterable[str]) -> None:
+        """One look at each of these machines that is not ready yet; one that lied is destroyed."""
+        async with anyio.create_task_group() as tasks:
+            for mark in marks:
+                record = self.state.instances.get(mark)
+                if record is not None and record.ready_at is None and record.doom is None:
+                    tasks.start_soon(self._apart, self._look, record)
+        self._raise_failure()
+
+    async def _look(self, record: InstanceRecord) -> None:
+        outcome, destroy = await look_once(record, self._context)
+        if outcome is not None:
+            self.report.add(outcome)
+        if destroy is not None:
+            self.report.failed_ready.append(record)
+            await self._destroy(destroy)
+
     async def _apart(self, step: Callable[[Action], Awaitable[None]], action: Action) -> None:
         """An error in one action must not cancel another, least of all a destroy."""
         try:
@@ -187,7 +204,7 @@ def _soft_notice(announce: Announce, context: ExecutionContext) -> Notice:
         message=f"{slot} will be destroyed: {announce.reason.sentence}",
         slot=slot,
         reason=announce.reason,
-        usd_so_far=accrued_cost(announce.record, context.clock.now()),
+        usd_so_far=spent_on(announce.record, context.journal.state.ledger, context.clock.now()),
         ends_at=announce.due_at,
         keep_command=f"gpu-shopper extend fleet.{slot.fleet} 1h",
     )

@@ -1,8 +1,9 @@
 """Looks into a machine that its provider calls running: can one log in, and is it what was sold?
 
-Only a plain contradiction, seen twice, is a lie. Whatever else stands in the way is tried again
-until the limit of its stage, because a machine's SSH server and its driver may come up minutes
-after its provider says "running".
+Only a plain contradiction, seen twice, is a lie: of the driver's word with what was sold, or of the
+server's host key with the one of the first contact, which makes the second one the second time.
+Whatever else stands in the way is tried again until the limit of its stage, because a machine's SSH
+server and its driver may come up minutes after its provider says "running".
 """
 
 from __future__ import annotations
@@ -79,6 +80,11 @@ class HandOverCheck:
     def limit(self) -> timedelta:
         """The one that a machine which is late has passed."""
         return min(self._rules.timeout, LIMITS.get(self.stage, self._rules.timeout))
+
+    @property
+    def was_contradicted(self) -> bool:
+        """The last look found something else than was sold, for the first time."""
+        return bool(self._contradicted)
 
     async def look(self, instance: Instance) -> Fit | Unfit | None:
         """One try at a machine that its provider calls ready; None: try again later."""

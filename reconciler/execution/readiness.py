@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reconciler.model.progress import Stage
     from reconciler.model.record import InstanceRecord
 
+_SECOND_LOOK_SECONDS = 5.0
 _STAGES: dict[InstanceStatus, Stage] = {
     InstanceStatus.PLACED: "placed",
     InstanceStatus.CREATED: "created",
@@ -48,6 +49,36 @@ async def wait_until_ready(
     if isinstance(found, Unfit):
         return await _failed(record, found, context)
     return await _ready(record, instance, found, context), None
+
+
+async def look_once(
+    record: InstanceRecord, context: ExecutionContext
+) -> tuple[SlotOutcome | None, Destroy | None]:
+    """One look at a machine that no run has waited for and that its provider calls running.
+
+    Only a lie ends it, as it would have then. Whatever else stands in the way is looked at again
+    by the next run; once `ready.timeout` is over the provider's word has to do.
+    """
+    provider = context.providers[record.provider]
+    instance = await context.look(provider, record.instance_id)
+    if instance is None or not instance.is_ready:
+        return None, None
+    check = HandOverCheck(record, context)
+    found = await check.look(instance)
+    if found is None and check.was_contradicted:
+        await context.interruption.sleep(context.clock, _SECOND_LOOK_SECONDS)
+        found = await check.look(instance)
+    if isinstance(found, Unfit) and found.lied:
+        return await _failed(record, found, context)
+    if isinstance(found, Fit):
+        return await _ready(record, instance, found, context), None
+    trouble = found.why if isinstance(found, Unfit) else f"{check.stage}: {check.trouble}"
+    if context.clock.now() >= record.created_at + context.ready_rules(record.fleet).timeout:
+        words = Fit(f"by its provider's word alone: {trouble}")
+        return await _ready(record, instance, words, context), None
+    detail = printable(f"{trouble}; the next run looks again", 200)
+    code = ExitCode.NOT_READY if context.waits else None
+    return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
 
 
 async def _watch(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
-
-import anyio
 
 from reconciler.model.errors import AuthenticationFailed, InstanceNotFound, ProviderError
 from reconciler.model.observation import DirectRead, ObservedState, Unknown
+from reconciler.waiting import event_loop, in_time, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,17 +34,17 @@ async def list_everything(
         if told is not None:
             told(name, inventories[name])
 
-    async with anyio.create_task_group() as tasks:
-        for name, provider in providers.items():
-            tasks.start_soon(ask, name, provider)
+    asked = [partial(ask, name, provider) for name, provider in providers.items()]
+    at_hand = all(provider.capabilities.at_hand for provider in providers.values())
+    await side_by_side(asked, at_hand=at_hand)
     return dict(sorted(inventories.items()))
 
 
 async def _listing(name: str, provider: Provider, clock: Clock) -> ProviderInventory:
     started_at = clock.now()
     try:
-        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
-            return await provider.list_instances()
+        deadline = provider.capabilities.call_deadline.total_seconds()
+        return await in_time(deadline, provider.list_instances())
     except AuthenticationFailed as error:
         return Unknown(name, started_at, error.what, credentials_refused=True)
     except ProviderError as error:
@@ -116,6 +116,12 @@ async def read_instances(
 ) -> dict[tuple[str, str], DirectRead]:
     """A direct read of each (provider, id), within each provider's limit of parallel calls."""
     reads: dict[tuple[str, str], DirectRead] = {}
+    wanted = sorted(ids)
+    if not wanted:
+        return reads
+    await event_loop()
+    import anyio
+
     limits: dict[str, anyio.CapacityLimiter] = {}
 
     async def read(key: tuple[str, str]) -> None:
@@ -124,7 +130,7 @@ async def read_instances(
             reads[key] = await direct_read(provider, key[1])
 
     async with anyio.create_task_group() as tasks:
-        for key in sorted(ids):
+        for key in wanted:
             parallel = providers[key[0]].capabilities.parallel_calls
             limits.setdefault(key[0], anyio.CapacityLimiter(parallel))
             tasks.start_soon(read, key)
@@ -134,11 +140,12 @@ async def read_instances(
 async def direct_read(provider: Provider, instance_id: str) -> DirectRead:
     """Ask for one machine. A failure says nothing about it."""
     try:
-        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
-            return DirectRead(instance=await provider.get_instance(instance_id))
+        deadline = provider.capabilities.call_deadline.total_seconds()
+        return DirectRead(instance=await in_time(deadline, provider.get_instance(instance_id)))
     except InstanceNotFound:
         return DirectRead(not_found=True)
     except ProviderError as error:
         return DirectRead(why=error.what)
     except TimeoutError:
-        return DirectRead(why="no answer within the deadline")
+        pass
+    return DirectRead(why="no answer within the deadline")

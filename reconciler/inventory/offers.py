@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
-
-import anyio
 
 from reconciler.model.errors import ProviderError, RateLimited
 from reconciler.model.offer import OfferBook, OfferListing
 from reconciler.providers.base import OfferQuery
+from reconciler.waiting import in_time, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ def query_of(fleets: Sequence[Fleet], *, fresh: bool = False) -> OfferQuery:
         models=frozenset()
         if any_model
         else frozenset(model for requirement in wanted for model in requirement.models),
-        kinds=frozenset(fleet.spot for fleet in fleets),
+        kinds=frozenset().union(*(fleet.kinds for fleet in fleets)),
         gpu_counts=frozenset(requirement.count for requirement in wanted),
         fresh=fresh,
     )
@@ -53,9 +53,9 @@ async def collect_offers(
         else:
             listings[name] = await _kept_or_listed(name, provider, query, clock, kept)
 
-    async with anyio.create_task_group() as tasks:
-        for name, provider in providers.items():
-            tasks.start_soon(ask, name, provider)
+    asked = [partial(ask, name, provider) for name, provider in providers.items()]
+    at_hand = all(provider.capabilities.at_hand for provider in providers.values())
+    await side_by_side(asked, at_hand=at_hand)
     return OfferBook(tuple(listing for _, listing in sorted(listings.items())))
 
 
@@ -80,8 +80,8 @@ async def _kept_or_listed(
 
 async def _listing(name: str, provider: Provider, query: OfferQuery, clock: Clock) -> OfferListing:
     try:
-        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
-            return await provider.list_offers(query)
+        deadline = provider.capabilities.call_deadline.total_seconds()
+        return await in_time(deadline, provider.list_offers(query))
     except RateLimited as error:
         failed = OfferListing(name, (), {}, clock.now(), failure=error.what)
         return replace(failed, searches_used_up=True)

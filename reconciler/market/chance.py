@@ -20,4 +20,4 @@ def drawn_bytes(seed: int, *names: object) -> bytes:
 
 def happens(seed: int, *names: object, percent: int) -> bool:
     """True in ``percent`` of a hundred cases."""
-    return draw(seed, *names, below=100) < percent
+    return percent > 0 and draw(seed, *names, below=100) < percent

@@ -35,12 +35,12 @@ def record_call(
     label: str | None,
 ) -> Call:
     """Give the call its number and write it down; only the newest 10 000 are kept."""
-    (newest,) = connection.execute("SELECT coalesce(max(number), 0) FROM calls").fetchone()
-    number = newest + 1
-    connection.execute(
-        "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?)",
-        (number, operation, instance_id, offer_id, label, microseconds(now)),
+    added = connection.execute(
+        "INSERT INTO calls (operation, instance_id, offer_id, label, at) VALUES (?, ?, ?, ?, ?)",
+        (operation, instance_id, offer_id, label, microseconds(now)),
     )
+    number = added.lastrowid  # one more than the largest
+    assert number is not None
     if number > CALLS_KEPT:
         connection.execute("DELETE FROM calls WHERE number <= ?", (number - CALLS_KEPT,))
     return Call(operation, instance_id, offer_id, number, now, label)

@@ -35,7 +35,8 @@ class Order:
     """What a create call asks for. The label is kept as it is; two machines may have the same.
 
     ``note`` is kept with the machine as it stands (``World.machine_notes``); "" for none.
-    ``list_price``: None for the market's own price at that moment.
+    ``list_price``: None for the market's own price at that moment. ``bid_microusd``: the most that
+    an hour of the node may cost, its disk apart; None for any price.
     """
 
     offer_id: str
@@ -44,6 +45,7 @@ class Order:
     image: str | None = None
     note: str = ""
     list_price: ListPrice | None = None
+    bid_microusd: int | None = None
 
 
 class Machine(NamedTuple):

@@ -25,8 +25,12 @@ CREATE TABLE IF NOT EXISTS machine_faces (
 
 
 def write(connection: sqlite3.Connection, machine_id: str, note: str) -> None:
-    connection.execute(_TABLE)
-    connection.execute("INSERT OR REPLACE INTO machine_notes VALUES (?, ?)", (machine_id, note))
+    query = "INSERT OR REPLACE INTO machine_notes VALUES (?, ?)"
+    try:
+        connection.execute(query, (machine_id, note))
+    except sqlite3.OperationalError:  # the first one
+        connection.execute(_TABLE)
+        connection.execute(query, (machine_id, note))
 
 
 def write_inside(connection: sqlite3.Connection, machine_id: str, gpu: str) -> None:
@@ -37,9 +41,12 @@ def write_inside(connection: sqlite3.Connection, machine_id: str, gpu: str) -> N
 
 def gpu_inside(connection: sqlite3.Connection, machine_id: str) -> str | None:
     """None for a machine that is what was sold."""
-    connection.execute(_LIES)
     query = "SELECT gpu FROM machine_insides WHERE machine_id = ?"
-    row = connection.execute(query, (machine_id,)).fetchone()
+    try:
+        row = connection.execute(query, (machine_id,)).fetchone()
+    except sqlite3.OperationalError:  # nobody has lied yet
+        connection.execute(_LIES)
+        return None
     return None if row is None else str(row[0])
 
 

@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.machine import Machine
@@ -18,6 +19,8 @@ _INSERT_OFFER = (
 _INSERT_MACHINE = (
     "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_AS_OFFER = partial(tuple.__new__, MarketOffer)
+"""As ``MarketOffer._make``, of rows whose length is known: in half the time."""
 _FIRST_MACHINE_ID = 1_000_001
 
 
@@ -43,7 +46,7 @@ def offers_of(connection: sqlite3.Connection, models: frozenset[str]) -> list[Ma
             "SELECT * FROM offers WHERE gpu IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(sorted(models)),),
         )
-    return list(map(MarketOffer._make, rows))
+    return list(map(_AS_OFFER, rows))
 
 
 def offer_by_id(connection: sqlite3.Connection, offer_id: str) -> MarketOffer | None:

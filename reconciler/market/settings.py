@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import fields
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from reconciler.model.value import dataclass
@@ -32,6 +33,8 @@ class MarketSettings:
     list_lag: timedelta = timedelta(seconds=3)
     call_latency: timedelta = timedelta(0)
     spot_life: timedelta | None = timedelta(hours=48)
+    opening_balance_usd: Decimal | None = None
+    """What the account had before its first bill; None: the market tells no balance."""
     ssh_at: str | None = None
     """``HOST:PORT`` of every machine; None: an address of its own, from documentation."""
 
@@ -59,11 +62,15 @@ LIVELY = MarketSettings()
 CALM = MarketSettings(price_swing_percent=0, others_rent_percent=0, spot_life=None)
 
 
-def _plain(value: int | str | timedelta | None) -> int | str | None:
+def _plain(value: int | str | timedelta | Decimal | None) -> int | str | None:
+    if isinstance(value, Decimal):
+        return str(value)
     return value // timedelta(microseconds=1) if isinstance(value, timedelta) else value
 
 
 def _rich(name: str, value: int | str | None) -> Any:
+    if name.endswith("_usd") and value is not None:
+        return Decimal(value)
     if not isinstance(value, int) or name.endswith("_percent"):
         return value
     return timedelta(microseconds=value)

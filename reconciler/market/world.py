@@ -45,7 +45,7 @@ from reconciler.market.rows import (
 )
 from reconciler.market.settings import LIVELY, MarketSettings
 from reconciler.market.storage import Storage
-from reconciler.market.units import microseconds
+from reconciler.market.units import microseconds, moment
 
 LABEL_LENGTH_MAX = 64
 
@@ -67,6 +67,7 @@ class World:
         those that nobody ordered through a face, and some faults are for one face alone."""
         self._pace: tuple[int, Pace] | None = None
         """As read when the storage had seen that many changes by others."""
+        self._offers: dict[str, MarketOffer] = {}
 
     @classmethod
     def create(
@@ -200,12 +201,16 @@ class World:
         if order.label is not None and len(order.label) > LABEL_LENGTH_MAX:
             raise OrderRefused(f"a label has at most {LABEL_LENGTH_MAX} characters")
         with self._storage.transaction() as connection:
-            offer = offer_by_id(connection, order.offer_id)
+            offer = self._offer(connection, order.offer_id)
             if offer is None or self._free_nodes(connection, offer, now) < 1:
                 raise OfferTaken(f"offer {order.offer_id} is not available")
             limit = offer.disk_bytes_max
             if order.disk_bytes < 0 or (limit is not None and order.disk_bytes > limit):
                 raise OrderRefused(f"offer {offer.id} has no disk of {order.disk_bytes} bytes")
+            if order.bid_microusd is not None:
+                board = PriceBoard(self.seed, self.settings, now)
+                if board.price(offer.id, offer.base_microusd) > order.bid_microusd:
+                    raise OfferTaken(f"offer {offer.id} asks more than the bid")
             machine = self._place(connection, offer, order, now, fault)
             if self.served_as:
                 machine_notes.write_face(connection, machine.id, self.served_as)
@@ -229,7 +234,7 @@ class World:
                 raise OfferTaken("nothing is left to rent")
             offer_id = quotes[0].offer.id
         with self._storage.transaction() as connection:
-            offer = offer_by_id(connection, offer_id)
+            offer = self._offer(connection, offer_id)
             if offer is None:
                 raise OfferTaken(f"offer {offer_id} does not exist")
             order = Order(offer.id, label, disk_bytes)
@@ -256,7 +261,7 @@ class World:
         with self._storage.transaction() as connection:
             machine = machine_by_id(connection, machine_id, now)
             lie = machine_notes.gpu_inside(connection, machine_id)
-            offer = offer_by_id(connection, machine.offer_id)
+            offer = self._offer(connection, machine.offer_id)
         return inside_of(machine, offer, lie)
 
     def destroy(self, machine_id: str, now: datetime) -> None:
@@ -265,7 +270,8 @@ class World:
         Raises ``NoSuchMachine``, also when it is gone already.
         """
         with self._storage.transaction() as connection:
-            if self._machine(connection, machine_id, now).destroy_asked is not None:
+            asked = self._machine(connection, machine_id, now).destroy_asked
+            if asked is not None and asked <= microseconds(now):
                 return
             gone_at = now + gone_after(self.seed, self.settings, machine_id)
             connection.execute(
@@ -273,10 +279,32 @@ class World:
                 (microseconds(now), microseconds(gone_at), machine_id),
             )
 
+    def set_timer(self, machine_id: str, ends_at: datetime, now: datetime) -> None:
+        """It asks for its own end at ``ends_at``, if it runs then, or once it does. Set again, it
+        is moved. Raises ``NoSuchMachine``.
+        """
+        with self._storage.transaction() as connection:
+            machine = machine_by_id(connection, machine_id, now)
+            if machine.destroy_asked is not None and machine.destroy_asked <= microseconds(now):
+                return
+            at = max(microseconds(ends_at), machine.running)
+            stops = [one for one in (machine.stopped, machine.failed) if one is not None]
+            runs = all(at < one for one in stops)
+            gone_at = moment(at) + gone_after(self.seed, self.settings, machine_id)
+            connection.execute(
+                "UPDATE machines SET destroy_asked_at = ?, gone_at = ? WHERE id = ?",
+                (at, microseconds(gone_at), machine_id) if runs else (None, None, machine_id),
+            )
+
     def stop(self, machine_id: str, at: datetime) -> None:
         """Preempt it at ``at``: its disk is billed on. Raises ``NoSuchMachine``."""
         with self._storage.transaction() as connection:
             machine_by_id(connection, machine_id, at)
+            connection.execute(
+                "UPDATE machines SET destroy_asked_at = NULL, gone_at = NULL"
+                " WHERE id = ? AND destroy_asked_at > ?",
+                (machine_id, microseconds(at)),
+            )
             connection.execute(
                 "UPDATE machines SET stopped_at = ? WHERE id = ?", (microseconds(at), machine_id)
             )
@@ -383,6 +411,15 @@ class World:
         if machine_id in machine_notes.of_other_faces(connection, self.served_as):
             raise NoSuchMachine(f"machine {machine_id} does not exist")
         return machine_by_id(connection, machine_id, now)
+
+    def _offer(self, connection: sqlite3.Connection, offer_id: str) -> MarketOffer | None:
+        """Read once: what a market offers never changes, only how much of it is free."""
+        known = self._offers.get(offer_id)
+        if known is None:
+            known = offer_by_id(connection, offer_id)
+            if known is not None:
+                self._offers[offer_id] = known
+        return known
 
     def _free_nodes(self, connection: sqlite3.Connection, offer: MarketOffer, now: datetime) -> int:
         board = PriceBoard(self.seed, self.settings, now)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from reconciler.model.cost import ZERO
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ DEFAULT_WEIGHT = 100
 
 
 class BudgetMatch(BaseModel):
-    """Which fleets: those of which everything written here is true; nothing written: all."""
+    """Which machines: those of which everything written here is true; nothing written: all."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -34,12 +35,19 @@ class BudgetMatch(BaseModel):
     team: str | None = None
     owner: str | None = None
     labels: dict[str, str] = {}
+    providers: list[str] = []
 
     def covers(
-        self, fleet: str, team: str | None, owner: str | None, labels: Mapping[str, str]
+        self,
+        fleet: str,
+        provider: str,
+        team: str | None,
+        owner: str | None,
+        labels: Mapping[str, str],
     ) -> bool:
         return (
             (not self.fleets or fleet in self.fleets)
+            and (not self.providers or provider in self.providers)
             and self.team in (None, team)
             and self.owner in (None, owner)
             and all(labels.get(key) == value for key, value in self.labels.items())
@@ -47,7 +55,7 @@ class BudgetMatch(BaseModel):
 
 
 class Budget(BaseModel):
-    """One wall. ``fleets`` name it themselves, beside those that ``match`` finds.
+    """One wall. ``fleets`` name it themselves, beside what ``match`` finds.
 
     ``limit_usd`` is for each ``period``, which begins in ``time_zone``; ``max_hourly_usd`` is what
     may run at any moment. One of the two is set.
@@ -70,12 +78,22 @@ class Budget(BaseModel):
         return "destroy" in self.on_exceed
 
     def covers(
-        self, fleet: str, team: str | None, owner: str | None, labels: Mapping[str, str]
+        self,
+        fleet: str,
+        provider: str,
+        team: str | None,
+        owner: str | None,
+        labels: Mapping[str, str],
     ) -> bool:
-        """Whether what this fleet spends counts."""
+        """Whether what this fleet spends at this provider counts."""
         if fleet in self.fleets:
             return True
-        return self.match is not None and self.match.covers(fleet, team, owner, labels)
+        return self.match is not None and self.match.covers(fleet, provider, team, owner, labels)
+
+    @property
+    def tells_providers_apart(self) -> bool:
+        """Whether a fleet may spend at one provider what does not count at another."""
+        return self.match is not None and bool(self.match.providers)
 
     def with_fleets(self, fleets: list[str]) -> Budget:
         """The same, named by ``fleets``."""
@@ -116,6 +134,9 @@ class BudgetSummary:
     usd_per_hour: Decimal
     is_wall: bool
     changes: tuple[str, ...] = ()
+    unproven_usd: Decimal = ZERO
+    """How much of what is spent was counted after accepted destroys, until the proof of each: then
+    its machine's account is closed, most often for less."""
 
     @property
     def left_usd(self) -> Decimal | None:
@@ -153,3 +174,30 @@ class Forecast:
     usd_per_hour: Decimal
     runways: tuple[Runway, ...]
     coming: tuple[tuple[int, Decimal], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetCurve:
+    """What a budget has spent in its period, step by step, and what comes at the present rates.
+
+    ``spent``: moments and the sum until then, the last of them now. ``coming``: the same from now
+    on, each machine until its lease ends. ``until`` None: its period has no end. All moments go by
+    the clocks of its time zone.
+    """
+
+    name: str
+    period: BudgetPeriod
+    time_zone: str
+    until: datetime | None
+    limit_usd: Decimal
+    spent: tuple[tuple[datetime, Decimal], ...]
+    coming: tuple[tuple[datetime, Decimal], ...]
+
+    @property
+    def now_usd(self) -> Decimal:
+        return self.spent[-1][1]
+
+    @property
+    def most_usd(self) -> Decimal:
+        """The largest amount that a chart of it has to show."""
+        return max(self.limit_usd, *(usd for _, usd in (*self.spent, *self.coming)))

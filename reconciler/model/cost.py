@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def format_usd(amount: Decimal, places: int = 2) -> str:
     return f"{sign}${abs(rounded):,.{places}f}"
 
 
+@lru_cache(maxsize=256)
 def format_rate(usd_per_hour: Decimal) -> str:
     """``$0.412/h``: three decimals under ten dollars, two above."""
     places = 3 if abs(usd_per_hour) < 10 else 2

@@ -108,7 +108,7 @@ class Step(Published):
     address: str
     fleet: str
     index: int
-    action: Literal["create", "ready", "destroy", "prove"]
+    action: Literal["create", "ready", "destroy", "prove", "timer"]
     stage: str | None = None
     elapsed_seconds: float | None = None
     usd_per_hour: DecimalText | None = None

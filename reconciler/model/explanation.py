@@ -16,16 +16,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Term:
+    """One part of what was learnt of a host: ``percent`` more (or less) than the rate, and why."""
+
+    percent: Decimal
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExplainedOffer:
     """One offer of the ranking: ``usd_per_hour`` = the GPU part + the disk part.
 
     ``alternative``: the position of the GPU, as the fleet writes them, that it satisfies.
+    ``score_usd``: what the offer counts for, the rate with all ``terms``.
     """
 
     offer: Offer
     gpu_usd_per_hour: Decimal
     disk_usd_per_hour: Decimal
     alternative: int
+    score_usd: Decimal
+    terms: tuple[Term, ...] = ()
 
     @property
     def usd_per_hour(self) -> Decimal:

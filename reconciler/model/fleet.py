@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.budget import Budget
-    from reconciler.model.offer import Ability
+    from reconciler.model.host_memory import HostRecord
+    from reconciler.model.offer import Ability, Offer
+    from reconciler.model.office_hours import OfficeHours
 
 DEFAULT_TTL = timedelta(hours=12)
 DEFAULT_GRACE = timedelta(minutes=10)
@@ -52,6 +54,10 @@ MachineAttribute = Literal[
 """What of a machine can differ from its fleet and so replace it (``planning/fleet_diff``)."""
 MACHINE_ATTRIBUTES: tuple[str, ...] = get_args(MachineAttribute)
 Placement = Literal["any", "same_provider", "same_region", "spread"]
+AllocationStrategy = Literal[
+    "lowest-price", "price-capacity-optimized", "diversified", "prioritized"
+]
+DEFAULT_FALLBACK_AFTER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,49 @@ class OfferRules:
     quarantined: frozenset[tuple[str, str]] = frozenset()
     """Provider and host of those that are shunned for what they did: never written, but added from
     the state when a plan is made."""
+    lost: frozenset[tuple[str, str]] = frozenset()
+    """Where a spot machine was taken away a while ago (``capacity.host_of``); added like those."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buying:
+    """How a fleet chooses among the offers that fit it.
+
+    ``auto``: spot and on-demand, whichever is cheaper; at least ``min_on_demand`` nodes, and every
+    slot that has lost ``fallback_after`` spot machines under its lease, on-demand. ``bid_usd`` is
+    dollars an hour for a spot node without its disk. ``max_share_percent``: of the fleet's nodes at
+    one provider. ``order``: the fleet's `providers` as they are written. ``learnt``: what the state
+    knew of hosts at ``as_of``; never written, but added when a plan is made.
+    """
+
+    strategy: AllocationStrategy = "lowest-price"
+    auto: bool = False
+    min_on_demand: int = 0
+    fallback_after: int = DEFAULT_FALLBACK_AFTER
+    bid_usd: Decimal | None = None
+    max_share_percent: int | None = None
+    order: tuple[str, ...] = ()
+    learnt: tuple[HostRecord, ...] = ()
+    as_of: datetime | None = None
+
+
+def most_at_a_provider(nodes: int, percent: int) -> int:
+    """How many of ``nodes`` a share allows there. Whole nodes only: half of three is one."""
+    return nodes * percent // 100
+
+
+CHEAPEST = Buying()
+"""The lowest price, nothing else: what nearly every fleet asks for, and its own short way."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceWatch:
+    """When a swap for a like machine is proposed: where that is cheaper by this many percent, and
+    what is saved until the lease ends is more than ``setup_cost_usd``.
+    """
+
+    cheaper_by_percent: int
+    setup_cost_usd: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +215,33 @@ class Fleet:
     budgets: tuple[str, ...] = ()
     """Budgets of the documents that it names."""
     own_budget: Budget | None = None
+    active: OfficeHours | None = None
+    """When it may run; ``ttl`` then says nothing, until the planner puts in what is left of the
+    window at hand."""
+    buying: Buying = CHEAPEST
+    price_watch: PriceWatch | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether one kind of machine at the lowest price is all that it asks for."""
+        return self.buying is CHEAPEST or self.buying == CHEAPEST
+
+    @property
+    def kinds(self) -> frozenset[bool]:
+        """True for spot, False for on-demand: what it may be given."""
+        return frozenset({False, True}) if self.buying.auto else frozenset({self.spot})
+
+    def bid_for(self, offer: Offer) -> Decimal | None:
+        """Dollars an hour to bid for ``offer``, its disk apart; None: what it asks.
+
+        Never above what the price caps leave beside the disk.
+        """
+        bid = self.buying.bid_usd
+        if bid is None or not offer.spot:
+            return None
+        cap = self.node_cap_usd(offer.gpu_count)
+        disk = offer.disk_usd_per_hour(self.resources.disk_bytes)
+        return bid if cap is None else min(bid, cap - disk)
 
     @property
     def address(self) -> str:
@@ -187,6 +263,7 @@ class Fleet:
             ("vm_image", boot.vm_image),
             ("setup", boot.setup),
             ("ports", boot.ports),
+            ("spot", self.spot),
         )
         return frozenset(name for name, value in wanted if value)
 
@@ -204,7 +281,8 @@ class Safety:
 
     ``undeclared="report"``: the loop only reports undeclared machines. At most
     ``max(max_destroy_count, max_destroy_percent %)`` machines go in any rolling hour for reasons
-    that may be a slip. ``tick`` is how often a loop is expected to pass.
+    that may be a slip. ``tick`` is how often a loop is expected to pass. ``node_timer``: so long
+    after its lease's end a machine that can destroys itself, whether a loop passes or not.
     """
 
     undeclared: Literal["destroy", "report"] = "destroy"
@@ -213,6 +291,7 @@ class Safety:
     allow_empty: bool = False
     max_ttl: timedelta = DEFAULT_MAX_TTL
     tick: timedelta = DEFAULT_TICK
+    node_timer: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +299,7 @@ class ProviderSettings:
     """One entry of ``providers:``; ``market`` is the simulated market's file.
 
     ``max_hourly_usd``: nothing is bought there that would bring our machines above it together.
+    ``min_balance_usd``: nothing is bought there that could bring the account's balance below it.
     ``key`` is a reference, resolved when the provider is opened; the key itself is never here.
     """
 
@@ -228,6 +308,7 @@ class ProviderSettings:
     market: str | None = None
     max_hourly_usd: Decimal | None = None
     key: str | None = None
+    min_balance_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

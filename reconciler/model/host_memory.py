@@ -20,6 +20,7 @@ class HostRecord(BaseModel):
     """One host of one provider. ``ready_seconds`` adds up how long its machines took to be ready.
 
     ``quarantined_until``: until then nothing is bought there; ``NEVER``: until a person says so.
+    ``losses``: spot machines that were taken away there. ``trouble_at``: the last failure or loss.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
@@ -33,6 +34,8 @@ class HostRecord(BaseModel):
     seen_at: AwareDatetime
     quarantined_until: AwareDatetime | None = None
     why: str = ""
+    losses: int = 0
+    trouble_at: AwareDatetime | None = None
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields changed (not validated again: values come from our code)."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from reconciler.model.balance import BalanceWarning
 from reconciler.model.value import dataclass
 
 MICRO = Decimal("0.000001")
@@ -44,6 +45,8 @@ class Ledger(BaseModel):
     failed: list[str] = []
     unseen: dict[str, AwareDatetime] = {}
     """Providers that cannot be read, and since when."""
+    low_balances: dict[str, BalanceWarning] = {}
+    """Providers of whose balance people were warned."""
 
 
 EMPTY_LEDGER = Ledger.model_construct()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from reconciler.model.value import dataclass
 
@@ -22,6 +23,8 @@ _SHAPE = re.compile(
 LONGEST_MARK = 60
 NONCE_LENGTH = 8
 NONCE_ALPHABET = _DIGITS
+NONCES = len(NONCE_ALPHABET) ** NONCE_LENGTH
+"""How many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class Mark:
         return f"fleet.{self.fleet}[{self.index}]"
 
 
+def nonce(number: int) -> str:
+    """The nonce of that number, below ``NONCES``: another one for each."""
+    return _base36(number, NONCE_LENGTH)
+
+
+@lru_cache(maxsize=8)
 def workspace_part(workspace: str, lineage: str) -> str:
     """The ten characters which say whose machine it is."""
     return _hash5(workspace) + _hash5(lineage)

@@ -26,6 +26,8 @@ class NoticeKind(StrEnum):
     """Something does not go as it should, and money may flow."""
     BUDGET = "budget"
     """A budget is used up so far that it says so, or is used up."""
+    BALANCE = "balance"
+    """A provider's account runs low: what runs there may end, with its disks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from reconciler.model.balance import Balance
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
@@ -88,6 +89,8 @@ class ObservedState:
     """None on a market's own clock, which nothing can contradict."""
     destroy_intervals: Mapping[str, timedelta] = field(default_factory=dict)
     """The least time between two destroys, by provider."""
+    balances: Mapping[str, Balance] = field(default_factory=dict)
+    """Of the accounts that were asked for it, by provider."""
 
     def visibility_window(self, provider: str) -> timedelta:
         """The provider's V_p; 120 s where none was declared (RELIABILITY.md, limits)."""

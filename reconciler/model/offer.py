@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-Ability = Literal["image", "vm_image", "setup", "ports"]
+Ability = Literal["image", "vm_image", "setup", "ports", "spot", "node_timer"]
 """What a document may ask of a provider and not every one can do."""
 NOTHING_LACKING: frozenset[Ability] = frozenset()
 

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.balance import BalanceSummary
     from reconciler.model.budget import BudgetSummary
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
+    from reconciler.model.office_windows import HoursSummary
+    from reconciler.model.proposal import SwapProposal
     from reconciler.model.reason import CreateReason, DestroyReason
     from reconciler.model.record import (
         AbsenceEvidence,
@@ -48,6 +51,7 @@ class PlanRequest:
     ``only_record``: what was observed is recorded, nothing is bought or destroyed.
     ``from_state``: nobody was asked, so every machine is in doubt and no offer is known.
     ``allow_unbounded``: a plan without a worst case may be carried out.
+    ``schedule``: the loop opens the windows of office hours that have begun.
     """
 
     mode: Mode
@@ -61,6 +65,7 @@ class PlanRequest:
     only_record: bool = False
     from_state: bool = False
     allow_unbounded: bool = False
+    schedule: bool = False
 
     def covers(self, fleet: str, index: int) -> bool:
         """True when a slot is among the targets and not excluded."""
@@ -260,6 +265,8 @@ class FleetSummary:
     note: str = ""
     command: str = ""
     """The command that would change what ``note`` says."""
+    hours: HoursSummary | None = None
+    """None for a fleet without office hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +315,8 @@ class Plan:
     worst_case_until: datetime | None = None
     enforced_by: str = ""
     budgets: tuple[BudgetSummary, ...] = ()
+    balances: tuple[BalanceSummary, ...] = ()
+    proposals: tuple[SwapProposal, ...] = ()
 
     @property
     def changes_machines(self) -> bool:

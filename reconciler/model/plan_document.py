@@ -10,8 +10,9 @@ from typing import Literal
 
 from reconciler.model.action_document import Action, InstanceDocument
 from reconciler.model.budget import BudgetPeriod
+from reconciler.model.office_windows import LaterRate
 from reconciler.model.plan import Mode
-from reconciler.model.published import DecimalText, Moment, Published
+from reconciler.model.published import DecimalText, LocalMoment, Moment, Published
 
 FORMAT_VERSION: Literal["1.0"] = "1.0"
 """The first number moves when an old reader would misunderstand, the second when it would not."""
@@ -32,6 +33,7 @@ class RequestDocument(Published):
     only_record: bool
     from_state: bool
     allow_unbounded: bool
+    schedule: bool
 
 
 class OriginDocument(Published):
@@ -54,6 +56,27 @@ class StrangerDocument(Published):
     end: Moment | None
 
 
+class HoursRow(Published):
+    """Office hours. ``opens_at`` and ``closes_at`` are those of the window at hand, null outside of
+    hours; ``windows_left`` are the windows after it. ``later_usd`` is the most that those can cost
+    beside the plan's worst case, if ``reconcile --schedule`` opens each: by the price cap of the
+    documents (``cap``) or at the rate of now (``today``); null where neither is known. ``armed``:
+    these hours are applied, so that a loop opens them.
+    """
+
+    hours: str
+    time_zone: str
+    until: LocalMoment
+    opens_at: LocalMoment | None
+    closes_at: LocalMoment | None
+    next_opens_at: LocalMoment | None
+    windows_left: int
+    seconds_left: int
+    later_usd: DecimalText | None
+    later_rate: LaterRate | None
+    armed: bool
+
+
 class FleetRow(Published):
     """One fleet; counts are nodes. ``worst_case_usd`` null: its lease has no end."""
 
@@ -69,6 +92,7 @@ class FleetRow(Published):
     ends_at: Moment | None
     note: str
     command: str
+    hours: HoursRow | None
 
 
 class FindingDocument(Published):
@@ -129,6 +153,44 @@ class BudgetRow(Published):
     usd_per_hour: DecimalText
     is_wall: bool
     changes: tuple[str, ...]
+    unproven_usd: DecimalText
+    """How much of ``spent_usd`` was counted since destroys that wait for their proof."""
+
+
+class BalanceRow(Published):
+    """A provider's account once the plan is carried out. ``balance_usd`` null: not known, ``why``
+    tells; ``left_usd`` is what is surely left when the last lease there ends.
+    """
+
+    provider: str
+    balance_usd: DecimalText | None
+    min_balance_usd: DecimalText | None
+    committed_usd: DecimalText
+    left_usd: DecimalText | None
+    short_usd: DecimalText
+    usd_per_hour: DecimalText
+    empty_at: Moment | None
+    why: str
+
+
+class ProposalRow(Published):
+    """A like machine is cheaper: ``command`` would swap it, and nothing does so unasked. What is
+    saved until ``until`` is ``saving_usd``, ``setup_cost_usd`` already taken off.
+    """
+
+    address: str
+    mark: str
+    provider: str
+    instance_id: str
+    usd_per_hour: DecimalText
+    to_provider: str
+    to_region: str
+    to_offer: str
+    to_usd_per_hour: DecimalText
+    setup_cost_usd: DecimalText
+    saving_usd: DecimalText
+    until: Moment
+    command: str
 
 
 class PlanDocument(Published):
@@ -155,4 +217,6 @@ class PlanDocument(Published):
     counts: CountsDocument
     money: MoneyDocument
     budgets: tuple[BudgetRow, ...]
+    balances: tuple[BalanceRow, ...] = ()
+    proposals: tuple[ProposalRow, ...] = ()
     next_step: str

@@ -21,6 +21,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+_ONE_LINE = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _DECIMAL = re.compile(r"\d{1,30}(\.\d{1,60})?")
 
 
@@ -59,10 +60,19 @@ Moment = Annotated[
 """RFC 3339 in UTC: ``"2026-07-01T12:00:00Z"``."""
 
 
+LocalMoment = Annotated[
+    AwareDatetime,
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+"""RFC 3339 with the offset of the clocks there: ``"2026-07-01T14:00:00+02:00"``."""
+
+
 def ascii_json(fields: Any, *, indent: int | None = None) -> str:
     """``fields`` as JSON in which every control character is escaped, C1, DEL and bidi included.
 
     Keys keep their order: the same value gives the same bytes.
     """
-    separators = (",", ":") if indent is None else (",", ": ")
-    return json.dumps(fields, indent=indent, separators=separators, allow_nan=False)
+    if indent is None:
+        return _ONE_LINE.encode(fields)
+    return json.dumps(fields, indent=indent, separators=(",", ": "), allow_nan=False)

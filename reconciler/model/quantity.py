@@ -51,20 +51,25 @@ def format_duration(value: timedelta) -> str:
 
     Fractions of a second are dropped. Negative values carry a leading minus.
     """
-    seconds = int(abs(value).total_seconds())
-    parts = []
-    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(f"{count}{unit}")
+    parts = _parts(value)
     sign = "-" if value < timedelta(0) and parts else ""
     return sign + ("".join(parts) or "0s")
 
 
 def about(value: timedelta) -> str:
     """A duration for a reader: its two largest units (``3h59m``, ``2d4h``)."""
-    parts = re.findall(r"\d+[dhms]", format_duration(abs(value)))
-    return "".join(parts[:2]) or "0s"
+    return "".join(_parts(value)[:2]) or "0s"
+
+
+def _parts(value: timedelta) -> list[str]:
+    """How many of each unit, the largest first; without those of which there is none."""
+    seconds = int(abs(value).total_seconds())
+    parts = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)) if seconds else ():
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return parts
 
 
 def parse_size(text: str) -> int:

@@ -31,6 +31,7 @@ class DestroyReason(StrEnum):
     OVERPRICED = "overpriced"
     ORPHANED = "orphaned"
     REQUESTED = "requested"
+    OUTSIDE_HOURS = "outside-hours"
 
     @property
     def may_be_a_slip(self) -> bool:
@@ -55,6 +56,7 @@ _PROMISES = frozenset(
         DestroyReason.OVER_BUDGET,
         DestroyReason.REQUESTED,
         DestroyReason.FAILED_READY,
+        DestroyReason.OUTSIDE_HOURS,
     }
 )
 _SENTENCES = {
@@ -62,9 +64,10 @@ _SENTENCES = {
     DestroyReason.OVER_BUDGET: "a budget that pays for it is used up",
     DestroyReason.UNDECLARED: "its fleet is no longer in the documents",
     DestroyReason.SCALED_DOWN: "its slot is no longer in the documents",
-    DestroyReason.FAILED_READY: "it failed, or was not ready in time",
+    DestroyReason.FAILED_READY: "it failed, was not ready in time, or (spot) was taken away",
     DestroyReason.DRIFTED: "it does not match the documents any more",
     DestroyReason.OVERPRICED: "it is billed above the approved ceiling",
     DestroyReason.ORPHANED: "it carries our mark and no record knows it",
     DestroyReason.REQUESTED: "it was asked for",
+    DestroyReason.OUTSIDE_HOURS: "its office hours are over",
 }

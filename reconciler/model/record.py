@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
@@ -19,6 +19,7 @@ from reconciler.model.host_memory import HostRecord
 from reconciler.model.ledger import EMPTY_LEDGER, Ledger
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
+from reconciler.model.trusted_values import Trusted
 
 
 def _seconds(value: object) -> object:
@@ -38,12 +39,8 @@ Seconds = Annotated[
 """A duration stored as whole seconds."""
 
 
-class _Stored(BaseModel):
+class _Stored(Trusted, BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    def with_(self, **changes: Any) -> Self:
-        """A copy with some fields changed (not validated again: values come from our code)."""
-        return self.model_copy(update=changes)
 
 
 class Specification(_Stored):
@@ -168,6 +165,23 @@ class LeaseEnding(StrEnum):
     DESTROYED = "destroyed"
 
 
+class HoursRecord(_Stored):
+    """The office hours of a fleet as last applied, and the window that its lease is for.
+
+    ``opens_at`` is None where no window was opened under them yet. ``opened``: the slots that held
+    a machine in this window; each is filled once by its schedule, and by ``--heal`` after that.
+    """
+
+    text: str
+    time_zone: str
+    until: AwareDatetime
+    opens_at: AwareDatetime | None = None
+    closes_at: AwareDatetime | None = None
+    opened: list[int] = []
+    terms: str = ""
+    """``OfficeHours.terms`` as applied."""
+
+
 class LeaseRecord(_Stored):
     """The lease of a fleet as last applied; the loop is hard only on this (section 12, 1).
 
@@ -190,6 +204,16 @@ class LeaseRecord(_Stored):
     extended_to: AwareDatetime | None = None
     ended_at: AwareDatetime | None = None
     ended_by: LeaseEnding | None = None
+    hours: HoursRecord | None = None
+    """None for a fleet without office hours."""
+
+    @property
+    def begins_at(self) -> datetime | None:
+        """Machines made before are of an earlier window; None where there are no windows."""
+        opens_at = self.hours.opens_at if self.hours is not None else None
+        if opens_at is None or self.started_at is None:
+            return opens_at
+        return min(opens_at, self.started_at)
 
     @property
     def ends_at(self) -> datetime | None:
@@ -288,6 +312,24 @@ class RolledBack(_Stored):
     why: str
 
 
+class SpotLosses(_Stored):
+    """How often the spot machine of a slot was taken away, by the slot's number, under the lease
+    that began at ``since``; a later lease begins with none.
+    """
+
+    since: AwareDatetime | None
+    slots: dict[str, int] = {}
+
+
+class NodeTimer(_Stored):
+    """A machine of which we know that it was told to destroy itself at ``ends_at``, ``margin``
+    after the end that its lease had then. A machine may lack it all the same; none has a later one.
+    """
+
+    ends_at: AwareDatetime
+    margin: Seconds
+
+
 class RecordedState(_Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -314,6 +356,12 @@ class RecordedState(_Stored):
     let_go: dict[str, LetGo] = {}
     hosts: dict[str, HostRecord] = {}
     """What we learnt of hosts, by ``host_key``; at most ``HOSTS_MAX``."""
+    spot_losses: dict[str, SpotLosses] = {}
+    """By fleet."""
+    spot_shunned: dict[str, AwareDatetime] = {}
+    """Where a spot machine was taken away (``spot_losses.place_key``), and until when none is
+    bought there again.
+    """
     rolled_back: RolledBack | None = None
     loop_last_seen: AwareDatetime | None = None
     loop_due_at: AwareDatetime | None = None
@@ -326,6 +374,8 @@ class RecordedState(_Stored):
     """What the machines have cost (SPEC.md section 6)."""
     budgets: dict[str, BudgetRecord] = {}
     """As last applied, by name."""
+    node_timers: dict[str, NodeTimer] = {}
+    """By mark, for machines that are not proven gone."""
 
     @property
     def beside_the_loop(self) -> RecordedState:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.address import Slot
     from reconciler.model.instance import SshEndpoint
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Finding
 
 MachineStage = Literal[
@@ -32,7 +33,8 @@ MachineStage = Literal[
 
 @dataclass(frozen=True, slots=True)
 class MachineRow:
-    """One machine of ours. ``usd_per_hour`` is the live rate, ``usd_so_far`` since its create.
+    """One machine of ours. ``usd_per_hour`` is the live rate, ``usd_so_far`` what the
+    ledger says that it has cost.
 
     ``stage`` is the provider's word, ``unknown`` when it was not read and ``doomed`` when its
     destroy is decided and not proven; all of them count as billed (I13).
@@ -91,6 +93,8 @@ class StatusReport:
     enforced_by: str = ""
     findings: tuple[Finding, ...] = ()
     ssh_files: SshFiles = NO_SSH_FILES
+    hours: tuple[tuple[str, HoursSummary], ...] = ()
+    """By fleet, of those with office hours."""
 
     @property
     def usd_so_far(self) -> Decimal:

@@ -21,6 +21,8 @@ def printable(text: str, limit: int = 80) -> str:
     >>> printable("red\\x1b[31m")
     'red\\\\x1b[31m'
     """
+    if len(text) <= limit and text.isprintable():
+        return text
     pieces: list[str] = []
     length = 0
     for character in text[: limit + 1]:

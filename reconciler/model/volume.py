@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Volume:
     """One volume of the account. ``used_by``: the machines it is mounted on, by id; billed with
-    none as well. What a provider does not say is None. Texts are as they came.
+    none as well; None where it is on some and nobody says which. What a provider does not say is
+    None. Texts are as they came.
     """
 
     provider: str
     id: str
     size_bytes: int | None
     usd_per_hour: Decimal | None
-    used_by: tuple[str, ...] = ()
+    used_by: tuple[str, ...] | None = ()
     status_text: str = ""

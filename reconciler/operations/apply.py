@@ -8,7 +8,7 @@ from reconciler.model.errors import StalePlan, UnsafePlan
 from reconciler.model.exit_code import most_urgent
 from reconciler.model.plan import Mode
 from reconciler.model.record import LeaseEnding
-from reconciler.operations.look import look, refuse_forgotten_providers
+from reconciler.operations.look import look, refuse_wrong_providers
 from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run, RunResult
 from reconciler.planning import billing, transitions
@@ -57,7 +57,7 @@ async def apply_fleets(
 async def _shown_look(run: Run, request: PlanRequest) -> Look:
     """Look, show the plan, and refuse what no approval can make right."""
     seen = await look(run.workspace, request, told=run.options.listed)
-    refuse_forgotten_providers(run.workspace, seen.recorded)
+    refuse_wrong_providers(run.workspace, seen)
     run.show(seen.plan)
     refuse_blocked(seen.plan)
     return seen

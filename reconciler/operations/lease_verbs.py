@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.execution.interruption import Interruption
 from reconciler.execution.journal import Journal
 from reconciler.model.address import Address
 from reconciler.model.cost import ZERO
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from reconciler.execution.context import ExecutionContext
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
@@ -47,17 +49,31 @@ def read_state(workspace: Workspace, *, to_change: bool = False) -> RecordedStat
     return recorded
 
 
+def _state_of(fleet: str, workspace: Workspace) -> RecordedState:
+    """Where nothing was ever applied there is no lease, which damages nothing: a state that is
+    lost, beside its backups, does.
+    """
+    if workspace.backend.find().version == "" and not workspace.backend.backups():
+        raise UsageRefused(
+            f"fleet.{fleet} has no lease: nothing was applied here yet",
+            fix="gpu-shopper apply opens one",
+        )
+    return read_state(workspace, to_change=True)
+
+
 async def extend_lease(
     workspace: Workspace, fleet: str, by: timedelta, *, lock_timeout_seconds: float
 ) -> Extension:
     """Move a running lease's end later by ``by``, at most to start + ``safety.max_ttl``.
 
     The new end is absolute, so repeating the command extends again. Announced soft destroys of
-    the fleet move by the same time. Raises ``UnsafePlan`` beyond the limit, ``UsageRefused`` for
-    a lease that has not started or has ended.
+    the fleet move by the same time. Of office hours it is the window at hand that goes on, not
+    beyond their ``expires_at``. Machines with a timer of their own are told first, over SSH.
+    Raises ``UnsafePlan`` beyond a limit, or where one of those does not take the new end;
+    ``UsageRefused`` for a lease that has not started or has ended.
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
-        recorded = read_state(workspace, to_change=True)
+        recorded = _state_of(fleet, workspace)
         read_clocks(workspace, recorded)
         lease = _running_lease(recorded, fleet, workspace.clock.now())
         if lease.ends_at == NEVER:
@@ -77,10 +93,36 @@ async def extend_lease(
                 f"{format_duration(safety.max_ttl)}",
                 fix="raise safety.max_ttl, or extend by less",
             )
-        journal = Journal(workspace.backend, recorded, stored=True)
-        await journal.commit(transitions.lease_extended(fleet, after, by))
+        if lease.hours is not None and after > lease.hours.until:
+            raise UnsafePlan(
+                f"fleet.{fleet} would live until {after:%Y-%m-%d %H:%M}Z, past its expires_at",
+                why=f"its office hours end for good {lease.hours.until:%Y-%m-%d %H:%M}Z",
+                fix="write a later expires_at and apply, or extend by less",
+            )
+        context = workspace.context(
+            recorded, Interruption(), lambda shown: None, workspace.notifier()
+        )
+        await _move_timers(context, fleet, after)
+        await context.journal.commit(transitions.lease_extended(fleet, after, by))
         rate = sum((one.usd_per_hour for one in recorded.records_of(fleet)), ZERO)
         return Extension(fleet, before, after, rate)
+
+
+async def _move_timers(context: ExecutionContext, fleet: str, until: datetime) -> None:
+    """First the machines, then the lease: nobody is promised hours that a machine's own timer
+    would take away. Raises ``UnsafePlan`` where one could not be moved.
+    """
+    from reconciler.execution.node_timers import assumed, move_timers  # few machines have timers
+    from reconciler.planning.node_timers import early_timers
+
+    early = early_timers(context.journal.state, assumed(context), fleet=fleet, until=until)
+    kept = [one for one in await move_timers(early, context) if not one.done]
+    if kept:
+        raise UnsafePlan(
+            f"fleet.{fleet} is not extended: {kept[0].slot} would destroy itself before that",
+            why="; ".join(f"{one.slot}: {one.detail}" for one in kept[:3]),
+            fix="try again once one can log in there; gpu-shopper ssh shows whether one can",
+        )
 
 
 def _running_lease(recorded: RecordedState, fleet: str, now: datetime) -> LeaseRecord:
@@ -88,9 +130,10 @@ def _running_lease(recorded: RecordedState, fleet: str, now: datetime) -> LeaseR
     if lease is None:
         raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper apply opens one")
     if has_ended(lease, now):
-        raise UsageRefused(
-            f"the lease of fleet.{fleet} has ended", fix=f"gpu-shopper apply -renew fleet.{fleet}"
-        )
+        fix = f"gpu-shopper apply -renew fleet.{fleet}"
+        if lease.hours is not None and not lease.ended_by:
+            fix = "gpu-shopper plan says when its next window opens"
+        raise UsageRefused(f"the lease of fleet.{fleet} has ended", fix=fix)
     if lease.started_at is None:
         raise UsageRefused(
             f"the lease of fleet.{fleet} has not started",
@@ -125,7 +168,7 @@ async def release_fleet(workspace: Workspace, fleet: str, options: RunOptions) -
     run = Run(workspace, options)
     request = PlanRequest(Mode.LOOP, targets=(Address(fleet),), fused=False)
     with run.lock("release"):
-        recorded = read_state(workspace, to_change=True)
+        recorded = _state_of(fleet, workspace)
         if fleet not in recorded.leases:
             raise UsageRefused(f"fleet.{fleet} has no lease", fix="gpu-shopper status")
         read_clocks(workspace, recorded)

@@ -13,15 +13,19 @@ from reconciler.model.decision import DecisionInputs
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
 from reconciler.model.observation import NOTHING_OBSERVED, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
+from reconciler.model.plan import Mode
+from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.planning.clock_rule import judge_clocks
 from reconciler.planning.planner import Assessment, assess, complete_plan
 from reconciler.planning.state_edits import let_go_ended
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from reconciler.inventory.observe import Listed
+    from reconciler.model.balance import Balance
     from reconciler.model.clock_verdict import ClockVerdict
     from reconciler.model.observation import ObservedState, ProviderInventory
     from reconciler.model.plan import Plan, PlanRequest
@@ -80,14 +84,47 @@ async def look(
         from reconciler.planning.saved_plan import only_saved
 
         assessment = only_saved(assessment, approved)
+    balances = await _balances(workspace, assessment)
+    if balances:
+        observed = replace(observed, balances=balances)
+        assessment = assessment.with_balances(balances)
     offers = EMPTY_OFFER_BOOK
-    if assessment.buying:
+    shopping = [*assessment.buying, *assessment.watched]
+    if shopping:
         # A saved plan is held against the prices of now (SPEC.md section 12, 10).
-        query = query_of(assessment.buying, fresh=approved is not None)
+        query = query_of(shopping, fresh=approved is not None)
         kept = workspace.kept_offers
         offers = await collect_offers(workspace.providers, query, workspace.clock, kept)
     inputs = DecisionInputs(workspace.desired, state, observed, offers, now, request)
     return Look(complete_plan(assessment, offers), recorded, observed, inputs)
+
+
+async def _balances(workspace: Workspace, assessment: Assessment) -> Mapping[str, Balance]:
+    """What the accounts have, of which something has to be known: those whose documents want a
+    balance to be kept, and of those that tell one where machines are or may be bought. Whoever
+    could not be read, or shows another account, is not asked again.
+    """
+    scene = assessment.scene
+    if scene.request.mode is Mode.DESTROY or scene.request.only_record:
+        return {}
+    providers = {
+        name: one for name, one in workspace.providers.items() if not scene.is_unreadable(name)
+    }
+    asked = {name for name in providers if _keeps_a_balance(workspace, name)}
+    telling = {name for name, one in providers.items() if one.capabilities.has_balance} - asked
+    if telling and not assessment.buying:
+        telling &= {one.provider for one in scene.recorded.instances.values()}
+    asked |= telling
+    if not asked:
+        return {}
+    from reconciler.inventory.balances import read_balances  # the usual market tells none
+
+    return await read_balances(providers, sorted(asked))
+
+
+def _keeps_a_balance(workspace: Workspace, provider: str) -> bool:
+    settings = workspace.settings_of(provider)
+    return settings is not None and settings.min_balance_usd is not None
 
 
 def _look_at_state(workspace: Workspace, request: PlanRequest) -> Look:
@@ -164,7 +201,33 @@ def _check_names(workspace: Workspace, state: RecordedState, request: PlanReques
             )
 
 
-def refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | None) -> None:
+def refuse_wrong_providers(workspace: Workspace, seen: Look) -> None:
+    """Raise ``UnsafePlan`` for documents whose providers would leave machines to nobody, or twice
+    to somebody. ``apply`` refuses; the loop goes on.
+    """
+    _refuse_forgotten_providers(workspace, seen.recorded)
+    _refuse_shared_accounts(workspace, seen.accounts)
+
+
+def _refuse_shared_accounts(workspace: Workspace, accounts: Mapping[str, str]) -> None:
+    """Two names of one account would each take the other's machines for copies of its own, and
+    caps and balances would count twice.
+    """
+    settings = workspace.desired.providers if workspace.desired else {}
+    names: dict[tuple[str, str], str] = {}
+    for name in sorted(accounts):
+        if name not in settings:
+            continue
+        first = names.setdefault((settings[name].type, accounts[name]), name)
+        if first != name:
+            raise UnsafePlan(
+                f"providers.{first} and providers.{name} are one account",
+                why=f"both keys belong to account {printable(accounts[name])}",
+                fix="give each its own key (providers.NAME.key), or take one of them out",
+            )
+
+
+def _refuse_forgotten_providers(workspace: Workspace, recorded: RecordedState | None) -> None:
     """Raise ``UnsafePlan`` when machines live on a provider that the documents no longer name.
 
     ``apply`` refuses; the loop goes on with what the state remembers (SPEC.md section 12, 4).

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.inventory.offers import collect_offers, query_of
+from reconciler.inventory.price_history import PriceHistory
 from reconciler.inventory.volumes import list_all_volumes
 from reconciler.model.errors import UsageRefused
 from reconciler.model.exit_code import ExitCode
@@ -15,6 +17,9 @@ from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.explanation import explain
 from reconciler.planning.host_memory import shunning
+from reconciler.planning.spot_memory import shunned_places
+from reconciler.planning.weighing import with_learnt
+from reconciler.transport.cache_place import cache_place
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.explanation import Explanation
     from reconciler.model.offer import OfferBook
     from reconciler.model.plan import Stranger
+    from reconciler.model.price_history import PriceSeries
     from reconciler.model.volume import Volume
     from reconciler.operations.workspace import Workspace
     from reconciler.providers.base import OfferQuery
@@ -40,9 +46,28 @@ class StrangerReport:
 
 
 async def list_market(workspace: Workspace, query: OfferQuery) -> OfferBook:
-    """What all configured providers offer now."""
+    """What all configured providers offer now; their prices are remembered."""
     kept = workspace.kept_offers
-    return await collect_offers(workspace.providers, query, workspace.clock, kept)
+    book = await collect_offers(workspace.providers, query, workspace.clock, kept)
+    history = _price_history(workspace)
+    if history is not None:
+        history.note(book.listings)
+    return book
+
+
+def remembered_prices(workspace: Workspace) -> tuple[PriceSeries, ...]:
+    """What earlier searches of this workspace saw; nothing where there is no cache."""
+    history = _price_history(workspace)
+    return history.series() if history is not None else ()
+
+
+def _price_history(workspace: Workspace) -> PriceHistory | None:
+    """In the user's cache, one file for each workspace of each directory."""
+    place = cache_place(workspace.environ, "prices")
+    if place is None:
+        return None
+    digest = hashlib.sha256(str(workspace.directory.absolute()).encode()).hexdigest()[:16]
+    return PriceHistory(place / f"{workspace.name}-{digest}.json")
 
 
 async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
@@ -54,8 +79,10 @@ async def explain_fleet(workspace: Workspace, name: str) -> Explanation:
         raise UsageRefused(f"there is no fleet.{name} in the documents", fix=f"declared: {listed}")
     recorded = workspace.backend.read()
     if recorded is not None:
-        shunned = quarantined_hosts(recorded.hosts, workspace.clock.now())
-        fleet = shunning(fleet, shunned)
+        now = workspace.clock.now()
+        lost = shunned_places(recorded, None, now)
+        fleet = shunning(fleet, quarantined_hosts(recorded.hosts, now), lost)
+        fleet = with_learnt(fleet, recorded.hosts.values(), now)
     return explain(fleet, await list_market(workspace, query_of([fleet])))
 
 

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from reconciler.model.budget import BudgetSummary, Forecast
+    from reconciler.model.budget import BudgetCurve, BudgetSummary, Forecast
     from reconciler.model.costs import BillCheck, Charge, CostKey, CostReport
+    from reconciler.model.fleet import DesiredState
+    from reconciler.model.office_windows import HoursForecast
     from reconciler.model.record import RecordedState
 
 _BILL_MAX_BYTES = 64 * 2**20
@@ -37,6 +39,8 @@ class MoneyView:
     state: RecordedState
     now: datetime
     tick: timedelta
+    desired: DesiredState | None = None
+    """None where the documents cannot be used."""
 
     def start(self, since: timedelta | datetime | None) -> datetime:
         """``since`` as a moment; None is the first of this month, UTC."""
@@ -74,8 +78,20 @@ class MoneyView:
         """Each budget as it stands."""
         return budget_summaries(self.state, self.now, self.tick)
 
+    def curves(self) -> tuple[BudgetCurve, ...]:
+        """Each budget over its period, as far as it has a limit."""
+        from reconciler.planning.budget_curves import budget_curves  # few ask for a chart
+
+        return budget_curves(self.state, self.now)
+
     def forecast(self) -> Forecast:
         return forecast(self.state, self.now)
+
+    def forecast_in_hours(self) -> HoursForecast | None:
+        """None where no fleet has office hours."""
+        from reconciler.planning.hours_forecast import hours_forecast  # most fleets have none
+
+        return hours_forecast(self.desired, self.state, self.now)
 
 
 async def read_money(directory: Path) -> MoneyView:
@@ -88,7 +104,7 @@ async def read_money(directory: Path) -> MoneyView:
             fix="gpu-shopper apply",
         )
     tick = place.desired.safety.tick if place.desired else DEFAULT_TICK
-    return MoneyView(place.workspace, state, await workspace_now(place), tick)
+    return MoneyView(place.workspace, state, await workspace_now(place), tick, place.desired)
 
 
 def read_bill(path: Path, id_column: str | None, cost_column: str | None) -> dict[str, Decimal]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
 from reconciler.documents.references import resolve_reference
 from reconciler.model.errors import GpuShopperError
 
@@ -35,6 +33,8 @@ class Notifier:
     async def send(self, notice: Notice) -> None:
         """To every webhook at once, each within its own deadline."""
         self.sent.append(notice)
+        import anyio
+
         async with anyio.create_task_group() as tasks:
             for name in sorted(self._settings):
                 tasks.start_soon(self._deliver, name, notice)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.operations.look import look, refuse_forgotten_providers
+from reconciler.operations.look import look, refuse_wrong_providers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,7 +25,7 @@ async def plan_fleets(
     decision itself where ``record`` names a file for it.
     """
     seen = await look(workspace, request, told=told)
-    refuse_forgotten_providers(workspace, seen.recorded)
+    refuse_wrong_providers(workspace, seen)
     if record is not None:
         from reconciler.operations.recording import record_decision  # most plans are not kept
 

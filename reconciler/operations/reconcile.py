@@ -44,6 +44,9 @@ async def reconcile_once(
         for record in overdue:
             await _alert_now_and_then(record, run, executor)
         await _warn_of_budgets(run, executor, seen)
+        await _warn_of_balances(run, executor, seen)
+    await run.look_into()
+    await run.move_timers()
     result = run.result(seen.plan)
     result.outcomes += [overdue_outcome(record) for record in overdue]
     _tell(unrecorded, result)
@@ -106,6 +109,20 @@ async def _warn_of_budgets(run: Run, executor: PlanExecutor, seen: Look) -> None
                 message=due.message,
                 usd_so_far=due.spent,
             )
+        )
+
+
+async def _warn_of_balances(run: Run, executor: PlanExecutor, seen: Look) -> None:
+    """Before a provider ends machines at zero: once for each step for the worse."""
+    if not seen.plan.balances or seen.recorded is None:
+        return
+    from reconciler.planning.balance_warnings import alerts_due, told_of
+
+    due = list(alerts_due(seen.plan, executor.state))
+    await executor.commit(told_of(due, seen.plan))
+    for one in due:
+        await run.notifier.send(
+            Notice(NoticeKind.BALANCE, workspace=run.workspace.name, message=one.message)
         )
 
 

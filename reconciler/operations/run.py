@@ -15,7 +15,7 @@ from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
-from reconciler.operations.workspace import pins_of
+from reconciler.operations.provider_pins import pins_of
 from reconciler.planning import ledger as books
 from reconciler.planning import state_edits, transitions
 from reconciler.planning.clock_rule import clock_marked
@@ -52,7 +52,7 @@ class RunOptions:
 
     ``detach``: do not wait for ready. ``wait``: wait for proof that destroyed machines are gone.
     ``approve`` is asked with the plan when it would change something; None approves everything.
-    ``progress``, ``outcome`` (told as each action ends) and ``listed`` must not raise.
+    ``progress``, ``outcome`` (told as each action ends), ``listed`` and ``remark`` must not raise.
     """
 
     progress: Callable[[SlotProgress], None]
@@ -65,6 +65,8 @@ class RunOptions:
     verify_timeout: timedelta = DEFAULT_VERIFY_TIMEOUT
     outcome: Callable[[SlotOutcome], None] | None = None
     listed: Listed | None = None
+    remark: Callable[[str], None] | None = None
+    """Told now and then what the run waits for."""
     interval: timedelta | None = None
     """When a daemon passes again at the latest; None for a pass that cron or a person made."""
     record: Path | None = None
@@ -137,6 +139,7 @@ class Run:
         self._executor: PlanExecutor | None = None
         self._earlier: list[SlotOutcome] = []
         self._observed: ObservedState = NOTHING_OBSERVED
+        self._to_look_into: tuple[str, ...] = ()
         self.shown: Plan | None = None
 
     def show(self, plan: Plan) -> None:
@@ -160,12 +163,18 @@ class Run:
             seen.recorded, self.interruption, self.options.progress, self.notifier
         )
         context.waits = not (by_loop or self.options.detach)
+        if not self.options.detach and not plan.request.only_record:
+            # Their provider's word is not enough: `look_into` asks them.
+            self._to_look_into += plan.became_ready
+            plan = replace(plan, became_ready=())
+        if self.options.remark is not None:
+            context.remark = self.options.remark
         if self._executor is not None:
             self._earlier += self._executor.report.outcomes
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         self._observed = seen.observed
-        pins = pins_of(self.workspace, seen.accounts)
+        pins = pins_of(self.workspace.desired, seen.accounts)
         first = [
             transitions.pinned(pins),
             state_edits.host_pinned(self.workspace.host, take_over=self.workspace.take_over),
@@ -201,12 +210,37 @@ class Run:
         executor, options = self._executor, self.options
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)
+        await self.look_into()
+        await self.move_timers()
         state = self._context.journal.state
         if not options.wait:
             executor.report.add(*pending_outcomes(state, self.workspace))
         elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
+
+    async def look_into(self) -> None:
+        """Go on where a run that did not wait, or was killed, left its machines (SPEC.md section
+        4, 2): look into those that their provider calls running by now.
+
+        Over SSH: not for a caller who holds the lock.
+        """
+        marks, self._to_look_into = self._to_look_into, ()
+        if self._executor is not None and marks and not self.interruption.requested:
+            await self._executor.look_into(marks)
+
+    async def move_timers(self) -> None:
+        """Machines that would destroy themselves before their lease ends are told its new end.
+
+        Over SSH: not for a caller who holds the lock.
+        """
+        if self._context is None or self._executor is None:
+            return
+        if not self._context.journal.state.node_timers and self._context.node_timer is None:
+            return
+        from reconciler.execution.node_timers import follow_leases  # few machines have timers
+
+        self._executor.report.add(*await follow_leases(self._context))
 
     def failed_ready(self) -> list[InstanceRecord]:
         """The machines bought last that were found unfit."""
@@ -237,6 +271,8 @@ class Run:
             from reconciler.planning.budget_walls import budget_deadlines
 
             moments += budget_deadlines(state, self._observed, plan.now, tick)
+        if plan.request.schedule:
+            moments += [one.hours.next_opens_at for one in plan.fleets if one.hours is not None]
         return min((one for one in moments if one is not None and one > plan.now), default=None)
 
     def result(self, plan: Plan) -> RunResult:

@@ -9,7 +9,7 @@ from reconciler.model.errors import StalePlan, UsageRefused
 from reconciler.model.plan import Mode
 from reconciler.model.saved_plan import PlanOrigin
 from reconciler.operations.apply import act, refuse_blocked
-from reconciler.operations.look import look, refuse_forgotten_providers
+from reconciler.operations.look import look, refuse_wrong_providers
 from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run
 from reconciler.operations.workspace import STATE_DIRECTORY
@@ -49,7 +49,7 @@ async def save_plan(
     _refuse_state_directory(workspace.directory, path)
     check_target(path)
     seen = await look(workspace, request, told=told)
-    refuse_forgotten_providers(workspace, seen.recorded)
+    refuse_wrong_providers(workspace, seen)
     recorded, desired = seen.recorded, workspace.desired
     assert desired is not None
     origin = PlanOrigin(
@@ -103,7 +103,7 @@ async def apply_saved(
         _refuse_moved(saved, workspace)
         approved = saved.plan
         seen = await look(workspace, approved.request, told=options.listed, approved=approved)
-        refuse_forgotten_providers(workspace, seen.recorded)
+        refuse_wrong_providers(workspace, seen)
         _refuse(other_account(saved, seen.accounts))
         refuse_blocked(seen.plan)
         agreed = agreement(approved, seen.plan)

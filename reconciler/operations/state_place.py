@@ -10,13 +10,8 @@ from reconciler.documents.loader import load_documents
 from reconciler.model.errors import DocumentError, GpuShopperError
 from reconciler.model.value import dataclass
 from reconciler.operations.open_providers import open_configured
-from reconciler.operations.workspace import (
-    STATE_DIRECTORY,
-    provider_settings,
-    recorded_pins,
-    recorded_states,
-    state_path,
-)
+from reconciler.operations.provider_pins import provider_settings, recorded_pins
+from reconciler.operations.workspace import STATE_DIRECTORY, recorded_states, state_path
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 

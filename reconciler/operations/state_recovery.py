@@ -9,7 +9,7 @@ from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.model.errors import ProviderError, StateConflict, UnsafePlan, UsageRefused
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.state_change import Rebuilding, Recovered, Restoring
-from reconciler.operations.workspace import pins_of
+from reconciler.operations.provider_pins import pins_of
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.restoration import rebuilding, restoration
 from reconciler.planning.state_edits import taken_in
@@ -186,6 +186,6 @@ async def _record(
     }
     serial = max(base.serial, found.serial_hint) + 1
     state = change(base).with_(
-        providers=pins_of(workspace, accounts), serial=serial, decided_serial=serial
+        providers=pins_of(workspace.desired, accounts), serial=serial, decided_serial=serial
     )
     workspace.backend.replace(state, found=found)

@@ -11,8 +11,9 @@ from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.status import IntentRow, MachineRow, StatusReport
 from reconciler.operations.look import look
-from reconciler.planning.leases import planned_end
-from reconciler.planning.spending import accrued_cost, live_rate
+from reconciler.planning.leases import machine_end
+from reconciler.planning.ledger import spent_on
+from reconciler.planning.spending import live_rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ async def read_status(workspace: Workspace) -> StatusReport:
         enforced_by=plan.enforced_by,
         findings=plan.findings,
         ssh_files=workspace.ssh_files(),
+        hours=tuple((one.fleet, one.hours) for one in plan.fleets if one.hours is not None),
     )
 
 
@@ -76,7 +78,7 @@ def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
             region=record.specification.region if record.specification else None,
             stage=_stage(record, instance),
             usd_per_hour=rate,
-            usd_so_far=accrued_cost(record, seen.plan.now),
+            usd_so_far=spent_on(record, state.ledger, seen.plan.now),
             age=seen.plan.now - record.created_at,
             ends_at=_end(record, state),
             ssh=_endpoint(instance, access) if instance else None,
@@ -111,7 +113,7 @@ def _stage(record: InstanceRecord, instance: Instance | None) -> MachineStage:
 def _end(record: InstanceRecord, state: RecordedState) -> datetime | None:
     lease = state.leases.get(record.fleet)
     if lease is not None:
-        return planned_end(lease, record.created_at)
+        return machine_end(lease, record.created_at)
     mark = parse_mark(record.mark)
     return mark.end if mark else None
 

@@ -10,8 +10,6 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import anyio
-
 from reconciler.clock import wall_now
 from reconciler.documents.loader import load_documents
 from reconciler.documents.references import resolve_reference
@@ -19,12 +17,13 @@ from reconciler.model.errors import DocumentError, EmptyDocuments, StateError, U
 from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.hand_over import DEFAULT_BOOT, DEFAULT_READY, DEFAULT_SSH, SshFiles
 from reconciler.model.instance import SshEndpoint
-from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
-from reconciler.model.record import HostPin, ProviderPin, RecordedState
+from reconciler.model.mark import NONCES, nonce
+from reconciler.model.record import HostPin, RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier
 from reconciler.operations.open_providers import open_configured
+from reconciler.operations.provider_pins import provider_settings, recorded_pins
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.process_identity import this_boot, this_host
@@ -33,6 +32,9 @@ from reconciler.transport.cache_place import cache_place
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
     from datetime import datetime
+    from decimal import Decimal
+
+    from anyio import CapacityLimiter
 
     from reconciler.clock import Clock
     from reconciler.execution.context import ExecutionContext
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from reconciler.inventory.kept_offers import KeptOffers
     from reconciler.model.fleet import DesiredState
     from reconciler.model.hand_over import Boot, ReadyRules, SshAccess
+    from reconciler.model.offer import Offer
     from reconciler.model.progress import SlotProgress
     from reconciler.providers.base import Provider
     from reconciler.statefile.backend import StateBackend
@@ -83,9 +86,7 @@ class Workspace:
     """This machine's wall clock is right, whatever others say: a person said so."""
     boot_id: str = field(default_factory=this_boot)
     ssh: LogIn = _openssh
-    logins: anyio.CapacityLimiter = field(
-        default_factory=lambda: anyio.CapacityLimiter(LOGINS_AT_ONCE)
-    )
+    _logins: CapacityLimiter | None = None
 
     @property
     def providers(self) -> Mapping[str, Provider]:
@@ -155,6 +156,11 @@ class Workspace:
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
         return fleet.boot if fleet else DEFAULT_BOOT
 
+    def bid(self, fleet_name: str, offer: Offer) -> Decimal | None:
+        """What a fleet bids for ``offer``; None: what it asks."""
+        fleet = self.desired.fleets.get(fleet_name) if self.desired else None
+        return fleet.bid_for(offer) if fleet else None
+
     def ready_rules(self, fleet_name: str) -> ReadyRules:
         """What a new machine of a fleet must show."""
         fleet = self.desired.fleets.get(fleet_name) if self.desired else None
@@ -173,7 +179,11 @@ class Workspace:
             endpoint = SshEndpoint(endpoint.host, endpoint.port, access.user)
         if not access.generate:
             files = SshFiles(known_hosts=files.known_hosts)
-        async with self.logins:
+        if self._logins is None:
+            import anyio
+
+            self._logins = anyio.CapacityLimiter(LOGINS_AT_ONCE)
+        async with self._logins:
             return await self.ssh(endpoint, alias, files, command, LOGIN_SECONDS)
 
     def ssh_files(self) -> SshFiles:
@@ -207,11 +217,13 @@ class Workspace:
             notify=notifier.send,
             public_keys=self.public_keys,
             boot=self.boot,
+            bid=self.bid,
             log_in=self.log_in,
             ready_rules=self.ready_rules,
             has_own_key=self.has_own_key,
             fence=self.backend.fence,
             offer_failed=self._offer_failed,
+            node_timer=self.safety.node_timer,
         )
 
     def _offer_failed(self, provider: Provider, offer_id: str) -> None:
@@ -226,7 +238,7 @@ class Workspace:
 
 def new_nonce() -> str:
     """Eight characters that no other mark has."""
-    return "".join(secrets.choice(NONCE_ALPHABET) for _ in range(NONCE_LENGTH))
+    return nonce(secrets.randbelow(NONCES))
 
 
 @asynccontextmanager
@@ -329,35 +341,3 @@ def _only_state(directory: Path, error: DocumentError | None) -> Path:
             fix="mend the documents: gpu-shopper validate",
         ) from error
     return states[0]
-
-
-def recorded_pins(state: RecordedState | None) -> Mapping[str, ProviderPin]:
-    """Providers that the state relies on."""
-    if state is None:
-        return {}
-    homes = {record.provider for record in state.instances.values()}
-    homes |= {intent.provider for intent in state.intents.values()}
-    homes |= {one.record.provider for one in state.let_go.values()}
-    return {name: pin for name, pin in state.providers.items() if name in homes}
-
-
-def provider_settings(
-    desired: DesiredState | None, pins: Mapping[str, ProviderPin]
-) -> dict[str, ProviderSettings]:
-    """The documents' providers, and the recorded ones that still hold machines (section 12, 4)."""
-    recorded = {
-        name: ProviderSettings(name, pin.type, market=pin.market, key=pin.key)
-        for name, pin in pins.items()
-    }
-    return {**recorded, **(dict(desired.providers) if desired else {})}
-
-
-def pins_of(workspace: Workspace, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
-    """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
-    return {
-        name: ProviderPin(
-            type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
-        )
-        for name, entry in (workspace.desired.providers if workspace.desired else {}).items()
-        if name in accounts
-    }

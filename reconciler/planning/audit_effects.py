@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.model.audit import Effect
 from reconciler.model.cost import format_rate
-from reconciler.planning.spending import accrued_cost
+from reconciler.planning.ledger import spent_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from reconciler.model.audit import AuditAction, AuditOutcome
+    from reconciler.model.ledger import Ledger
     from reconciler.model.record import (
         Doom,
         InstanceRecord,
@@ -138,7 +140,7 @@ def _machines(
     for mark, left, right in _changed(old.instances, new.instances):
         if right is None:
             assert left is not None
-            yield _dropped(left, now, by_hand=by_hand)
+            yield _dropped(left, spent_on(left, old.ledger, now), by_hand=by_hand)
             continue
         if left is None:
             intent = old.intents.get(mark)
@@ -148,11 +150,10 @@ def _machines(
             yield _of_machine(action, "done", right, reason=reason)
         else:
             yield from _amended(left, right)
-        yield from _progress(left, right, now)
+        yield from _progress(left, right, new.ledger, now)
 
 
-def _dropped(record: InstanceRecord, now: datetime, *, by_hand: bool) -> Effect:
-    usd = accrued_cost(record, now)
+def _dropped(record: InstanceRecord, usd: Decimal, *, by_hand: bool) -> Effect:
     if by_hand:
         return _of_machine("forget", "done", record, detail="dropped by hand").with_cost(usd)
     if record.doom is None:
@@ -176,7 +177,7 @@ def _amended(left: InstanceRecord, right: InstanceRecord) -> Iterator[Effect]:
 
 
 def _progress(
-    left: InstanceRecord | None, right: InstanceRecord, now: datetime
+    left: InstanceRecord | None, right: InstanceRecord, ledger: Ledger, now: datetime
 ) -> Iterator[Effect]:
     if right.ready_at is not None and (left is None or left.ready_at is None):
         yield _of_machine("ready", "done", right)
@@ -187,7 +188,7 @@ def _progress(
         return
     if old is None:
         intent = _of_machine("destroy", "intent", right, reason=new.reason)
-        yield intent.with_cost(accrued_cost(right, now))
+        yield intent.with_cost(spent_on(right, ledger, now))
     yield from _attempts(old, new, right)
     if new.alerted_at is not None and new.alerted_at != (old.alerted_at if old else None):
         yield _of_machine("alert", "done", right, reason=new.reason, detail="overdue")

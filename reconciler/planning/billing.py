@@ -65,13 +65,15 @@ def billing_began(mark: str, since: datetime) -> Change:
     return change
 
 
-def after_kill(state: RecordedState, fleet: str, now: datetime) -> Mapping[str, BudgetRecord]:
-    """The budgets that pay for ``fleet`` remember when they ended a machine of it: a loop buys
-    nothing again for it in that period.
+def after_kill(
+    state: RecordedState, fleet: str, provider: str, now: datetime
+) -> Mapping[str, BudgetRecord]:
+    """The budgets that pay for ``fleet`` at ``provider`` remember when they ended a machine of it:
+    a loop buys nothing again for it in that period.
     """
     return {
         name: one.model_copy(update={"killed_at": now})
-        if covers_fleet(one.budget, fleet, state.leases)
+        if covers_fleet(one.budget, fleet, provider, state.leases)
         else one
         for name, one in state.budgets.items()
     }

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import ZERO, format_rate, format_usd, projected_cost
+from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
 from reconciler.model.value import dataclass
+from reconciler.planning.balance_guard import account_purses
 from reconciler.planning.budgets import (
     budget_change_lines,
     budget_views,
@@ -18,27 +20,34 @@ from reconciler.planning.budgets import (
     limit_text,
     summary_of,
 )
+from reconciler.planning.commitments import going, staying
 from reconciler.planning.leases import planned_end
-from reconciler.planning.spending import DESTROY_TIME, live_rate
+from reconciler.planning.spending import DESTROY_TIME, leaving_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from datetime import datetime
     from decimal import Decimal
 
+    from reconciler.model.balance import BalanceSummary
     from reconciler.model.budget import BudgetSummary
     from reconciler.model.plan import Create
+    from reconciler.planning.balance_guard import AccountPurse
     from reconciler.planning.budgets import BudgetView
+    from reconciler.planning.commitments import Commitment
     from reconciler.planning.scene import Decisions, Scene
+
+    _Place = tuple[str, str]
+    """A fleet, and the provider at which it spends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The creates that every budget can carry, what is refused, and each budget afterwards."""
+    """The creates that every budget and account can carry, what is refused, and each afterwards."""
 
     creates: tuple[Create, ...]
     findings: tuple[Finding, ...] = ()
     budgets: tuple[BudgetSummary, ...] = ()
+    balances: tuple[BalanceSummary, ...] = ()
 
 
 class _Purse:
@@ -52,12 +61,20 @@ class _Purse:
         self.committed, self.burn = _commitments(view, scene, decisions, tick)
         self.refused: list[Create] = []
         self._scene = scene
-        self._inside: dict[str, bool] = {}
+        self._inside: dict[_Place, bool] = {}
 
-    def pays_for(self, fleet: str) -> bool:
-        if fleet not in self._inside:
-            self._inside[fleet] = covers_fleet(self.view.budget, fleet, self._scene.leases)
-        return self._inside[fleet]
+    @property
+    def tells_providers_apart(self) -> bool:
+        return self.view.budget.tells_providers_apart
+
+    def covers(self, fleet: str, provider: str) -> bool:
+        place = (fleet, provider)
+        if place not in self._inside:
+            self._inside[place] = covers_fleet(self.view.budget, *place, self._scene.leases)
+        return self._inside[place]
+
+    def pays_for(self, create: Create) -> bool:
+        return self.covers(create.slot.fleet, create.offer.provider)
 
     def share_of(self, create: Create) -> Decimal:
         end = planned_end(self._scene.leases[create.slot.fleet], self._scene.now)
@@ -86,7 +103,7 @@ class _Purse:
 
     def refusal(self, admitted: Iterable[Create]) -> Finding:
         """The shortfall, and what would fit."""
-        bought = sum(1 for one in admitted if self.pays_for(one.slot.fleet))
+        bought = sum(1 for one in admitted if self.pays_for(one))
         budget, first = self.view.budget, self.refused[0]
         wanted = bought + len(self.refused)
         what = f"budget {budget.name}, {limit_text(budget)}: "
@@ -128,21 +145,42 @@ def admit(
 ) -> Admission:
     """The larger ``weight`` first, then by slot. A gang that does not fit whole is not bought."""
     removed = _removed(views, scene)
-    if not views:
+    accounts = account_purses(scene, decisions)
+    if not views and not accounts:
         return Admission(tuple(creates), budgets=removed)
     purses = [_Purse(view, scene, decisions, tick) for view in views]
     admitted: list[Create] = []
     for group in _groups(creates, scene):
-        admitted += _admitted(group, purses)
+        admitted += _admitted(group, [*purses, *accounts])
     slots = {create.slot for create in admitted}
     findings = [purse.refusal(admitted) for purse in purses if purse.refused]
+    findings += [account.refusal(admitted) for account in accounts if account.refused]
     findings += _not_walls(purses, scene)
+    for account in accounts:
+        findings += account.findings(refusing=bool(account.refused))
     summaries = tuple(_summary(purse, scene) for purse in purses)
     return Admission(
-        tuple(one for one in creates if one.slot in slots),
+        tuple(_within(one, [*purses, *accounts]) for one in creates if one.slot in slots),
         tuple(findings),
         (*summaries, *removed),
+        tuple(one.summary() for one in accounts if one.is_used or one.refused),
     )
+
+
+def _within(create: Create, purses: Sequence[_Purse | AccountPurse]) -> Create:
+    """``create`` that falls back on no offer for which others would have to pay."""
+    apart = [purse for purse in purses if purse.tells_providers_apart]
+    if not apart:
+        return create
+    fleet, chosen = create.slot.fleet, create.offer.provider
+    ranked = tuple(
+        offer
+        for offer in create.ranked
+        if all(
+            purse.covers(fleet, offer.provider) == purse.covers(fleet, chosen) for purse in apart
+        )
+    )
+    return replace(create, ranked=ranked)
 
 
 def _removed(views: Sequence[BudgetView], scene: Scene) -> tuple[BudgetSummary, ...]:
@@ -175,10 +213,10 @@ def _groups(creates: Sequence[Create], scene: Scene) -> Iterator[list[Create]]:
             gangs[one.slot.fleet] = []
 
 
-def _admitted(group: list[Create], purses: list[_Purse]) -> list[Create]:
-    taken: list[tuple[_Purse, Create]] = []
+def _admitted(group: list[Create], purses: Sequence[_Purse | AccountPurse]) -> list[Create]:
+    taken: list[tuple[_Purse | AccountPurse, Create]] = []
     for create in group:
-        paying = [purse for purse in purses if purse.pays_for(create.slot.fleet)]
+        paying = [purse for purse in purses if purse.pays_for(create)]
         short = [purse for purse in paying if not purse.has_room(create)]
         if short:
             for purse, one in taken:
@@ -198,42 +236,20 @@ def _commitments(
     """What stays can still cost, what goes until it is gone, and the rate of what stays."""
     committed, burn = ZERO, ZERO
     leases = scene.leases
-    inside: dict[str, bool] = {}
-    for fleet, rate, ends_at in _staying(decisions, scene):
-        if inside.setdefault(fleet, covers_fleet(view.budget, fleet, leases)):
-            committed += view.reserve(rate, ends_at, tick)
-            burn += rate
-    for fleet, rate in _going(decisions):
-        if inside.setdefault(fleet, covers_fleet(view.budget, fleet, leases)):
-            committed += projected_cost(rate, tick + DESTROY_TIME)
+    inside: dict[_Place, bool] = {}
+
+    def is_inside(one: Commitment) -> bool:
+        place = (one.fleet, one.provider)
+        if place not in inside:
+            inside[place] = covers_fleet(view.budget, *place, leases)
+        return inside[place]
+
+    for one in filter(is_inside, staying(decisions, scene)):
+        committed += view.reserve(one.usd_per_hour, one.ends_at, tick)
+        burn += one.usd_per_hour
+    for one in filter(is_inside, going(decisions, scene)):
+        committed += leaving_cost(one.usd_per_hour, tick)
     return committed, burn
-
-
-def _staying(decisions: Decisions, scene: Scene) -> Iterator[tuple[str, Decimal, datetime]]:
-    for keep in decisions.keeps:
-        yield keep.record.fleet, live_rate(keep.record, keep.instance), scene.end_of(keep.record)
-    for record in [one.record for one in decisions.announces]:
-        yield record.fleet, record.usd_per_hour, scene.end_of(record)
-    for destroy in decisions.destroys:
-        if destroy.after_successor:
-            record = destroy.record
-            yield record.fleet, record.usd_per_hour, scene.end_of(record)
-    for doubt in decisions.doubts:
-        lease = scene.leases.get(doubt.slot.fleet)
-        if doubt.worrying:
-            end = planned_end(lease, scene.now) if lease else scene.now
-            yield doubt.slot.fleet, doubt.usd_per_hour, end
-    for let_go in scene.recorded.let_go.values():
-        yield let_go.record.fleet, let_go.record.usd_per_hour, let_go.ends_at
-
-
-def _going(decisions: Decisions) -> Iterator[tuple[str, Decimal]]:
-    for destroy in decisions.destroys:
-        if not destroy.after_successor:
-            yield destroy.record.fleet, destroy.record.usd_per_hour
-    for doubt in decisions.doubts:
-        if not doubt.worrying:
-            yield doubt.slot.fleet, doubt.usd_per_hour
 
 
 def _not_walls(purses: Iterable[_Purse], scene: Scene) -> Iterator[Finding]:

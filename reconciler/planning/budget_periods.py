@@ -40,6 +40,11 @@ def period_of(budget: Budget, now: datetime) -> tuple[datetime, datetime]:
     return _moment(first, zone), _moment(last, zone)
 
 
+def clocks_of(budget: Budget) -> tzinfo:
+    """Its time zone."""
+    return _zone(budget.time_zone)
+
+
 def _moment(local: datetime, zone: tzinfo) -> datetime:
     return local.replace(tzinfo=zone).astimezone(UTC)
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from reconciler.model.budget import DEFAULT_WEIGHT, Budget, BudgetRecord, BudgetSummary
 from reconciler.model.cost import ZERO, format_rate, format_usd, projected_cost
 from reconciler.model.ledger import MICRO, account_of
-from reconciler.model.quantity import LONGEST_DURATION, NEVER
+from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.budget_periods import BEGINNING, period_of
 from reconciler.planning.costs import billed_machines_of
 from reconciler.planning.leases import end_of
 from reconciler.planning.ledger import total_of
 from reconciler.planning.ledger_buckets import buckets_of
-from reconciler.planning.spending import DESTROY_TIME
+from reconciler.planning.spending import DESTROY_TIME, lease_cost
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +33,8 @@ SKEW = timedelta(seconds=60)
 @dataclass(frozen=True, slots=True)
 class Payer:
     """A machine that budgets pay for, at the dearest rate that is known. ``leaving``: its destroy
-    was sent, and it is billed until it is gone. ``let_go``: nothing ends it before its end.
+    was sent, and it is billed until it is gone; ``accepted_at``: since when its provider has known
+    of it. ``let_go``: nothing ends it before its end.
     """
 
     mark: str
@@ -45,6 +46,7 @@ class Payer:
     leaving: bool
     let_go: bool
     machine: BilledMachine
+    accepted_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,18 @@ class BudgetView:
         return sum((one.usd_per_hour for one in self.payers), ZERO)
 
     @property
+    def unproven(self) -> Decimal:
+        """How much of ``spent`` was counted after destroys that wait for their proof."""
+        return sum(
+            (
+                total_of(one.machine.segments, max(one.accepted_at, self.since), self.now).usd
+                for one in self.payers
+                if one.accepted_at is not None
+            ),
+            ZERO,
+        )
+
+    @property
     def killed_lately(self) -> bool:
         """Whether it destroyed a machine in this period."""
         return self.record.killed_at is not None and self.record.killed_at >= self.since
@@ -78,10 +92,7 @@ class BudgetView:
 
     def reserve(self, usd_per_hour: Decimal, ends_at: datetime, tick: timedelta) -> Decimal:
         """What a machine can cost from now to its end, or to the period's, at most."""
-        margin = tick + DESTROY_TIME
-        end = min(ends_at if ends_at == NEVER else ends_at + margin, self.until)
-        left = LONGEST_DURATION if end == NEVER else end - self.now
-        return projected_cost(usd_per_hour, max(left, margin))
+        return lease_cost(usd_per_hour, ends_at, self.now, tick, self.until)
 
     def committed(self, payers: Iterable[Payer], tick: timedelta) -> Decimal:
         """All of ``payers`` together."""
@@ -144,8 +155,9 @@ def _view(
 ) -> BudgetView:
     budget = record.budget
     since, until = period_of(budget, now)
-    inside = {name: covers_fleet(budget, name, leases) for name in {one.fleet for one in payers}}
-    mine = [one for one in payers if inside[one.fleet]]
+    places = {(one.fleet, one.provider) for one in payers}
+    inside = {place for place in places if covers_fleet(budget, *place, leases)}
+    mine = [one for one in payers if (one.fleet, one.provider) in inside]
     micro = _spent_by_gone(budget, recorded, since)
     spent = micro * MICRO
     for one in mine:
@@ -161,17 +173,20 @@ def _spent_by_gone(budget: Budget, recorded: RecordedState, since: datetime) -> 
     total = 0
     for text, row in recorded.ledger.spent.items():
         account = account_of(text)
-        if budget.covers(account.fleet, account.team, account.owner, dict(account.labels)):
+        whose = (account.fleet, account.provider, account.team, account.owner)
+        if budget.covers(*whose, dict(account.labels)):
             total += sum(one.amounts.micro_usd for one in buckets_of(row) if one.until > since)
     return total
 
 
-def covers_fleet(budget: Budget, fleet: str, leases: Mapping[str, LeaseRecord]) -> bool:
-    """By what its lease says about it."""
+def covers_fleet(
+    budget: Budget, fleet: str, provider: str, leases: Mapping[str, LeaseRecord]
+) -> bool:
+    """Whether machines of ``fleet`` at ``provider`` count, by what its lease says about it."""
     lease = leases.get(fleet)
     if lease is None:
-        return budget.covers(fleet, None, None, {})
-    return budget.covers(fleet, lease.team, lease.owner, lease.labels)
+        return budget.covers(fleet, provider, None, None, {})
+    return budget.covers(fleet, provider, lease.team, lease.owner, lease.labels)
 
 
 def _payers(
@@ -199,6 +214,7 @@ def _payers(
                 leaving=record is not None and record.doom is not None,
                 let_go=record is None and machine.mark in recorded.let_go,
                 machine=machine,
+                accepted_at=record.doom.accepted_at if record and record.doom else None,
             )
         )
     return payers
@@ -233,6 +249,7 @@ def summary_of(
         usd_per_hour=burn,
         is_wall=budget.is_wall,
         changes=changes,
+        unproven_usd=view.unproven,
     )
 
 

@@ -9,20 +9,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from reconciler.model.offer import Offer
+    from reconciler.planning.offer_matching import RankedOffer
 
 CapacityKey = tuple[str, str]
 """Provider and ``Offer.capacity_key``."""
-HostKey = tuple[str, str]
-"""Provider and physical host; an offer that names no host stands for one of its own."""
 
 
 def capacity_of(offer: Offer) -> CapacityKey:
     return (offer.provider, offer.capacity_key)
-
-
-def host_of(provider: str, host: str | None, capacity_key: str) -> HostKey:
-    """Where a node stands, as far as `placement: spread` can tell."""
-    return (provider, f"host {host}" if host is not None else f"capacity {capacity_key}")
 
 
 class Capacity:
@@ -51,11 +45,34 @@ class Capacity:
             return stock - levels[stock]
         return min(_rooms(levels, stock))
 
+    def up_to_room(self, entries: Iterable[RankedOffer]) -> tuple[int, RankedOffer | None]:
+        """How many of ``entries`` come before the first that can still be taken, and that one."""
+        used_up, passed = self._used_up, 0
+        for entry in entries:
+            offer = entry.offer
+            # Asked here first: what is best is used up, and many fleets pass it over.
+            known = used_up.get((offer.provider, offer.capacity_key)) == offer.stock
+            if not known and self.room(offer) > 0:
+                return passed, entry
+            passed += 1
+        return passed, None
+
+    def with_room(self, entries: Iterable[RankedOffer]) -> Iterator[RankedOffer]:
+        """Those of ``entries`` that can still be taken."""
+        used_up = self._used_up
+        for entry in entries:
+            offer = entry.offer
+            known = used_up.get((offer.provider, offer.capacity_key)) == offer.stock
+            if not known and self.room(offer) > 0:
+                yield entry
+
     def take(self, offer: Offer, count: int = 1) -> None:
         key, stock = (offer.provider, offer.capacity_key), offer.stock
-        levels = self._taken.setdefault(key, {})
-        levels[stock] = levels.get(stock, 0) + count
-        if levels[stock] >= stock:
+        levels = self._taken.get(key)
+        if levels is None:
+            levels = self._taken[key] = {}
+        taken = levels[stock] = levels.get(stock, 0) + count
+        if taken >= stock:
             self._used_up[key] = stock
 
     def holds(self, offer: Offer) -> bool:

@@ -138,6 +138,11 @@ def clock_findings(scene: Scene, decisions: Decisions, *, changes: bool) -> Iter
     yield Finding(what, ExitCode.REFUSED_BY_RULE, blocks=blocks, fix=_SET_IT)
 
 
+def is_off(verdict: ClockVerdict | None) -> bool:
+    """Whether this machine's clock is wrong: then nothing is opened or bought by it."""
+    return verdict is not None and verdict.off
+
+
 def has_ended_by_wall(scene: Scene, end: datetime) -> bool:
     """Whether an end has come by the wall clock, which does not count just now."""
     verdict = scene.observed.clock

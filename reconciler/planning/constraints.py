@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.quantity import GIB, Range
 from reconciler.model.value import dataclass
-from reconciler.planning.offer_matching import ABILITY_REASONS
+from reconciler.planning.offer_matching import ABILITY_REASONS, BID_REASON, LOST_REASON
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,12 +28,14 @@ NEVER_LOOSENED = frozenset(
         "none left",
         "ends before the lease",
         "quarantined host",
+        LOST_REASON,
+        BID_REASON,
         *ABILITY_REASONS.values(),
     }
 )
 """Reasons that no looser key lifts: another GPU is another wish, and nobody can raise a stock or
-stay on a machine that its host takes back; a host that lied is no matter of keys, and
-nobody teaches a provider."""
+stay on a machine that its host takes back; a host that lied, or that takes spot machines away, is
+no matter of keys, a bid is the most that somebody wants to pay, and nobody teaches a provider."""
 CAP_REASONS = ("above max_gpu_hour_usd", "above max_node_hour_usd")
 _MILL = Decimal("0.001")
 

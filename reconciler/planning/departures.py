@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.record import InstanceRecord, PendingCreate
 from reconciler.planning import ledger as books
+from reconciler.planning.spot_losses import with_loss
 from reconciler.planning.transitions import in_turn
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def forgotten(
     """
     wanted = tuple(forgets)
     marks = {one.mark: None for one in wanted if one.what == "record"}
+    lost = {one.mark for one in wanted if one.unexpected}
 
     def change(state: RecordedState) -> RecordedState:
         gone = [state.instances[mark] for mark in marks if mark in state.instances]
@@ -56,6 +58,12 @@ def forgotten(
             ]
             ledger = books.closed(state.ledger, closings)
             state = state.with_(instances=left, intents=intents, ledger=ledger)
+            for record in gone if lost else ():
+                if record.mark in lost:
+                    state = with_loss(state, record, now)
+        if state.node_timers and any(mark in state.node_timers for mark in marks):
+            timers = {mark: one for mark, one in state.node_timers.items() if mark not in marks}
+            state = state.with_(node_timers=timers)
         if state.notices and any(mark in state.notices for mark in marks):
             kept = {mark: one for mark, one in state.notices.items() if mark not in marks}
             state = state.with_(notices=kept)

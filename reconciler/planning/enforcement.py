@@ -20,7 +20,8 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.planning.fleet_diff import machine_differences
-from reconciler.planning.leases import has_ended
+from reconciler.planning.leases import ends_otherwise, has_ended
+from reconciler.planning.spot_losses import TAKEN_AWAY, was_spot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -88,7 +89,8 @@ class Verdict:
 class EnforcementRule:
     """One row of the table. ``finds`` returns None when the rule has nothing to say.
 
-    ``replaces``: the slot is to be filled again. ``completes``: it ends what an approved plan
+    ``replaces``: the slot is to be filled again; ``serves_nobody``: without waiting for a
+    successor, whatever `create_before_destroy` says. ``completes``: it ends what an approved plan
     began, so the fuse has counted it already. ``of_fleets`` looks at the fleet, its lease and the
     request alone: whether it finds something is the same for all machines of a fleet with one end.
     ``of_pairs`` has nothing to say about a machine that shares its slot with no other.
@@ -100,6 +102,7 @@ class EnforcementRule:
     soft_in_loop: bool = False
     outranks_protection: bool = False
     replaces: bool = False
+    serves_nobody: bool = False
     completes: bool = False
     of_fleets: bool = False
     of_pairs: bool = False
@@ -112,7 +115,15 @@ def _lease_ended(at: Situation) -> Verdict | None:
     if lease is not None and lease.ended_by is not None and has_ended(lease, now):
         word = "released" if lease.ended_by is LeaseEnding.RELEASED else "destroyed"
         return Verdict(DestroyReason.REQUESTED, f"the fleet was {word}")
+    if lease is not None and lease.hours is not None and _closed_by_hours(lease, ends_at):
+        detail = f"its window closed {ends_at:%Y-%m-%d %H:%M:%S}Z"
+        return Verdict(DestroyReason.OUTSIDE_HOURS, detail)
     return Verdict(DestroyReason.EXPIRED, f"lease ended {ends_at:%Y-%m-%d %H:%M:%S}Z")
+
+
+def _closed_by_hours(lease: LeaseRecord, ends_at: datetime) -> bool:
+    """Not by a person who extended it, nor by the end of all its windows."""
+    return ends_at != lease.extended_to and (lease.hours is None or ends_at != lease.hours.until)
 
 
 def _over_budget(at: Situation) -> Verdict | None:
@@ -186,12 +197,13 @@ def _scaled_down(at: Situation) -> Verdict | None:
 def _shortened(at: Situation) -> Verdict | None:
     """A shorter lease that stands in the documents alone, not applied yet."""
     fleet, lease = at.given.fleet, at.given.lease
-    if not at.given.in_loop or fleet is None or lease is None or lease.started_at is None:
+    if not at.given.in_loop or fleet is None or lease is None:
         return None
-    changed = (lease.ttl, lease.expires_at) != (fleet.ttl, fleet.expires_at)
-    end = fleet.lease_end(lease.started_at)
-    if not changed or at.given.now < end:
+    end = ends_otherwise(fleet, lease)
+    if end is None or at.given.now < end:
         return None
+    if fleet.active is not None:
+        return Verdict(DestroyReason.OUTSIDE_HOURS, f"the documents say {fleet.active.words}")
     return Verdict(DestroyReason.EXPIRED, f"the documents end the lease {end:%Y-%m-%d %H:%M:%S}Z")
 
 
@@ -200,6 +212,20 @@ def _replacement_requested(at: Situation) -> Verdict | None:
     if not chosen or at.shares_slot or at.record.slot not in chosen:
         return None
     return Verdict(DestroyReason.REQUESTED, "-replace")
+
+
+def _taken_away(at: Situation) -> Verdict | None:
+    """Spot: its provider stopped it for somebody who pays more. It may come back by itself, but
+    nobody knows when, and it is billed for its disk.
+    """
+    if at.instance is None or at.instance.status is not InstanceStatus.STOPPED:
+        return None
+    fleet, in_loop = at.given.fleet, at.given.in_loop
+    if fleet is None or at.shares_slot or (in_loop and not at.given.request.heal):
+        return None
+    if not was_spot(at.record):
+        return None
+    return Verdict(DestroyReason.FAILED_READY, "spot: its provider took it away", (TAKEN_AWAY,))
 
 
 def _drifted(at: Situation) -> Verdict | None:
@@ -283,6 +309,13 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "A person asked for another machine in its slot (`-replace`).",
         _replacement_requested,
         replaces=True,
+    ),
+    EnforcementRule(
+        "TAKEN_AWAY",
+        "A spot machine that its provider took away only costs money.",
+        _taken_away,
+        replaces=True,
+        serves_nobody=True,
     ),
     EnforcementRule(
         "DRIFTED",

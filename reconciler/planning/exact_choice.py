@@ -4,9 +4,12 @@ Best means, in this order:
 
 1. most fleets with at least their minimum of nodes;
 2. most nodes;
-3. for fleets with `ordered` alternatives the earliest ones (least sum of their places);
-4. the lowest rate of all nodes together, disks included;
-5. among equals the offers that come first by provider and id, as far as the search settles it;
+3. for fleets with `ordered` alternatives the earliest ones (least sum of their places), and the
+   providers that come first with `allocation_strategy: prioritized`;
+4. for `diversified` fleets the most even spread over providers, then regions, then hosts;
+5. the lowest rate of all nodes together, disks included (the lowest score, where offers are
+   weighed);
+6. among equals the offers that come first by provider and id, as far as the search settles it;
    beyond that the same ones each time.
 
 Nothing is promised beyond its stock, a fleet keeps to its terms (kind, place, hosts, all or none),
@@ -19,11 +22,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity, capacity_of
-from reconciler.planning.lone_choice import Funds, LikeFleets
+from reconciler.planning.funds import Funds
+from reconciler.planning.lone_choice import LikeFleets
+from reconciler.planning.weighing import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,7 +97,8 @@ def _like_fleets(needs: Iterable[FleetNeed], shelves: OfferShelves) -> Iterator[
     for need in sorted(needs, key=lambda one: one.fleet.name):
         fleet = need.fleet
         caps = (fleet.max_gpu_hour_usd, fleet.max_node_hour_usd)
-        key = (fleet.spot, fleet.resources, fleet.where, fleet.offers, *caps, need.terms)
+        alone = fleet.name if need.terms.limits is not None else ""
+        key = (fleet.spot, fleet.resources, fleet.where, fleet.offers, *caps, need.terms, alone)
         alike[key].append(need)
     for members in alike.values():
         terms = members[0].terms
@@ -109,12 +115,13 @@ def _alone(group: LikeFleets, rooms: Mapping[str, Decimal]) -> _Circle:
 
 
 def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _Circle:
-    from reconciler.planning.joint_choice import choose_jointly  # most plans need none
-    from reconciler.planning.scarcity import is_surely_best
+    from reconciler.planning.scarcity import is_surely_best  # most plans need none
 
     in_turn = _one_after_the_other(groups, rooms)
     if not rooms and is_surely_best(groups, in_turn.nodes):
         return _Circle(groups, in_turn.nodes)
+    from reconciler.planning.joint_choice import choose_jointly
+
     found = choose_jointly(groups, rooms, in_turn.nodes)
     if found is None:
         return in_turn
@@ -124,18 +131,21 @@ def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _
     return _Circle(groups, nodes, found.proven)
 
 
-def _worth(groups: Iterable[LikeFleets], nodes: Nodes) -> tuple[int, int, int, Decimal]:
-    """The first four points above as numbers: less is better."""
+def _worth(groups: Iterable[LikeFleets], nodes: Nodes) -> tuple[Any, ...]:
+    """The first five points above as numbers: less is better."""
     below = missing = places = 0
     usd = Decimal(0)
+    uneven: list[tuple[int, ...]] = []
     for group in groups:
         for need in group.needs:
             chosen = nodes[need.fleet.name]
             below += len(chosen) < need.short
             missing += len(need.slots) - len(chosen)
             places += sum(group.position_of(entry) for entry in chosen)
-            usd += sum((entry.usd_per_hour for entry in chosen), Decimal(0))
-    return (below, missing, places, usd)
+            uneven.append(group.unevenness(chosen))
+            usd += sum((cost_of(entry) for entry in chosen), Decimal(0))
+    levels = tuple(map(sum, zip(*filter(None, uneven), strict=True)))
+    return (below, missing, places, levels, usd)
 
 
 def _one_after_the_other(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _Circle:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.explanation import ExplainedAlternative, ExplainedOffer, Explanation
-from reconciler.planning.filling import fill
+from reconciler.planning.filling import best_first, fill
 from reconciler.planning.offer_matching import match_offers
 from reconciler.planning.relaxation import cheapest_relaxation
+from reconciler.planning.weighing import Scales, cost_of
 
 if TYPE_CHECKING:
     from reconciler.model.fleet import Fleet
@@ -27,7 +28,7 @@ def explain(fleet: Fleet, book: OfferBook) -> Explanation:
         fleet=fleet,
         total=len(offers),
         matching=len(match.ranked),
-        ranked=tuple(_explained(entry) for entry in ranked[:RANKED_SHOWN]),
+        ranked=tuple(_explained(entry, fleet) for entry in ranked[:RANKED_SHOWN]),
         alternatives=tuple(
             _alternative(fleet, position, match.ranked)
             for position in range(len(fleet.resources.gpu))
@@ -41,20 +42,28 @@ def explain(fleet: Fleet, book: OfferBook) -> Explanation:
 
 def _ranked(fleet: Fleet, ranked: tuple[RankedOffer, ...]) -> tuple[RankedOffer, ...]:
     """With ``ordered`` the first alternative comes first, whatever it costs."""
+    if not fleet.is_plain:
+        return tuple(best_first(fleet, ranked))
     if not fleet.resources.ordered:
         return ranked
     return tuple(sorted(ranked, key=lambda entry: entry.alternative))
 
 
-def _explained(entry: RankedOffer) -> ExplainedOffer:
-    without_disk = entry.offer.usd_per_hour
-    disk = entry.usd_per_hour - without_disk
-    return ExplainedOffer(entry.offer, without_disk, disk, entry.alternative)
+def _explained(entry: RankedOffer, fleet: Fleet) -> ExplainedOffer:
+    disk = entry.offer.disk_usd_per_hour(fleet.resources.disk_bytes)
+    return ExplainedOffer(
+        entry.offer,
+        entry.usd_per_hour - disk,
+        disk,
+        entry.alternative,
+        cost_of(entry),
+        Scales(fleet).terms(entry),
+    )
 
 
 def _alternative(
     fleet: Fleet, position: int, ranked: tuple[RankedOffer, ...]
 ) -> ExplainedAlternative:
     mine = [entry for entry in ranked if entry.alternative == position]
-    best = _explained(mine[0]) if mine else None
+    best = _explained(best_first(fleet, mine)[0], fleet) if mine else None
     return ExplainedAlternative(fleet.resources.gpu[position].text, len(mine), best)

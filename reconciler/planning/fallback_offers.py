@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.offer import Offer
     from reconciler.planning.exact_choice import Selection
+    from reconciler.planning.limits import Limits
     from reconciler.planning.lone_choice import LikeFleets
     from reconciler.planning.offer_matching import GpuKind, RankedOffer
     from reconciler.planning.purchase_terms import FleetNeed, Place
@@ -85,9 +86,23 @@ class FallbackOffers:
             entries = (
                 entry
                 for ranking in group.ways_of(kind)
-                for entry in ranking.from_place()
+                for entry in self._capacity.with_room(ranking.from_place())
                 if group.terms.place_of(entry.offer) == place
-                and self._capacity.room(entry.offer) > 0
             )
             self._left[key] = tuple(islice(entries, _SPARES + used_hosts))
         return self._left[key]
+
+
+def like_offers(
+    chosen: Offer, others: Iterable[Offer], limits: Limits, slot: int, need: FleetNeed
+) -> list[Offer]:
+    """Those of ``others`` with which the fleet keeps to ``limits`` whatever vanishes."""
+    kept = [
+        one
+        for one in others
+        if not (one.spot and slot in need.on_demand)
+        and (limits.provider_most is None or one.provider == chosen.provider)
+    ]
+    if limits.even:
+        kept.sort(key=lambda one: (one.provider != chosen.provider, one.region != chosen.region))
+    return kept

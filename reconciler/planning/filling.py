@@ -10,7 +10,8 @@ from reconciler.model.cost import ZERO
 from reconciler.model.explanation import Filling
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity
-from reconciler.planning.lone_choice import Funds, LikeFleets
+from reconciler.planning.funds import Funds
+from reconciler.planning.lone_choice import LikeFleets
 from reconciler.planning.offer_shelves import Ranking
 from reconciler.planning.purchase_terms import FleetNeed, terms_of
 
@@ -53,7 +54,7 @@ def fill(fleet: Fleet, offers: Iterable[RankedOffer]) -> Filled:
     The order of ``offers`` does not matter. Caps of providers do not count.
     """
     shelves: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
-    for entry in sorted(offers, key=_cheapest_first):
+    for entry in best_first(fleet, offers):
         shelves[entry.kind].append(entry)
     terms = terms_of(fleet, (), ())
     need = FleetNeed(fleet, tuple(range(fleet.nodes.target)), 0, {}, terms)
@@ -64,7 +65,7 @@ def fill(fleet: Fleet, offers: Iterable[RankedOffer]) -> Filled:
 
 def worth_keeping(fleet: Fleet, offers: Iterable[RankedOffer]) -> list[RankedOffer]:
     """Those of ``offers`` that could be among its nodes when other offers come along."""
-    if fleet.placement != "any" or not fleet.uniform:
+    if fleet.placement != "any" or not fleet.uniform or not fleet.is_plain:
         return list(offers)
     shelves: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
     for entry in offers:
@@ -76,6 +77,15 @@ def worth_keeping(fleet: Fleet, offers: Iterable[RankedOffer]) -> list[RankedOff
         most = max((one.usd_per_hour for one in chosen), default=ZERO)
         kept += [one for one in shelf if not full or one.usd_per_hour <= most]
     return kept
+
+
+def best_first(fleet: Fleet, offers: Iterable[RankedOffer]) -> list[RankedOffer]:
+    """``offers`` in the order in which ``fleet`` takes them, `ordered` alternatives apart."""
+    if fleet.is_plain:
+        return sorted(offers, key=_cheapest_first)
+    from reconciler.planning.weighing import weighed  # most fleets take the cheapest
+
+    return weighed(fleet, offers)
 
 
 def _cheapest_first(entry: RankedOffer) -> tuple[Decimal, str, str]:

@@ -86,7 +86,7 @@ def _differences(fleet: Fleet, provider: str, bought: Specification) -> list[Dif
     if bought.disk_bytes < resources.disk_bytes:
         sizes = (format_size(bought.disk_bytes), format_size(resources.disk_bytes))
         found.append(Difference("disk", *sizes))
-    if bought.spot != fleet.spot:
+    if bought.spot != fleet.spot and not fleet.buying.auto:
         kinds = ("on-demand", "spot")
         found.append(Difference("spot_policy", kinds[bought.spot], kinds[fleet.spot]))
     if bought.image != fleet.image:

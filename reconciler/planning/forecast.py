@@ -43,7 +43,7 @@ def forecast(recorded: RecordedState, now: datetime) -> Forecast:
         usd_per_hour=whole.usd_per_hour,
         runways=tuple(_runway(view) for view in views if view.budget.limit_usd is not None),
         coming=tuple(
-            (hours, _spent_until(whole.payers, now, now + timedelta(hours=hours)))
+            (hours, spent_until(whole.payers, now, now + timedelta(hours=hours)))
             for hours in _HORIZONS
         ),
     )
@@ -55,7 +55,8 @@ def _views(
     return budget_views(records, recorded, recorded.leases, NOTHING_OBSERVED, now)
 
 
-def _spent_until(payers: Sequence[Payer], now: datetime, until: datetime) -> Decimal:
+def spent_until(payers: Sequence[Payer], now: datetime, until: datetime) -> Decimal:
+    """What ``payers`` cost from now on, each until its lease ends."""
     return sum((projected_cost(one.usd_per_hour, _left(one, now, until)) for one in payers), ZERO)
 
 
@@ -69,7 +70,7 @@ def _runway(view: BudgetView) -> Runway:
     assert limit is not None
     ends = [one.ends_at for one in view.payers]
     last = min(view.until, max(ends, default=view.now))
-    projected = view.spent + _spent_until(view.payers, view.now, view.until)
+    projected = view.spent + spent_until(view.payers, view.now, view.until)
     return Runway(
         name=view.budget.name,
         time_zone=view.budget.time_zone,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from reconciler.model.fleet import Fleet
     from reconciler.model.record import InstanceRecord, RecordedState
-    from reconciler.planning.transitions import Change
 
+    Change = Callable[[RecordedState], RecordedState]
     _Learn = Callable[[HostRecord], HostRecord]
 
 LIE_QUARANTINE = timedelta(days=7)
@@ -47,10 +47,19 @@ def failed(record: InstanceRecord, why: str, *, lied: bool, now: datetime) -> Ch
         longer = until if before is None else max(until, before)
         kept = known.why if before == longer and known.why else why
         return known.with_(
-            failures=known.failures + 1, last_failure=why, quarantined_until=longer, why=kept
+            failures=known.failures + 1,
+            last_failure=why,
+            quarantined_until=longer,
+            why=kept,
+            trouble_at=now,
         )
 
     return _learnt(record, now, learn)
+
+
+def lost_there(record: InstanceRecord, now: datetime) -> Change:
+    """A spot machine there was taken away."""
+    return _learnt(record, now, lambda known: known.with_(losses=known.losses + 1, trouble_at=now))
 
 
 def _learnt(record: InstanceRecord, now: datetime, learn: _Learn) -> Change:
@@ -111,8 +120,13 @@ def _bounded(hosts: Mapping[str, HostRecord], now: datetime) -> Mapping[str, Hos
     return {key: hosts[key] for key in sorted(kept)}
 
 
-def shunning(fleet: Fleet, hosts: frozenset[tuple[str, str]]) -> Fleet:
-    """``fleet`` that takes nothing from ``hosts``."""
-    if not hosts:
+def shunning(
+    fleet: Fleet,
+    hosts: frozenset[tuple[str, str]],
+    lost: frozenset[tuple[str, str]] = frozenset(),
+) -> Fleet:
+    """``fleet`` that takes nothing from ``hosts``, and no spot machine where one was ``lost``."""
+    lost = lost if True in fleet.kinds else frozenset()
+    if not hosts and not lost:
         return fleet
-    return replace(fleet, offers=replace(fleet.offers, quarantined=hosts))
+    return replace(fleet, offers=replace(fleet.offers, quarantined=hosts, lost=lost))

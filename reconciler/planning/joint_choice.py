@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import shared_limits
 from reconciler.planning.integer_program import IntegerProgram, Row, minimised
+from reconciler.planning.joint_limits import evenness_aims, limit_rows
 from reconciler.planning.joint_parties import columns_of, parties_of
+from reconciler.planning.weighing import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS_MAX = 60_000
 """A bigger program is not begun: no plan should take a minute."""
+EVEN_COLUMNS_MAX = 2_000
+"""The same where fleets are spread out, which takes far longer."""
 TIES_MAX = 1_000
 """In a bigger program equals are settled by the search, which is the same each time."""
 _FINEST_DIGITS = 9
@@ -43,15 +47,18 @@ def choose_jointly(
     answer within the limits. ``known`` is allowed: nothing that must be worse is looked at.
     """
     parties, full = parties_of(groups, rooms, known)
-    if sum(len(path.entries) for party in parties for path in party.paths) > COLUMNS_MAX:
+    even = any(party.limits is not None and party.limits.even for party in parties)
+    columns = sum(len(path.entries) for party in parties for path in party.paths)
+    if columns > (EVEN_COLUMNS_MAX if even else COLUMNS_MAX):
         return None
     program = IntegerProgram()
     for party in parties:
         _add_party(program, party, full=full)
     _add_limits(program, parties, rooms)
+    levels = evenness_aims(program, parties)
     if full:
         _go_on_from(program, parties, known)
-    answer = minimised(program, _aims(parties, full=full), _turns(parties))
+    answer = minimised(program, _aims(parties, levels, full=full), _turns(parties))
     if answer is None:
         return None
     nodes: dict[str, list[RankedOffer]] = {}
@@ -133,6 +140,7 @@ def _add_limits(
             hosts[party.fleets.terms.host_of(entry.offer)].append(column)
         for together in hosts.values():
             _limit(program, together, 1)
+        program.rows.extend(limit_rows(party))
     for provider, room in sorted(rooms.items()):
         spent = [(n, one.usd_per_hour) for n, one in columns if one.offer.provider == provider]
         if spent:
@@ -152,7 +160,9 @@ def _cap(spent: Sequence[tuple[int, Decimal]], room: Decimal) -> Row:
     return Row(factors, upper=_whole(room, digits, ROUND_FLOOR))
 
 
-def _aims(parties: Sequence[Party], *, full: bool) -> Iterator[dict[int, int]]:
+def _aims(
+    parties: Sequence[Party], levels: Iterable[dict[int, int]], *, full: bool
+) -> Iterator[dict[int, int]]:
     """The order of ``exact_choice``, each as something to make least."""
     if not full:
         reached = [path.reached for party in parties for path in party.paths]
@@ -161,6 +171,7 @@ def _aims(parties: Sequence[Party], *, full: bool) -> Iterator[dict[int, int]]:
     yield {
         column: position for party in parties for column, position in party.positions() if position
     }
+    yield from levels
     yield _costs([pair for party in parties for pair in columns_of(party)])
 
 
@@ -168,8 +179,8 @@ def _costs(columns: Sequence[tuple[int, RankedOffer]]) -> dict[int, int]:
     """Rates above the lowest: the number of nodes is settled before, and small numbers are exact
     in the search.
     """
-    digits = _digits([entry.usd_per_hour for _, entry in columns])
-    whole = {column: _whole(entry.usd_per_hour, digits) for column, entry in columns}
+    digits = _digits([cost_of(entry) for _, entry in columns])
+    whole = {column: _whole(cost_of(entry), digits) for column, entry in columns}
     lowest = min(whole.values(), default=0)
     return {column: rate - lowest for column, rate in whole.items() if rate > lowest}
 

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity
+from reconciler.planning.limits import cells_of
+from reconciler.planning.weighing import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
+    from reconciler.planning.limits import Limits
     from reconciler.planning.lone_choice import LikeFleets
     from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.offer_shelves import Ranking
@@ -84,7 +87,11 @@ class Party:
         return self.needs[0].gang
 
     def price(self, entry: RankedOffer) -> Price:
-        return Price(self.fleets.position_of(entry), entry.usd_per_hour)
+        return Price(self.fleets.position_of(entry), cost_of(entry))
+
+    @property
+    def limits(self) -> Limits | None:
+        return self.fleets.terms.limits
 
     def positions(self) -> Iterator[tuple[int, int]]:
         """Each node column with the place of its alternative."""
@@ -105,7 +112,7 @@ def parties_of(
         party.paths = [Path(entries) for entries in _ways(party, total, rooms)]
     needs = (need for party in parties for need in party.needs)
     full = all(len(known[need.fleet.name]) == len(need.slots) for need in needs)
-    if full:
+    if full and not any(party.limits is not None and party.limits.even for party in parties):
         _leave_out_the_dear(parties, known)
     return list(_united(parties)), full
 
@@ -146,19 +153,28 @@ def _enough(
 ) -> Iterator[RankedOffer]:
     """The cheapest of ``ranking`` until there are ``total`` nodes in each place.
 
-    Money at a provider with a cap is not like money elsewhere: there, as many again.
+    Money at a provider with a cap is not like money elsewhere, nor is a node that a limit counts
+    like one that it does not: there, as many again.
     """
     terms = party.fleets.terms
     wanted = total + party.size if terms.spread else total
-    shares: dict[tuple[Place, str], _Share] = defaultdict(_Share)
+    shares: dict[tuple[object, ...], _Share] = defaultdict(_Share)
     for entry in ranking.from_place():
         provider = entry.offer.provider
-        share = shares[terms.place_of(entry.offer), provider if provider in rooms else ""]
+        counted = () if terms.limits is None else _counted(terms.limits, entry)
+        share = shares[terms.place_of(entry.offer), provider if provider in rooms else "", counted]
         if share.count < wanted:
             share.add(entry, terms.host_of(entry.offer), wanted)
             yield entry
-        elif not terms.one_place and not rooms:
+        elif not terms.one_place and not rooms and terms.limits is None:
             return
+
+
+def _counted(limits: Limits, entry: RankedOffer) -> tuple[object, ...]:
+    """Nodes that are the same to the limits; whichever is cheaper can then take another's place."""
+    if limits.even:
+        return (entry.offer.spot, cells_of(entry.offer)[-1])
+    return (entry.offer.spot, entry.offer.provider)
 
 
 @dataclass(slots=True)
@@ -219,7 +235,7 @@ def _united(parties: Iterable[Party]) -> Iterator[Party]:
             tuple((one.offer.provider, one.offer.id, party.price(one)) for one in path.entries)
             for path in party.paths
         )
-        own = number if party.fleets.terms.spread else -1
+        own = number if party.fleets.terms.spread or party.limits is not None else -1
         alike[party.size, party.short, party.gang, own, left].append(party)
     for same in alike.values():
         needs = tuple(need for party in same for need in party.needs)

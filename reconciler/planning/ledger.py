@@ -209,6 +209,11 @@ def total_of(segments: Iterable[Segment], since: datetime, until: datetime) -> A
     return total
 
 
+def spent_on(record: InstanceRecord, ledger: Ledger, now: datetime) -> Decimal:
+    """Dollars that a machine has cost until ``now``, at every rate that it had."""
+    return total_of(running_segments(record, ledger), moment(0), now).usd
+
+
 # --- machines that are gone ----------------------------------------------------------------------
 
 

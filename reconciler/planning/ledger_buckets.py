@@ -14,15 +14,17 @@ from reconciler.model.ledger import NOTHING, Amounts, account_of, moment
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from reconciler.model.budget import Budget
     from reconciler.model.record import RecordedState
 
 HOURS_KEPT = timedelta(days=35)
 """Longer than any month, so that a month's budget is counted by the hour in every time zone."""
 DAYS_KEPT = timedelta(days=400)
 ACCOUNTS_MAX = 1000
-"""Beyond it those that cost nothing for ``HOURS_KEPT`` are added up without fleet and labels."""
+"""Beyond it those that cost nothing for ``HOURS_KEPT`` are added up without fleet and labels, but
+for those that a budget names."""
 HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
@@ -105,7 +107,7 @@ def rolled_up(now: datetime) -> Callable[[RecordedState], RecordedState]:
         }
         new = {**spent, **rolled}
         if crowded:
-            new = _without_small_print(new)
+            new = _without_small_print(new, [one.budget for one in state.budgets.values()])
         if new == spent:
             return state
         return state.with_(ledger=state.ledger.model_copy(update={"spent": new}))
@@ -135,13 +137,37 @@ def _rolled(row: str, oldest_hour: int, oldest_day: int) -> dict[str, Amounts]:
     return rolled
 
 
-def _without_small_print(spent: Mapping[str, str]) -> dict[str, str]:
-    """Accounts without a recent hour are added up by team, owner, provider and GPU."""
-    kept: dict[str, dict[str, Amounts]] = defaultdict(lambda: defaultdict(lambda: NOTHING))
+def _without_small_print(spent: Mapping[str, str], budgets: Iterable[Budget]) -> dict[str, str]:
+    """Accounts without a recent hour are added up by team, owner, provider and GPU, and by the
+    fleets and labels that a budget goes by: it must go on counting what they spent.
+    """
+    fleets, labels = _told_apart(budgets)
+    kept: dict[str, str] = {}
+    folded: dict[str, dict[str, Amounts]] = {}
     for text, row in spent.items():
         account = account_of(text)
         if "h" not in row:
-            account = replace(account, fleet="", labels=())
-        for key, amounts in _parsed(row).items():
-            kept[account.text][key] += amounts
-    return {text: spent_row(buckets) for text, buckets in kept.items()}
+            account = replace(
+                account,
+                fleet=account.fleet if account.fleet in fleets else "",
+                labels=tuple(pair for pair in account.labels if pair in labels),
+            )
+        if account.text == text:
+            kept[text] = row
+        else:
+            folded[account.text] = merged_buckets(row, folded.get(account.text, {}))
+    for text, buckets in folded.items():
+        kept[text] = spent_row(merged_buckets(kept.get(text), buckets))
+    return kept
+
+
+def _told_apart(budgets: Iterable[Budget]) -> tuple[set[str], set[tuple[str, str]]]:
+    """Names of fleets, and labels, by which a budget knows what it pays for."""
+    fleets: set[str] = set()
+    labels: set[tuple[str, str]] = set()
+    for budget in budgets:
+        fleets.update(budget.fleets)
+        if budget.match is not None:
+            fleets.update(budget.match.fleets)
+            labels.update(budget.match.labels.items())
+    return fleets, labels

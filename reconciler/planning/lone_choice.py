@@ -13,36 +13,19 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity, capacity_of
+from reconciler.planning.limits import unevenness
 from reconciler.planning.offer_shelves import Ranking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.funds import Funds
+    from reconciler.planning.hosts import HostKey
     from reconciler.planning.offer_matching import GpuKind, RankedOffer
     from reconciler.planning.purchase_terms import FleetNeed, Place, PurchaseTerms
 
     Rank = tuple[int, int, Decimal, int, Place]
     """Fewer nodes missing, earlier alternatives, lower rate; then whatever comes first."""
-
-
-class Funds:
-    """Dollars an hour that may still be spent at each provider; no entry: any sum."""
-
-    def __init__(self, rooms: Mapping[str, Decimal]) -> None:
-        self._left = dict(rooms)
-        self.limited = bool(self._left)
-
-    def allow(self, entry: RankedOffer) -> bool:
-        left = self._left.get(entry.offer.provider)
-        return left is None or entry.usd_per_hour <= left
-
-    def spend(self, entry: RankedOffer, times: int = 1) -> None:
-        if entry.offer.provider in self._left:
-            self._left[entry.offer.provider] -= entry.usd_per_hour * times
-
-    def copy(self) -> Funds:
-        return Funds(self._left)
 
 
 @dataclass(slots=True)
@@ -76,10 +59,12 @@ class Pick:
             return
         times = min(count - len(self.entries), self.capacity.room(offer))
         self.capacity_stood_in_the_way |= times <= 0
+        limited = self.funds.limited
         for _ in range(min(times, 1) if host is not None else times):
-            if not self.funds.allow(entry):
-                return
-            self.funds.spend(entry)
+            if limited:
+                if not self.funds.allow(entry):
+                    return
+                self.funds.spend(entry)
             self.capacity.take(offer)
             self.entries.append(entry)
             self.order += position
@@ -108,10 +93,21 @@ class LikeFleets:
 
     def position_of(self, entry: RankedOffer) -> int:
         """The place of its alternative; 0 where the order of the alternatives says nothing."""
+        if entry.weight is not None:
+            return entry.weight.place
         return entry.alternative if self._ordered else 0
+
+    def unevenness(self, entries: Iterable[RankedOffer]) -> tuple[int, ...]:
+        """How unevenly ``entries`` stand beside the machines that stay, where that matters."""
+        limits = self.terms.limits
+        return unevenness(limits, (one.offer for one in entries)) if limits is not None else ()
 
     def _mixed(self) -> Ranking:
         """All kinds in one ranking, the earlier alternatives first where that matters."""
+        if self.terms.limits is not None:
+            from reconciler.planning.weighing import turn_of
+
+            return Ranking(merge(*(one.from_place() for one in self.rankings), key=turn_of))
 
         def rank(entry: RankedOffer) -> tuple[int, Decimal, str, str]:
             offer = entry.offer
@@ -131,6 +127,10 @@ class LikeFleets:
         each could only be served in one way or all want the same number (what one more fleet
         costs then only rises, so that the cheapest way for the next one is always right).
         """
+        if self.terms.limits is not None:
+            from reconciler.planning.weighed_choice import choose_weighed
+
+            return choose_weighed(self, self.terms.limits, capacity, funds)
         turns = _Turns(self, capacity, funds)
         picks = [turns.choose(len(need.slots), need.short, gang=need.gang) for need in self.needs]
         if len(self.needs) == 1:
@@ -178,7 +178,8 @@ class _Turns:
             return nothing
         for entry in best.entries:
             self._capacity.take(entry.offer)
-            self._funds.spend(entry)
+            if self._funds.limited:
+                self._funds.spend(entry)
         self._seen.pop(best.way, None)
         return best
 
@@ -233,7 +234,5 @@ class _Turns:
         )
 
     def _skip_taken(self, way: int) -> None:
-        for entry in self._ways[way].from_place(self._starts[way]):
-            if self._capacity.room(entry.offer) > 0:
-                return
-            self._starts[way] += 1
+        passed, _ = self._capacity.up_to_room(self._ways[way].from_place(self._starts[way]))
+        self._starts[way] += passed

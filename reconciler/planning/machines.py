@@ -12,6 +12,7 @@ from reconciler.planning.clock_rule import has_ended_by_wall
 from reconciler.planning.enforcement import ENFORCEMENT_RULES, first_verdict, rules_beside
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
+from reconciler.planning.spot_losses import is_lost
 from reconciler.planning.succession import find_successions, is_looked_into
 from reconciler.planning.verdicts import (
     carry_out,
@@ -157,6 +158,8 @@ def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Dec
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
     detail = sighting.identity_doubt if sighting.instance else "not read this time"
+    if sighting.instance is not None and is_lost(record, sighting.instance):
+        detail = detail or "spot: taken away; `apply` or `reconcile --heal` replaces it"
     if has_ended_by_wall(scene, situation.given.ends_at):
         detail = detail or "its lease is over by this machine's clock alone: billed"
     if situation.successor is not None:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.quantity import NEVER, Range
 from reconciler.model.value import dataclass
+from reconciler.planning.hosts import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.fleet import Fleet, GpuRequirement, OfferRules, Resources, Where
     from reconciler.model.offer import Ability, Offer
+    from reconciler.planning.hosts import HostKey
 
     RefusalTest = tuple[str, Callable[[Offer], bool]]
     """The reason for which an offer is refused, and what passes."""
@@ -22,23 +24,38 @@ if TYPE_CHECKING:
 DISK_REASON = "too little disk"
 LEASE_REASON = "ends before the lease"
 QUARANTINE_REASON = "quarantined host"
+LOST_REASON = "spot taken away there lately"
+BID_REASON = "asks more than bid_usd"
 ABILITY_REASONS: dict[Ability, str] = {
     "image": "runs no container images",
     "vm_image": "boots no VM images",
     "setup": "runs no setup",
     "ports": "opens no ports",
+    "spot": "rents no spot machines",
 }
 GpuKind = tuple[str, int, int]
 """What makes nodes alike: GPU model, number, and memory of one GPU."""
 
 
 @dataclass(frozen=True, slots=True)
+class Weight:
+    """What an offer counts for where the rate alone does not say it (``weighing``)."""
+
+    place: int
+    score_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class RankedOffer:
-    """An offer that satisfies the fleet. ``alternative`` is the position of the requirement."""
+    """An offer that satisfies the fleet. ``alternative`` is the position of the requirement.
+
+    ``weight`` is None where the rate is all that counts.
+    """
 
     offer: Offer
     usd_per_hour: Decimal
     alternative: int
+    weight: Weight | None = None
 
     @property
     def kind(self) -> GpuKind:
@@ -97,9 +114,8 @@ def _alternative(wanted: Sequence[GpuRequirement], offer: Offer) -> int | None:
 
 def refusal_tests(fleet: Fleet) -> list[RefusalTest]:
     """The constraints that the fleet really states, in the order in which they are reported."""
-    kind = "spot" if fleet.spot else "on-demand"
     return [
-        (f"not {kind}", lambda offer: offer.spot == fleet.spot),
+        *_kind_tests(fleet),
         ("none left", lambda offer: offer.stock > 0),
         (LEASE_REASON, lambda offer: outlasts_lease(offer, fleet)),
         *_ability_tests(fleet),
@@ -114,7 +130,20 @@ def seen_by_tests(fleet: Fleet) -> tuple[object, ...]:
     the same offers. A test that looks at more has to be added here.
     """
     wanted, needed = fleet.resources, fleet.needed_abilities
-    return (fleet.spot, fleet.where, fleet.offers, wanted.cpu, wanted.memory, wanted.cuda, needed)
+    kinds = (fleet.spot, fleet.buying.auto, fleet.buying.bid_usd)
+    hardware = (wanted.cpu, wanted.memory, wanted.cuda)
+    return (kinds, fleet.where, fleet.offers, *hardware, needed)
+
+
+def _kind_tests(fleet: Fleet) -> Iterator[RefusalTest]:
+    if fleet.spot:
+        yield ABILITY_REASONS["spot"], _able("spot")
+    if not fleet.buying.auto:
+        kind = "spot" if fleet.spot else "on-demand"
+        yield f"not {kind}", lambda offer: offer.spot == fleet.spot
+    bid = fleet.buying.bid_usd
+    if bid is not None:
+        yield BID_REASON, lambda offer: not offer.spot or offer.usd_per_hour <= bid
 
 
 def outlasts_lease(offer: Offer, fleet: Fleet) -> bool:
@@ -127,7 +156,7 @@ def outlasts_lease(offer: Offer, fleet: Fleet) -> bool:
 def _ability_tests(fleet: Fleet) -> Iterator[RefusalTest]:
     needed = fleet.needed_abilities
     for ability, reason in ABILITY_REASONS.items():
-        if ability in needed:
+        if ability in needed and ability != "spot":
             yield reason, _able(ability)
 
 
@@ -173,8 +202,14 @@ def _host_tests(rules: OfferRules) -> Iterator[RefusalTest]:
         yield "excluded host", lambda offer: offer.host not in rules.exclude_hosts
     if rules.quarantined:
         yield QUARANTINE_REASON, lambda o: (o.provider, o.host) not in rules.quarantined
+    if rules.lost:
+        yield LOST_REASON, lambda o: not o.spot or _place(o) not in rules.lost
     if rules.allow_hosts:
         yield "host not allowed", lambda offer: offer.host in rules.allow_hosts
+
+
+def _place(offer: Offer) -> HostKey:
+    return host_of(offer.provider, offer.host, offer.capacity_key)
 
 
 def _in_range(

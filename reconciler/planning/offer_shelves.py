@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import field
 from heapq import heappop, heappush
+from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from reconciler.model.quantity import GIB
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
 from reconciler.planning.offer_matching import (
     DISK_REASON,
     LEASE_REASON,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 
 Item = TypeVar("Item")
+_BY_PRICE = attrgetter("usd_per_hour", "provider", "id")
+_DISK_RATE = attrgetter("disk_usd_per_gib_hour")
 
 
 class ReadOnce(Generic[Item]):
@@ -50,10 +53,15 @@ class ReadOnce(Generic[Item]):
             while place < (end := len(known)):
                 yield from map(known.__getitem__, range(place, end))
                 place = end
-            item = next(self._unread, None)
-            if item is None:
+            for item in self._unread:
+                known.append(item)
+                if place < len(known):
+                    place += 1
+                    yield item
+                    if place < len(known):  # meanwhile somebody else has read on
+                        break
+            else:
                 return
-            known.append(item)
 
 
 Ranking = ReadOnce["RankedOffer"]
@@ -101,22 +109,44 @@ class OfferShelves:
         self._rooms = rooms
         self._shelves = []
         for (spot, kind), found in sorted(by_kind.items(), key=lambda item: item[0]):
-            found.sort(key=lambda one: (one.usd_per_hour, one.provider, one.id))
-            least_disk_usd = min(one.disk_usd_per_gib_hour for one in found)
+            found.sort(key=_BY_PRICE)
+            least_disk_usd = min(map(_DISK_RATE, found))
             self._shelves.append(_Shelf(kind, spot, found, least_disk_usd))
 
     def rankings(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
         """One for each kind that some alternative of the fleet accepts, in order of the kinds."""
-        found = []
+        if terms.limits is not None:
+            return self._weighed(fleet, terms)
+        return [Ranking(entries) for _, entries in self._by_kind(fleet, terms)]
+
+    def _weighed(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
+        """The same for a fleet that weighs its offers; spot and on-demand of a kind together."""
+        from reconciler.planning.weighing import weighed  # most fleets take the cheapest
+
+        kinds: dict[GpuKind, list[RankedOffer]] = defaultdict(list)
+        for kind, entries in self._by_kind(fleet, terms):
+            kinds[kind] += entries
+        rankings = (weighed(fleet, entries) for _, entries in sorted(kinds.items()))
+        return [
+            Ranking(one for one in entries if one.usd_per_hour <= self._room(one))
+            for entries in rankings
+        ]
+
+    def _room(self, entry: RankedOffer) -> Decimal:
+        """A bid may be too dear where what is asked is not."""
+        return self._rooms.get(entry.offer.provider, entry.usd_per_hour)
+
+    def _by_kind(
+        self, fleet: Fleet, terms: PurchaseTerms
+    ) -> Iterator[tuple[GpuKind, Iterator[RankedOffer]]]:
+        allowed = fleet.kinds
         for shelf in self._shelves:
-            if shelf.spot != fleet.spot or terms.alike not in (None, shelf.kind):
+            if shelf.spot not in allowed or terms.alike not in (None, shelf.kind):
                 continue
             for position, wanted in enumerate(fleet.resources.gpu):
                 if wanted.accepts(*shelf.kind):
-                    entries = self._cheapest_first(fleet, terms, shelf, position)
-                    found.append(Ranking(entries))
+                    yield shelf.kind, self._cheapest_first(fleet, terms, shelf, position)
                     break
-        return found
 
     def _cheapest_first(
         self, fleet: Fleet, terms: PurchaseTerms, shelf: _Shelf, position: int
@@ -126,7 +156,7 @@ class OfferShelves:
         The shelf is in order of the price without disk: an offer may be handed out once every later
         one must be dearer, with the disk at its cheapest.
         """
-        tests = tuple(_terms_tests(terms))
+        tests, rooms = tuple(_terms_tests(terms)), self._rooms
         cap = fleet.node_cap_usd(shelf.kind[1])
         disk_bytes = fleet.resources.disk_bytes
         least_disk = shelf.least_disk_usd * disk_bytes / GIB
@@ -143,19 +173,20 @@ class OfferShelves:
                 continue
             if tests and not all(passes(offer) for passes in tests):
                 continue
-            at_least = (
-                offer.disk_usd_per_gib_hour is shelf.least_disk_usd
-            )  # most often the one rate
+            # Most often there is but one rate for disks.
+            at_least = offer.disk_usd_per_gib_hour is shelf.least_disk_usd
             rate = least if at_least else offer.node_usd_per_hour(disk_bytes)
-            if (cap is not None and rate > cap) or rate > self._rooms.get(offer.provider, rate):
+            if rate is not least and cap is not None and rate > cap:
                 continue
-            turn = (rate, offer.provider, offer.id, RankedOffer(offer, rate, position))
+            if rooms and rate > rooms.get(offer.provider, rate):
+                continue
+            entry = RankedOffer(offer, rate, position)
             if not at_least:
-                heappush(waiting, turn)
+                heappush(waiting, (rate, offer.provider, offer.id, entry))
                 continue
-            while waiting and waiting[0] < turn:
+            while waiting and waiting[0] < (rate, offer.provider, offer.id):
                 yield heappop(waiting)[3]
-            yield turn[3]  # no later one can come before it
+            yield entry  # no later one can come before it
         while waiting:
             yield heappop(waiting)[3]
 

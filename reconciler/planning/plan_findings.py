@@ -11,7 +11,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
-from reconciler.planning.leases import has_ended
+from reconciler.planning.leases import has_ended, same_hours, same_terms
 from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
 from reconciler.planning.succession import find_successions
@@ -107,7 +107,8 @@ class Outages:
     def _is_named(self, provider: str) -> bool:
         """By its name in ``providers``, or as the only one that a fleet may use."""
         request, desired = self._scene.request, self._scene.desired
-        buys = request.mode is Mode.APPLY or (request.mode is Mode.LOOP and request.heal)
+        buying_loop = request.mode is Mode.LOOP and (request.heal or request.schedule)
+        buys = request.mode is Mode.APPLY or buying_loop
         if desired is None or not buys or request.only_record:
             return False
         for name, fleet in desired.fleets.items():
@@ -148,13 +149,37 @@ def lease_findings(needs: Sequence[FleetNeed], scene: Scene) -> Iterator[Finding
                 f"fleet.{name}: the lease has not ended, so -renew changes nothing",
                 fix=f"gpu-shopper extend fleet.{name} 1h moves its end",
             )
+    if scene.request.schedule and not scene.request.heal:
+        return  # every minute: a window that is over, or was given back, is no news
     for need in needs:
-        if need.lease_ended:
+        if need.lease_ended and not need.closed:
             name = need.fleet.address
             yield Finding(
                 f"{name}: lease ended, nothing is created",
                 fix=f"gpu-shopper apply -renew {name}",
             )
+
+
+def unapplied_hours(scene: Scene) -> Iterator[Finding]:
+    """Windows that a loop would open, had anybody applied these hours (section 12, 1)."""
+    if not scene.request.schedule or scene.desired is None:
+        return
+    for name, fleet in sorted(scene.desired.fleets.items()):
+        if fleet.active is None or fleet.ttl <= timedelta(0):
+            continue
+        lease = scene.recorded.leases.get(name)
+        if not scene.request.covers_fleet(name):
+            continue
+        if lease is None or not same_hours(lease, fleet.active):
+            what = "nobody applied these hours"
+        elif not same_terms(lease, fleet.active):
+            what = "nobody applied what the documents buy in it now"
+        else:
+            continue
+        yield Finding(
+            f"fleet.{name}: its window is open, and {what}: a loop buys nothing for it",
+            fix="gpu-shopper apply",
+        )
 
 
 def unbounded_findings(endless: Iterable[str], scene: Scene) -> Iterator[Finding]:

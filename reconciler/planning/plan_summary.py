@@ -12,15 +12,24 @@ from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.leases import planned_end
 from reconciler.planning.purchases import slots_by_fleet
-from reconciler.planning.spending import Running, hourly_burn_rate, live_rate, worst_case
+from reconciler.planning.spending import (
+    Running,
+    hourly_burn_rate,
+    live_rate,
+    loop_is_expected,
+    worst_case,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime, timedelta
     from decimal import Decimal
 
+    from reconciler.model.fleet import Fleet
+    from reconciler.model.office_windows import HoursSummary
     from reconciler.model.plan import Create
     from reconciler.model.record import LeaseRecord
+    from reconciler.planning.node_timers import TimedEnds
     from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.scene import Decisions, Scene
 
@@ -44,7 +53,9 @@ def _others_before(decisions: Decisions) -> list[Running]:
     return billed
 
 
-def _others_after(decisions: Decisions, creates: Sequence[Create], scene: Scene) -> list[Running]:
+def _others_after(
+    decisions: Decisions, creates: Sequence[Create], scene: Scene, timed: TimedEnds | None
+) -> list[Running]:
     """Everything else that is billed once the plan is carried out, with the end of each.
 
     A machine that goes after its successor counts beside it: should that one never be ready, both
@@ -63,6 +74,7 @@ def _others_after(decisions: Decisions, creates: Sequence[Create], scene: Scene)
         billed.append(Running(doubt.slot.fleet, doubt.usd_per_hour, end))
     for create in creates:
         end = planned_end(scene.leases[create.slot.fleet], scene.now)
+        end = end if timed is None else timed.of_new(create, end)
         billed.append(Running(create.slot.fleet, create.usd_per_hour, end))
     return billed
 
@@ -100,11 +112,29 @@ def billed_machines(
     decisions: Decisions, creates: Sequence[Create], scene: Scene, tick: timedelta
 ) -> Billed:
     """``tick``: how often a loop is expected to pass."""
+    timed = _timed_ends(scene, tick)
     kept = _machines_kept(decisions, scene)
+    if timed is not None:
+        kept = [
+            one._replace(ends_at=timed.of(entry.record.mark, one.ends_at))
+            for one, entry in zip(kept, decisions.keeps, strict=True)
+        ]
     before = _by_fleet([*kept, *_others_before(decisions)])
-    after = _by_fleet([*kept, *_others_after(decisions, creates, scene)])
+    after = _by_fleet([*kept, *_others_after(decisions, creates, scene, timed)])
     worst = {name: worst_case(machines, scene.now, tick) for name, machines in after.items()}
     return Billed(before, after, worst)
+
+
+def _timed_ends(scene: Scene, tick: timedelta) -> TimedEnds | None:
+    """None where no machine ends itself, or a loop ends it before that."""
+    margin = scene.desired.safety.node_timer if scene.desired else None
+    if not scene.recorded.node_timers and margin is None:
+        return None
+    if loop_is_expected(scene.recorded, scene.now, tick):
+        return None
+    from reconciler.planning.node_timers import TimedEnds  # few machines have timers
+
+    return TimedEnds(scene.recorded.node_timers, margin, tick)
 
 
 def fleet_summaries(
@@ -138,17 +168,38 @@ def fleet_summaries(
             worst_case_usd=billed.worst_case_usd.get(name, ZERO),
             ends_at=_shown_end(lease, scene.now),
             note=_note(need, declared=name in declared, documents=scene.desired is not None),
-            command=f"gpu-shopper apply -renew fleet.{name}" if need and need.lease_ended else "",
+            command=_command(need),
+            hours=_hours(fleet, lease, after.get(name, ()), scene) if fleet else None,
         )
+
+
+def _hours(
+    fleet: Fleet, lease: LeaseRecord | None, machines: Sequence[Running], scene: Scene
+) -> HoursSummary | None:
+    if fleet.active is None:
+        return None
+    from reconciler.planning.hours_summary import hours_summary  # most fleets have no hours
+
+    return hours_summary(fleet, fleet.active, lease, machines, scene.now, scene.tick)
+
+
+def _command(need: FleetNeed | None) -> str:
+    """Nothing renews what is closed: its next window has a lease of its own."""
+    if need is None or not need.lease_ended or need.closed:
+        return ""
+    return f"gpu-shopper apply -renew {need.fleet.address}"
 
 
 def _note(need: FleetNeed | None, *, declared: bool, documents: bool) -> str:
     if need is not None and need.lease_ended:
-        return "lease ended"
+        return "outside hours" if need.closed else "lease ended"
     return "undeclared" if documents and not declared else ""
 
 
 def _shown_end(lease: LeaseRecord | None, now: datetime) -> datetime | None:
+    if lease is not None and lease.hours is not None and lease.started_at is None:
+        end = lease.hours.closes_at
+        return end if end is not None and end > now else None
     end = planned_end(lease, now) if lease else None
     return None if end == NEVER else end
 

@@ -7,6 +7,7 @@ nothing never asks for offers: ``assess`` finds what has to go and which slots l
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
-from reconciler.planning.clock_rule import clock_findings
+from reconciler.planning.clock_rule import clock_findings, is_off
 from reconciler.planning.leases import describe_change, lease_after_apply
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
@@ -24,6 +25,7 @@ from reconciler.planning.plan_findings import (
     lease_findings,
     observation_findings,
     offer_findings,
+    unapplied_hours,
     unbounded_findings,
 )
 from reconciler.planning.plan_safety import check_plan_safety
@@ -35,14 +37,17 @@ from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from reconciler.model.budget import BudgetSummary
+    from reconciler.model.address import Slot
+    from reconciler.model.balance import Balance
     from reconciler.model.fleet import DesiredState, Fleet
     from reconciler.model.observation import ObservedState
     from reconciler.model.offer import OfferBook
-    from reconciler.model.plan import Create, Finding, PlanRequest
+    from reconciler.model.plan import Create, PlanRequest
     from reconciler.model.record import LeaseRecord, RecordedState
+    from reconciler.planning.budget_admission import Admission
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
 
@@ -59,11 +64,18 @@ class Assessment:
     decisions: Decisions
     needs: tuple[FleetNeed, ...]
     lease_changes: tuple[LeaseChange, ...]
+    watched: tuple[Fleet, ...] = ()
+    """The fleets whose running machines are held against the offers of now."""
 
     @property
     def buying(self) -> list[Fleet]:
         """The fleets that need offers."""
         return [need.fleet for need in self.needs if need.slots]
+
+    def with_balances(self, balances: Mapping[str, Balance]) -> Assessment:
+        """The same, once it is known what accounts have left."""
+        observed = replace(self.scene.observed, balances=balances)
+        return replace(self, scene=replace(self.scene, observed=observed))
 
 
 def compute_plan(
@@ -91,7 +103,10 @@ def assess(
 ) -> Assessment:
     """Everything that can be decided without offers."""
     renewed = request.mode is Mode.APPLY and desired is not None and not request.only_record
+    desired = _at_this_hour(desired, now)
     leases = _leases_after(desired, recorded, now, request) if renewed else dict(recorded.leases)
+    if request.schedule and desired is not None and not is_off(observed.clock):
+        leases.update(_opened_windows(desired, recorded, now, request))
     losses = find_mass_losses(recorded, observed)
     observed = disbelieving(observed, losses)
     scene = Scene(desired, recorded, observed, leases, now, request, losses)
@@ -106,17 +121,45 @@ def assess(
     if request.from_state:
         decisions = unread(decisions)
     check_plan_safety(decisions, scene, _safety(desired))
-    changes = tuple(_lease_changes(scene)) if renewed else ()
-    return Assessment(scene, classified, decisions, tuple(fleet_needs(scene, decisions)), changes)
+    changes = tuple(_lease_changes(scene)) if renewed or request.schedule else ()
+    needs = tuple(fleet_needs(scene, decisions))
+    return Assessment(scene, classified, decisions, needs, changes, _watched(scene, decisions))
+
+
+def _watched(scene: Scene, decisions: Decisions) -> tuple[Fleet, ...]:
+    fleets = scene.desired.fleets.values() if scene.desired else ()
+    if not any(fleet.price_watch for fleet in fleets):
+        return ()
+    from reconciler.planning.price_watch import watched_fleets  # most watch no prices
+
+    return tuple(watched_fleets(scene, decisions))
 
 
 def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) -> Plan:
     """Fill the slots from ``offers`` and add up the money."""
+    plan = _completed(assessment, offers if assessment.buying else EMPTY_OFFER_BOOK)
+    if not assessment.watched:
+        return plan
+    from reconciler.planning.price_watch import proposals
+
+    scene, decisions = assessment.scene, assessment.decisions
+
+    def creates_with(slots: tuple[Slot, ...]) -> tuple[Create, ...]:
+        asked = replace(scene.request, replace=slots)
+        other = assess(scene.desired, scene.recorded, scene.observed, scene.now, asked)
+        return _completed(other, offers).creates
+
+    found = proposals(assessment.watched, offers, scene, decisions, creates_with)
+    return replace(plan, proposals=found)
+
+
+def _completed(assessment: Assessment, offers: OfferBook) -> Plan:
     scene = assessment.scene
     caps = provider_caps(scene, assessment.decisions)
     purchases = buy(assessment.needs, offers.offers, scene, caps)
     tick = scene.tick
-    creates, refusals, budgets = _admitted(purchases.creates, assessment)
+    admission = _admitted(purchases.creates, assessment)
+    creates = purchases.creates if admission is None else admission.creates
     decisions = without_vacant_successions(assessment.decisions, assessment.needs, creates)
     billed = billed_machines(decisions, creates, scene, tick)
     until = billed.last_end
@@ -127,8 +170,9 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         *observation_findings(assessment.classified, scene, decisions),
         *lease_findings(assessment.needs, scene),
         *unbounded_findings(billed.endless, scene),
+        *unapplied_hours(scene),
         *caps.findings(),
-        *refusals,
+        *(admission.findings if admission else ()),
         *offer_findings(assessment.needs, purchases, offers, scene),
     )
     return Plan(
@@ -153,22 +197,24 @@ def complete_plan(assessment: Assessment, offers: OfferBook = EMPTY_OFFER_BOOK) 
         rate_after=hourly_burn_rate(chain.from_iterable(billed.after.values())),
         worst_case_usd=billed.worst_case,
         worst_case_until=None if until is None else until + tick + DESTROY_TIME,
-        enforced_by=enforced_by(scene.recorded, scene.now, tick),
-        budgets=budgets,
+        enforced_by=enforced_by(
+            scene.recorded, scene.now, tick, creates, _safety(scene.desired).node_timer
+        ),
+        budgets=admission.budgets if admission else (),
+        balances=admission.balances if admission else (),
     )
 
 
-def _admitted(
-    creates: tuple[Create, ...], assessment: Assessment
-) -> tuple[tuple[Create, ...], tuple[Finding, ...], tuple[BudgetSummary, ...]]:
-    """The creates that the budgets can carry, what is refused, and what each budget has then."""
+def _admitted(creates: tuple[Create, ...], assessment: Assessment) -> Admission | None:
+    """What the budgets and the accounts can carry; None where there are none to ask."""
     scene = assessment.scene
-    if not scene.budgets and not scene.recorded.budgets:
-        return creates, (), ()
+    settings = scene.desired.providers.values() if scene.desired else ()
+    guarded = scene.observed.balances or any(one.min_balance_usd is not None for one in settings)
+    if not scene.budgets and not scene.recorded.budgets and not guarded:
+        return None
     from reconciler.planning.budget_admission import admit
 
-    admission = admit(creates, scene.budgets, scene, assessment.decisions, scene.tick)
-    return admission.creates, admission.findings, admission.budgets
+    return admit(creates, scene.budgets, scene, assessment.decisions, scene.tick)
 
 
 def _safety(desired: DesiredState | None) -> Safety:
@@ -182,15 +228,47 @@ def _leases_after(
     leases = dict(recorded.leases)
     occupied = {record.fleet for record in recorded.instances.values() if record.doom is None}
     for name, fleet in (desired.fleets if desired else {}).items():
-        if request.covers_fleet(name):
-            leases[name] = lease_after_apply(
+        if not request.covers_fleet(name):
+            continue
+        before, renew = recorded.leases.get(name), name in request.renew
+        if fleet.active is not None:
+            from reconciler.planning.window_leases import lease_in_hours  # most have no hours
+
+            mine = recorded.records_of(name)
+            leases[name] = lease_in_hours(
                 fleet,
-                recorded.leases.get(name),
+                fleet.active,
+                before,
                 now,
-                renew=name in request.renew,
-                occupied=name in occupied,
+                renew=renew,
+                held=[one.index for one in mine if one.doom is None],
+            )
+        else:
+            leases[name] = lease_after_apply(
+                fleet, before, now, renew=renew, occupied=name in occupied
             )
     return leases
+
+
+def _at_this_hour(desired: DesiredState | None, now: datetime) -> DesiredState | None:
+    if desired is None or all(fleet.active is None for fleet in desired.fleets.values()):
+        return desired
+    from reconciler.planning.window_leases import at_this_hour  # most fleets have no hours
+
+    return at_this_hour(desired, now)
+
+
+def _opened_windows(
+    desired: DesiredState, recorded: RecordedState, now: datetime, request: PlanRequest
+) -> Iterator[tuple[str, LeaseRecord]]:
+    """The windows that a loop opens now (``reconcile --schedule``)."""
+    for name, fleet in desired.fleets.items():
+        if fleet.active is not None and request.covers_fleet(name):
+            from reconciler.planning.window_leases import opened_by_schedule
+
+            lease = opened_by_schedule(fleet, recorded.leases.get(name), now)
+            if lease is not None:
+                yield name, lease
 
 
 def _lease_changes(scene: Scene) -> list[LeaseChange]:

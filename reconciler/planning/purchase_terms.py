@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.hosts import host_of
+from reconciler.planning.limits import limits_when_new
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import Fleet, Placement
     from reconciler.model.offer import Offer
     from reconciler.model.record import Succession
-    from reconciler.planning.capacity import HostKey
+    from reconciler.planning.hosts import HostKey
+    from reconciler.planning.limits import Limits
     from reconciler.planning.offer_matching import GpuKind
 
 Place = tuple[str, ...]
@@ -41,6 +44,8 @@ class PurchaseTerms:
     alike: GpuKind | None = None
     places: frozenset[Place] = frozenset()
     hosts: frozenset[HostKey] = frozenset()
+    limits: Limits | None = None
+    """None for a fleet that just takes the cheapest."""
 
     @property
     def one_place(self) -> bool:
@@ -81,7 +86,7 @@ class FleetNeed:
     the nodes that this run may bring the fleet to (the loop heals what was applied, not what a
     document asks for since); None: any number. ``succeeds`` names the machine that goes once the
     new one is ready. ``surplus``: slots with a machine of that kind which need none. ``terms`` say
-    nothing where there are no ``slots``.
+    nothing where there are no ``slots``. ``on_demand``: those of them that take no spot machine.
     """
 
     fleet: Fleet
@@ -93,6 +98,7 @@ class FleetNeed:
     most: int | None = None
     succeeds: Mapping[int, Succession] = field(default_factory=dict)
     surplus: tuple[int, ...] = ()
+    on_demand: tuple[int, ...] = ()
 
     def held(self, bought: Iterable[int]) -> int:
         """How many slots keep their machine for want of a successor."""
@@ -105,17 +111,25 @@ class FleetNeed:
         return max(0, (least if self.most is None else min(least, self.most)) - self.occupied)
 
     @property
+    def closed(self) -> bool:
+        """Outside of its office hours, where it has any: no window is at hand."""
+        return self.fleet.active is not None and self.fleet.ttl <= timedelta(0)
+
+    @property
     def gang(self) -> bool:
         return self.fleet.gang
 
 
 def terms_of(
-    fleet: Fleet, kinds: Iterable[GpuKind], standings: Iterable[Standing]
+    fleet: Fleet,
+    kinds: Iterable[GpuKind],
+    standings: Iterable[Standing],
+    limits: Limits | None = None,
 ) -> PurchaseTerms:
     """The terms of a fleet whose machines that stay are of ``kinds`` and stand at ``standings``.
 
     Machines of several kinds, or in several places, are left as they are: new nodes are then of
-    any one kind, and go to any of those places.
+    any one kind, and go to any of those places. Without ``limits`` those of a fleet that is new.
     """
     found, standings = set(kinds), tuple(standings)
     places: frozenset[Place] = frozenset()
@@ -130,6 +144,7 @@ def terms_of(
         alike=next(iter(found)) if fleet.uniform and len(found) == 1 else None,
         places=places,
         hosts=frozenset(hosts),
+        limits=limits or (None if fleet.is_plain else limits_when_new(fleet)),
     )
 
 

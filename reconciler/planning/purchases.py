@@ -13,65 +13,27 @@ from reconciler.model.plan import Create, Keep, Mode
 from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import host_of
+from reconciler.planning.clock_rule import is_off
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import has_ended
+from reconciler.planning.limited_needs import limited, seated, with_learnt
+from reconciler.planning.occupancy import Occupancy, standing_of
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
 from reconciler.planning.rollback import stops_healing
+from reconciler.planning.spot_memory import shunned_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet
-    from reconciler.model.instance import Instance
     from reconciler.model.offer import Offer
     from reconciler.model.record import LeaseRecord
     from reconciler.planning.exact_choice import Selection
-    from reconciler.planning.offer_matching import GpuKind, RankedOffer
+    from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.provider_caps import ProviderCaps
     from reconciler.planning.scene import Decisions, Scene
-
-
-@dataclass(slots=True)
-class Occupancy:
-    """Which slots of a fleet hold a machine, may hold one, or are being emptied."""
-
-    taken: set[int] = field(default_factory=set)
-    emptying: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    succeeding: dict[int, Succession] = field(default_factory=dict)
-    staying: list[tuple[str, Specification | None, Instance | None]] = field(default_factory=list)
-    """Machines that stay, or that may be there: provider, what was bought, what was seen."""
-    beside: set[Standing] = field(default_factory=set)
-    """Where machines stand that go once their successor is ready."""
-
-    @property
-    def kinds(self) -> set[GpuKind]:
-        bought = (bought for _, bought, _ in self.staying if bought is not None)
-        return {(one.gpu, one.gpu_count, one.gpu_memory_bytes) for one in bought}
-
-    @property
-    def standings(self) -> set[Standing]:
-        return {
-            _standing(provider, bought)
-            if bought is not None
-            else Standing(provider, seen.region if seen else None)
-            for provider, bought, seen in self.staying
-        }
-
-    def empty(self, index: int, mark: str) -> None:
-        """Its next machine waits for every one that is still to go."""
-        going = self.emptying.get(index, ())
-        if mark not in going:
-            self.emptying[index] = (*going, mark)
-
-
-def _standing(provider: str, bought: Specification | None) -> Standing:
-    if bought is None:
-        return Standing(provider)
-    host = host_of(provider, bought.host, bought.capacity_key)
-    return Standing(provider, bought.region, host)
 
 
 def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupancy]:
@@ -90,7 +52,7 @@ def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupanc
             occupancy.succeeding[record.index] = Succession.model_construct(
                 mark=record.mark, reason=destroy.reason
             )
-            occupancy.beside.add(_standing(record.provider, record.specification))
+            occupancy.beside.add(standing_of(record.provider, record.specification))
         else:
             occupancy.empty(record.index, record.mark)
     for doubt in decisions.doubts:
@@ -115,22 +77,30 @@ def fleet_needs(scene: Scene, decisions: Decisions) -> list[FleetNeed]:
     """One entry for each declared and targeted fleet which may buy, in order of the names."""
     if scene.desired is None or scene.request.mode is Mode.DESTROY:
         return []
-    clock = scene.observed.clock
-    in_time = clock is None or not clock.off
-    heals = scene.request.heal and in_time and not stops_healing(scene, decisions.doubts)
-    if scene.request.mode is Mode.LOOP and not heals:
-        return []
-    if scene.request.only_record:
+    if scene.request.only_record or not _may_buy(scene, decisions):
         return []
     occupancies = occupancy_by_fleet(decisions, scene)
     shunned = quarantined_hosts(scene.recorded.hosts, scene.now)
+    lost = shunned_places(scene.recorded, decisions, scene.now)
     needs = []
     for name, fleet in sorted(scene.desired.fleets.items()):
         if scene.request.covers_fleet(name):
-            needs.append(
-                _need(shunning(fleet, shunned), occupancies.get(name) or Occupancy(), scene)
-            )
+            fleet, occupancy = shunning(fleet, shunned, lost), occupancies.get(name) or Occupancy()
+            need = _need(with_learnt(fleet, scene), occupancy, scene)
+            if not fleet.is_plain and need.slots:
+                need = limited(need, occupancy, scene, decisions)
+            needs.append(need)
     return needs
+
+
+def _may_buy(scene: Scene, decisions: Decisions) -> bool:
+    """A loop buys to heal and to open windows, by a clock and a state that are beyond doubt."""
+    request = scene.request
+    if request.mode is not Mode.LOOP:
+        return True
+    if not (request.heal or request.schedule) or is_off(scene.observed.clock):
+        return False
+    return not stops_healing(scene, decisions.doubts)
 
 
 def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
@@ -139,9 +109,13 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
     wanted = fleet.nodes.target
     if scene.request.mode is Mode.LOOP:
         # Heal refills what was applied and started; it never opens a lease (section 12, 2).
-        started = lease is not None and lease.started_at is not None
-        wanted = min(wanted, lease.target) if started and lease is not None else 0
+        heals = scene.request.heal and lease is not None and lease.started_at is not None
+        opens = scene.request.schedule and _is_windows(lease)
+        wanted = min(wanted, lease.target) if lease and (heals or opens) else 0
     slots = [] if ended else free_slots(fleet.nodes.maximum, wanted, occupancy.taken)
+    if scene.request.mode is Mode.LOOP and not heals:
+        # Each slot is filled once in a window: what a person destroyed since stays destroyed.
+        slots = [index for index in slots if _is_unopened(index, lease)]
     covered = tuple(index for index in slots if scene.request.covers(fleet.name, index))
     return FleetNeed(
         fleet=fleet,
@@ -158,6 +132,16 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         },
         surplus=_surplus(occupancy, slots),
     )
+
+
+def _is_windows(lease: LeaseRecord | None) -> bool:
+    """Whether it is the lease of a window of office hours."""
+    return lease is not None and lease.hours is not None and lease.hours.opens_at is not None
+
+
+def _is_unopened(index: int, lease: LeaseRecord | None) -> bool:
+    """Whether a slot held no machine yet in the window that ``lease`` is for."""
+    return lease is not None and lease.hours is not None and index not in lease.hours.opened
 
 
 def _surplus(occupancy: Occupancy, slots: Sequence[int]) -> tuple[int, ...]:
@@ -205,10 +189,11 @@ def buy(
     if not wanting:
         return Purchases()
     from reconciler.planning.exact_choice import choose_offers  # most plans buy nothing
-    from reconciler.planning.fallback_offers import FallbackOffers
+    from reconciler.planning.fallback_offers import FallbackOffers, like_offers
     from reconciler.planning.offer_shelves import OfferShelves
 
-    seen = [one for one in offers if not scene.is_unreadable(one.provider)]
+    unreadable = scene.unreadable
+    seen = [one for one in offers if one.provider not in unreadable]
     selection = choose_offers(wanting, OfferShelves(seen, caps.rooms), caps.rooms)
     left = caps.after(selection.nodes.values())
     fallback = FallbackOffers(selection, caps.rooms)
@@ -217,10 +202,12 @@ def buy(
         nodes = selection.nodes[need.fleet.name]
         if nodes:
             spares = fallback.of_fleet(need, nodes)
-            for index, node in zip(need.slots, nodes, strict=False):
+            for index, node in seated(need, nodes):
                 cap = need.fleet.node_cap_usd(node.offer.gpu_count)
                 ceiling = left.ceiling(node, price_ceiling(node.usd_per_hour, cap))
                 others = fallback.of_node(node, spares, ceiling)
+                if need.terms.limits is not None:
+                    others = like_offers(node.offer, others, need.terms.limits, index, need)
                 create = _create(need, index, node, (node.offer, *others), ceiling, scene)
                 if crowded := left.after(node):
                     create = replace(create, after=tuple(dict.fromkeys(create.after + crowded)))
@@ -281,9 +268,14 @@ def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
     before = scene.recorded.leases.get(need.fleet.name)
     started = before is not None and before.started_at is not None
     if scene.request.mode is Mode.LOOP:
-        return CreateReason.HEALED
+        lease = scene.leases.get(need.fleet.name)
+        opens = _is_windows(lease) and _is_unopened(index, lease)
+        return CreateReason.NEW if opens else CreateReason.HEALED
     if index in need.replaces or index in need.succeeds:
         return CreateReason.REPLACED
+    other = scene.leases.get(need.fleet.name)
+    if other is not None and other.started_at is None:
+        started = False  # the first of its window
     if not started or before is None or has_ended(before, scene.now):
         return CreateReason.NEW
     return CreateReason.HEALED if index < before.target else CreateReason.SCALED_UP

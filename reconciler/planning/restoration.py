@@ -166,7 +166,13 @@ def _lease(
     started = min(end, *(one.created_at for one in mine))
     fleet = desired.fleets.get(name) if desired else None
     if fleet is not None:
-        opened = lease_after_apply(fleet, None, started, renew=False, occupied=True)
+        if fleet.active is not None:
+            from reconciler.planning.window_leases import lease_in_hours  # most have no hours
+
+            held = [one.index for one in mine]
+            opened = lease_in_hours(fleet, fleet.active, None, started, renew=False, held=held)
+        else:
+            opened = lease_after_apply(fleet, None, started, renew=False, occupied=True)
         return opened.with_(started_at=started, extended_to=end)
     return LeaseRecord(
         fleet=name,

@@ -102,7 +102,7 @@ def only_saved(assessment: Assessment, approved: Plan) -> Assessment:
     _drop_unshown_records(decisions, approved)
     bought = {create.slot for create in approved.creates}
     needs = tuple(_only_slots(need, bought) for need in assessment.needs)
-    return replace(assessment, needs=needs)
+    return replace(assessment, needs=needs, watched=())
 
 
 def _only_slots(need: FleetNeed, bought: set[Slot]) -> FleetNeed:

@@ -9,13 +9,14 @@ nothing is proven, and the search decides.
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from reconciler.planning.capacity import Capacity, capacity_of
+from reconciler.model.cost import ZERO
+from reconciler.planning.capacity import Capacity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
 
     from reconciler.planning.capacity import CapacityKey
     from reconciler.planning.lone_choice import LikeFleets
@@ -30,25 +31,28 @@ def is_surely_best(groups: Sequence[LikeFleets], nodes: Mapping[str, list[Ranked
     used = _used(nodes)
     spared: dict[CapacityKey, Decimal] = {}
     stocks: dict[CapacityKey, int] = {}
-    paid = least = Decimal(0)
+    paid = least = ZERO
     for group in groups:
         if len(group.rankings) != 1 or group.terms.one_place or group.terms.spread:
             return False
+        if group.terms.limits is not None:
+            return False
         passed_over, next_rate = _up_to_room(group, used)
         for entry in passed_over:
-            key = capacity_of(entry.offer)
-            if stocks.setdefault(key, entry.offer.stock) != entry.offer.stock:
+            offer = entry.offer
+            key = (offer.provider, offer.capacity_key)
+            if stocks.setdefault(key, offer.stock) != offer.stock:
                 return False
             saved = next_rate - entry.usd_per_hour
-            if saved > spared.get(key, 0):
+            if saved > spared.get(key, ZERO):
                 spared[key] = saved
         for need in group.needs:
             chosen = nodes[need.fleet.name]
             if len(chosen) != len(need.slots):
                 return False
             least += next_rate * len(chosen)
-            paid += sum((entry.usd_per_hour for entry in chosen), Decimal(0))
-    least -= sum((saved * stocks[key] for key, saved in spared.items()), Decimal(0))
+            paid += sum((entry.usd_per_hour for entry in chosen), ZERO)
+    least -= sum((saved * stocks[key] for key, saved in spared.items()), ZERO)
     return paid <= least
 
 
@@ -62,9 +66,8 @@ def _used(nodes: Mapping[str, list[RankedOffer]]) -> Capacity:
 
 def _up_to_room(group: LikeFleets, used: Capacity) -> tuple[list[RankedOffer], Decimal]:
     """What is used up before the first offer with room, and the rate of that, or of the last."""
-    passed_over: list[RankedOffer] = []
-    for entry in group.rankings[0].from_place():
-        if used.room(entry.offer) > 0:
-            return passed_over, entry.usd_per_hour
-        passed_over.append(entry)
-    return passed_over, passed_over[-1].usd_per_hour if passed_over else Decimal(0)
+    ranking = group.rankings[0]
+    count, following = used.up_to_room(ranking.from_place())
+    passed_over = ranking.read_so_far[:count]
+    last = following or (passed_over[-1] if passed_over else None)
+    return passed_over, last.usd_per_hour if last else ZERO

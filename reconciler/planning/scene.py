@@ -10,7 +10,7 @@ from reconciler.model.mark import parse_mark
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.value import dataclass
 from reconciler.planning.enforcement import Circumstances
-from reconciler.planning.leases import planned_end
+from reconciler.planning.leases import is_of_earlier_window, machine_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +72,13 @@ class Scene:
         if known is not None:
             return known
         lease = self.leases.get(record.fleet)
+        fleet = record.fleet
+        if lease is not None and lease.hours is not None:
+            # No fleet has such a name: two kinds of machine may stand under one window's lease.
+            fleet += " earlier" if is_of_earlier_window(lease, record.created_at) else " now"
+            known = self._circumstances.get(fleet)
+            if known is not None:
+                return known
         made = Circumstances(
             fleet=self.fleet(record.fleet),
             documents=self.desired is not None,
@@ -81,7 +88,7 @@ class Scene:
             now=self.now,
         )
         if lease is not None and lease.ends_at is not None:
-            self._circumstances[record.fleet] = made
+            self._circumstances[fleet] = made
         return made
 
     def end_of(self, record: InstanceRecord) -> datetime:
@@ -95,8 +102,11 @@ class Scene:
             return False
         return self.request.covers(record.fleet, record.index)
 
-    def is_unreadable(self, provider: str) -> bool:
-        return isinstance(self.observed.inventories.get(provider), Unknown)
+    @property
+    def unreadable(self) -> frozenset[str]:
+        """Providers whose machines cannot be seen."""
+        inventories = self.observed.inventories.items()
+        return frozenset(name for name, one in inventories if isinstance(one, Unknown))
 
     def loss_of(self, record: InstanceRecord) -> MassLoss | None:
         """The mass loss that ``record`` is part of, if any."""
@@ -112,7 +122,7 @@ def _end_of(record: InstanceRecord, lease: LeaseRecord | None) -> datetime:
     if lease is None:
         mark = parse_mark(record.mark)
         return mark.end if mark else record.created_at
-    return planned_end(lease, record.created_at)
+    return machine_end(lease, record.created_at)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from reconciler.model.cost import ZERO, projected_cost
-from reconciler.model.quantity import NEVER, about
+from reconciler.model.quantity import LONGEST_DURATION, NEVER, about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.instance import Instance
+    from reconciler.model.plan import Create
     from reconciler.model.record import InstanceRecord, RecordedState
 
 DESTROY_TIME = timedelta(seconds=60)
@@ -61,21 +62,53 @@ def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> D
     )
 
 
-def accrued_cost(record: InstanceRecord, now: datetime) -> Decimal:
-    """About what a machine has cost since its create, at its last known rate."""
-    return projected_cost(record.usd_per_hour, now - record.created_at)
+def lease_cost(
+    usd_per_hour: Decimal,
+    ends_at: datetime,
+    now: datetime,
+    tick: timedelta,
+    until: datetime = NEVER,
+) -> Decimal:
+    """What a machine can cost from now to its end, or to ``until``, at most."""
+    margin = tick + DESTROY_TIME
+    end = min(ends_at if ends_at == NEVER else ends_at + margin, until)
+    left = LONGEST_DURATION if end == NEVER else end - now
+    return projected_cost(usd_per_hour, max(left, margin))
 
 
-def enforced_by(recorded: RecordedState, now: datetime, tick: timedelta) -> str:
-    """Who would destroy the machines at their end (SPEC.md section 12, 8).
+def leaving_cost(usd_per_hour: Decimal, tick: timedelta) -> Decimal:
+    """What a machine on its way out can still cost."""
+    return projected_cost(usd_per_hour, tick + DESTROY_TIME)
 
-    A loop counts until it is four ticks late for the pass that it announced.
+
+def loop_is_expected(recorded: RecordedState, now: datetime, tick: timedelta) -> bool:
+    """A loop counts until it is four ticks late for the pass that it announced."""
+    due_at = recorded.loop_due_at
+    return due_at is not None and now <= due_at + tick * _LOOP_LATE_AFTER_TICKS
+
+
+def enforced_by(
+    recorded: RecordedState,
+    now: datetime,
+    tick: timedelta,
+    creates: Sequence[Create] = (),
+    node_timer: timedelta | None = None,
+) -> str:
+    """Who would destroy the machines at their end (SPEC.md section 12, 8): a loop, or, where
+    there is none, each machine by itself, if all of them can.
+
+    ``creates`` are to be bought, with a timer of their own where ``node_timer`` is set.
     """
-    seen, due_at = recorded.loop_last_seen, recorded.loop_due_at
-    if seen is not None and due_at is not None and now <= due_at + tick * _LOOP_LATE_AFTER_TICKS:
+    seen = recorded.loop_last_seen
+    if seen is not None and loop_is_expected(recorded, now, tick):
         ago = about(now - seen) if now - seen >= timedelta(minutes=2) else f"{_whole(now - seen)} s"
         return f"loop seen {ago} ago"
-    return "NOTHING: run gpu-shopper reconcile --install cron"
+    nothing = "NOTHING: run gpu-shopper reconcile --install cron"
+    if not recorded.node_timers and node_timer is None:
+        return nothing
+    from reconciler.planning.node_timers import in_words, who_relies  # few machines have timers
+
+    return in_words(who_relies(recorded, creates, node_timer), nothing)
 
 
 def _whole(duration: timedelta) -> int:

@@ -6,6 +6,7 @@ can be applied again to a newer state. None of them ever drops a known id withou
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,13 @@ if TYPE_CHECKING:
         LeaseChange,
         Stranger,
     )
-    from reconciler.model.record import ProviderPin, RecordedState
+    from reconciler.model.record import (
+        HoursRecord,
+        LeaseRecord,
+        NodeTimer,
+        ProviderPin,
+        RecordedState,
+    )
 
     Change = Callable[[RecordedState], RecordedState]
 
@@ -62,9 +69,31 @@ def _without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
     return left
 
 
-def begin_create(intent: PendingCreate) -> Change:
-    """The intent, durable before the call (I2)."""
-    return lambda state: state.with_(intents={**state.intents, intent.mark: intent})
+def begin_create(intent: PendingCreate, timer: NodeTimer | None = None) -> Change:
+    """The intent, durable before the call (I2), with the timer that its machine is to have."""
+
+    def change(state: RecordedState) -> RecordedState:
+        begun = state.with_(intents={**state.intents, intent.mark: intent})
+        return begun if timer is None else timer_set(intent.mark, timer)(begun)
+
+    return change
+
+
+def timer_set(mark: str, timer: NodeTimer) -> Change:
+    """When a machine destroys itself. Timers of machines that nobody knows any more go."""
+
+    def change(state: RecordedState) -> RecordedState:
+        known = (state.instances, state.intents, state.let_go)
+        if not any(mark in where for where in known):
+            return state
+        kept = {
+            name: one
+            for name, one in state.node_timers.items()
+            if any(name in where for where in known)
+        }
+        return state.with_(node_timers={**kept, mark: timer})
+
+    return change
 
 
 def create_refused(mark: str) -> Change:
@@ -102,6 +131,9 @@ def adopted(adopt: Adopt, now: datetime) -> Change:
 def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:
     lease = state.leases.get(record.fleet)
     leases = state.leases
+    if lease is not None and lease.hours is not None:
+        lease = _slot_opened(lease, lease.hours, record)
+        leases = {**leases, record.fleet: lease}
     intent = state.intents.get(record.mark)
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         # A machine that was found ends by its order's time: so does the lease that begins with it.
@@ -125,6 +157,17 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
         ledger=ledger,
     )
+
+
+def _slot_opened(lease: LeaseRecord, hours: HoursRecord, record: InstanceRecord) -> LeaseRecord:
+    """The window has held a machine there: its schedule does not fill that slot again."""
+    if hours.opens_at is None or record.created_at < hours.opens_at:
+        return lease
+    opened, index = hours.opened, record.index
+    place = bisect_left(opened, index)  # in order: a fleet may have ten thousand
+    if opened[place : place + 1] == [index]:
+        return lease
+    return lease.with_(hours=hours.with_(opened=[*opened[:place], index, *opened[place:]]))
 
 
 def _on_record(mark: str, update: Callable[[InstanceRecord], InstanceRecord]) -> Change:
@@ -156,14 +199,21 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         fuse = _recent(state, now)
         if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
             fuse.append(now)
-        return state.with_(
+        state = state.with_(
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
             notices=_without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
         )
+        return _after_loss(state, destroy, now) if destroy.differences else state
 
     return change
+
+
+def _after_loss(state: RecordedState, destroy: Destroy, now: datetime) -> RecordedState:
+    from reconciler.planning.spot_losses import ends_a_loss, with_loss  # most fleets have no spot
+
+    return with_loss(state, destroy.record, now) if ends_a_loss(destroy) else state
 
 
 def _after_kill(
@@ -173,7 +223,7 @@ def _after_kill(
         return state.budgets
     from reconciler.planning.billing import after_kill  # budgets seldom kill
 
-    return after_kill(state, destroy.record.fleet, now)
+    return after_kill(state, destroy.record.fleet, destroy.record.provider, now)
 
 
 def _recent(state: RecordedState, now: datetime) -> list[datetime]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import projected_cost
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.health import Unfinished
-from reconciler.planning.leases import planned_end
+from reconciler.planning.leases import machine_end
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -57,7 +57,7 @@ def _of_machine(
         yield _machine(kind, record, doom.since, now, detail, code)
         return
     lease = state.leases.get(record.fleet)
-    end = planned_end(lease, record.created_at) if lease else None
+    end = machine_end(lease, record.created_at) if lease else None
     if end is not None and end + 2 * tick <= now:
         detail = "its lease has ended, and nothing has destroyed it yet"
         yield _machine("expired", record, end, now, detail, ExitCode.DESTROY_UNVERIFIED)

@@ -90,7 +90,8 @@ def carry_out(
         soften(record, sighting.instance, verdict, scene, decisions)
     else:
         fleet = situation.given.fleet
-        create_first = rule.replaces and fleet is not None and fleet.create_before_destroy
+        waits = rule.replaces and not rule.serves_nobody
+        create_first = waits and fleet is not None and fleet.create_before_destroy
         decisions.destroys.append(
             Destroy(
                 record,

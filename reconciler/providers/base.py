@@ -46,6 +46,8 @@ class ProviderCapabilities:
     a key with which it can destroy itself, and no other machine. ``runs_images``,
     ``boots_vm_images``, ``runs_setup``, ``opens_ports``: it carries out that part of a
     ``CreateRequest``; an order with a part that it does not is never sent (``why_unable``).
+    ``at_hand``: it lies in this process, and its listings wait for nothing, or for ``event_loop``
+    first.
     ``rehearsal``: its API is served on this machine, and nothing answers at the addresses from
     documentation that its machines may have.
     ``mark_places``: where our mark is kept. ``price_unit``: what the provider's own prices count.
@@ -71,6 +73,7 @@ class ProviderCapabilities:
     runs_setup: bool = False
     opens_ports: bool = False
     ssh_answers: bool = True
+    at_hand: bool = False
     rehearsal: bool = False
     node_ends_itself: bool = False
     mark_places: tuple[str, ...] = ("label",)
@@ -88,6 +91,8 @@ class ProviderCapabilities:
             ("vm_image", self.boots_vm_images),
             ("setup", self.runs_setup),
             ("ports", self.opens_ports),
+            ("spot", self.has_spot),
+            ("node_timer", self.node_ends_itself),
         )
         return frozenset(name for name, can in able if not can)
 
@@ -120,7 +125,10 @@ class CreateRequest:
     it: the adapter puts all of them on the machine, by the create call itself where it can.
     ``image`` is a container, ``vm_image`` an operating system, never both. ``setup`` is shell text
     that runs once, as root where there is one. ``ports`` are TCP ports of the machine that must be
-    reachable beside the one of SSH.
+    reachable beside the one of SSH. ``bid_usd``: dollars an hour to bid for a spot node without
+    its disk, never below what the offer asks; None: what it asks. ``destroys_itself_at``: what the
+    machine's own timer is set to, where the provider's machines can have one
+    (``node_ends_itself``); None for no timer.
     """
 
     mark: str
@@ -133,6 +141,13 @@ class CreateRequest:
     vm_image: str | None = None
     setup: str | None = None
     ports: tuple[int, ...] = ()
+    bid_usd: Decimal | None = None
+    destroys_itself_at: datetime | None = None
+
+    @property
+    def spot_usd_per_hour(self) -> Decimal:
+        """What is bid for a spot node."""
+        return self.offer.usd_per_hour if self.bid_usd is None else self.bid_usd
 
 
 def why_unable(request: CreateRequest, capabilities: ProviderCapabilities) -> str:
@@ -203,6 +218,12 @@ class Provider(ABC):
         None: that cannot be told. Raises as a read does.
         """
         return None
+
+    def timer_command(self, ends_at: datetime) -> str:
+        """What, run on a machine with a timer of its own, sets that to ``ends_at`` and prints the
+        seconds since 1970 that it goes by from then on; for ``node_ends_itself`` alone.
+        """
+        raise NotImplementedError(f"{self.name}: machines have no timer")
 
     async def balance(self) -> Decimal | None:
         """Dollars that the account can still spend, below 0 where it owes.

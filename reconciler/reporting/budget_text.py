@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, cell, table, wrap
-from reconciler.reporting.wording import iso, utc
+from reconciler.reporting.wording import iso, local_text, utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from reconciler.model.budget import BudgetSummary, Forecast, Runway
     from reconciler.reporting.palette import Palette
@@ -64,17 +64,18 @@ _BUDGETS = (
 )
 _RUNWAYS = (
     Column("BUDGET", shrink_to=10),
-    Column("LEFT", right=True),
+    Column("UNSPENT", right=True),
     Column("BURN", right=True),
     Column("RUNWAY", shrink_to=30),
 )
 _BAR = 12
+_LEGEND = "[#] spent, [+] reserved until machines end, [.] left: neither spent nor reserved"
 
 
 def budgets_text(
     budgets: Sequence[BudgetSummary], workspace: str, now: datetime, palette: Palette
 ) -> str:
-    """A table with a bar each: ``#`` is spent, ``+`` reserved. Within 80 columns."""
+    """A table with a bar each, which is explained below it. Within 80 columns."""
     title = palette.strong(wrap(f"Budgets of workspace {cell(workspace)}, {utc(now)}")[0])
     if not budgets:
         return f"{title}\n\nNo budget is applied: write budgets: in the documents, then apply."
@@ -88,6 +89,11 @@ def budgets_text(
             lines.append(palette.quiet(f"    {rates} at any moment"))
         if not one.is_wall:
             lines.append(palette.alarm("    NOT A WALL: its on_exceed has no destroy"))
+        if one.unproven_usd:
+            amount = format_usd(_cents_up(one.unproven_usd))
+            told = f"{amount} of it since destroys that are not proven yet; less once they are"
+            lines.append(palette.quiet(f"    {told}"))
+    lines += ["", palette.quiet(_LEGEND)]
     return "\n".join(lines)
 
 
@@ -119,6 +125,7 @@ def budgets_json(budgets: Sequence[BudgetSummary], workspace: str, now: datetime
                 "limit_usd": _text(one.limit_usd),
                 "max_hourly_usd": _text(one.max_hourly_usd),
                 "spent_usd": _text(one.spent_usd),
+                "unproven_usd": _text(one.unproven_usd),
                 "committed_usd": _text(one.committed_usd),
                 "left_usd": _text(one.left_usd),
                 "usd_per_hour": _text(one.usd_per_hour),
@@ -157,24 +164,12 @@ def forecast_text(found: Forecast, workspace: str, palette: Palette) -> str:
 
 def _runway_text(one: Runway) -> str:
     if one.empty_at is not None:
-        return f"empty on {_local(one.empty_at, one.time_zone)}"
+        return f"empty on {local_text(one.empty_at, one.time_zone)}"
     if not one.usd_per_hour:
         return "nothing runs"
     if one.lasts_until is None:
         return "lasts"
-    return f"lasts until {_local(one.lasts_until, one.time_zone)}"
-
-
-def _local(moment: datetime, zone: str) -> str:
-    """By the clocks of a time zone, or UTC where this machine does not know it."""
-    if zone != "UTC":
-        from zoneinfo import ZoneInfo  # most budgets name none
-
-        try:
-            return f"{moment.astimezone(ZoneInfo(zone)):%A %d %b %H:%M %Z}"
-        except (KeyError, ValueError, OSError):
-            pass
-    return f"{moment:%A %d %b %H:%M} UTC"
+    return f"lasts until {local_text(one.lasts_until, one.time_zone)}"
 
 
 def forecast_json(found: Forecast, workspace: str) -> dict[str, Any]:
@@ -197,6 +192,11 @@ def forecast_json(found: Forecast, workspace: str) -> dict[str, Any]:
         ],
         "coming": [{"hours": hours, "usd": _text(usd)} for hours, usd in found.coming],
     }
+
+
+def _cents_up(usd: Decimal) -> Decimal:
+    """At least a cent: nothing that is there is shown as nothing."""
+    return max(usd, Decimal("0.01"))
 
 
 def _text(usd: Decimal | None) -> str | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 WIDTH = 80
 _LONGEST_CELL = 60
+_LONGEST_ID = 200
+_BELOW = 4
 _LONGEST_TEXT = 600
 _CUT_MARK = "..."
 
@@ -24,13 +26,15 @@ _CUT_MARK = "..."
 @dataclass(frozen=True, slots=True)
 class Column:
     """``shrink_to``: the least width to which its cells may be cut, 0 for never. ``optional``:
-    left out of a table that is still too wide, the largest number first; 0 for never.
+    left out of a table that is still too wide, the largest number first; 0 for never. ``whole``: a
+    cell that does not fit is not cut, it stands below its row: an id that is cut is no use.
     """
 
     title: str
     right: bool = False
     shrink_to: int = 0
     optional: int = 0
+    whole: bool = False
 
 
 def cell(text: str, limit: int = _LONGEST_CELL) -> str:
@@ -101,14 +105,16 @@ def table(
     gap: int = 2,
     width: int = WIDTH,
 ) -> list[str]:
-    """A heading and one line a row, each within ``width`` columns, without trailing spaces.
+    """A heading and one line a row, each within ``width`` columns, without trailing spaces; more
+    lines below it where a ``whole`` cell does not fit.
 
     A column whose cells are all empty is left out; without rows there is no table. A table that
     is too wide gets narrow gaps first.
     """
     if not rows:
         return []
-    safe = [[cell(text) for text in row] for row in rows]
+    limits = [_LONGEST_ID if column.whole else _LONGEST_CELL for column in columns]
+    safe = [[cell(text, limit) for text, limit in zip(row, limits, strict=True)] for row in rows]
     sizes = [max(display_width(row[at]) for row in safe) for at in range(len(columns))]
     shown = [at for at, size in enumerate(sizes) if size]
     for at in shown:
@@ -116,8 +122,27 @@ def table(
     if sum(sizes[at] for at in shown) + gap * (len(shown) - 1) > width - indent:
         gap = 1
     shown = _shrink(columns, sizes, shown, width - indent, gap)
-    heading = [column.title for column in columns]
-    return [_row(columns, sizes, shown, row, indent, gap, width) for row in (heading, *safe)]
+    lines = []
+    for row in ([column.title for column in columns], *safe):
+        below = [at for at in shown if columns[at].whole and display_width(row[at]) > sizes[at]]
+        fitting = ["" if at in below else text for at, text in enumerate(row)]
+        lines.append(_row(columns, sizes, shown, fitting, indent, gap, width))
+        lead = " " * (indent + _BELOW)
+        lines += [lead + part for at in below for part in _folded(row[at], width - len(lead))]
+    return lines
+
+
+def _folded(text: str, width: int) -> Iterator[str]:
+    """All of ``text``, in lines of at most ``width`` columns."""
+    line, used = "", 0
+    for letter in text:
+        size = display_width(letter)
+        if used + size > width:
+            yield line
+            line, used = "", 0
+        line += letter
+        used += size
+    yield line
 
 
 def _shrink(

@@ -32,7 +32,7 @@ _MONEY = (
 )
 _FAILED = (
     Column("SLOT", shrink_to=16),
-    Column("MACHINE", shrink_to=12),
+    Column("MACHINE", shrink_to=12, whole=True),
     Column("FROM (UTC)"),
     Column("TO"),
     Column("COST", right=True),
@@ -41,7 +41,10 @@ _FAILED = (
 
 
 def cost_text(report: CostReport, workspace: str, palette: Palette = PLAIN) -> str:
-    """Within 80 columns. Cents are shared out so that each column adds up to its total."""
+    """Within 80 columns, the dearest first by what is shown, equals by name; days in their order.
+
+    Cents are shared out so that each column adds up to its total.
+    """
     title = f"Workspace {cell(workspace)}, {utc(report.since)} to {utc(report.until)}"
     blocks = [
         [palette.strong(line) for line in wrap(title)],
@@ -56,30 +59,35 @@ def _rows(report: CostReport, palette: Palette) -> Iterator[str]:
     if not report.rows:
         return
     names = [Column(name.upper(), shrink_to=8) for name in report.by]
-    shares = [_shared([row.amounts.of(kind) for row in report.rows]) for kind in COST_KINDS]
+    lines = sorted(report.rows, key=lambda row: row.keys)
+    shares = [_shared([row.amounts.of(kind) for row in lines]) for kind in COST_KINDS]
     totals = [sum(parts) for parts in zip(*shares, strict=True)]
+    days = [at for at, name in enumerate(report.by) if name == "day"]
+    order = sorted(
+        range(len(lines)), key=lambda at: ([lines[at].keys[day] for day in days], -totals[at], at)
+    )
     rows = [
-        [key or "(none)" for key in row.keys]
-        + [f"{Decimal(row.amounts.seconds) / 3600:.1f}"]
+        [key or "(none)" for key in lines[at].keys]
+        + [f"{Decimal(lines[at].amounts.seconds) / 3600:.1f}"]
         + [_cents(share[at]) if share[at] else "" for share in shares]
         + [_cents(totals[at])]
-        for at, row in enumerate(report.rows)
+        for at in order
     ]
-    heading, *lines = table((*names, *_MONEY), rows[:ROWS_SHOWN])
+    heading, *told = table((*names, *_MONEY), rows[:ROWS_SHOWN])
     yield palette.strong(heading)
-    yield from lines
+    yield from told
     if len(rows) > ROWS_SHOWN:
         yield palette.quiet(f"... and {len(rows) - ROWS_SHOWN} more (gpu-shopper costs -json)")
 
 
 def _shared(micro: Sequence[int]) -> list[int]:
-    """Each sum in cents, so that they add up to the sum in cents."""
-    shared, exact, given = [], 0, 0
-    for part in micro:
-        exact += part
-        cents = round(Decimal(exact) / _CENT)
-        shared.append(cents - given)
-        given = cents
+    """Each sum in cents, so that they add up to the sum in cents: what rounding leaves over goes
+    to those that lost most by it, the first of equals.
+    """
+    shared = [part // _CENT for part in micro]
+    left = round(Decimal(sum(micro)) / _CENT) - sum(shared)
+    for at in sorted(range(len(micro)), key=lambda at: (-(micro[at] % _CENT), at))[:left]:
+        shared[at] += 1
     return shared
 
 

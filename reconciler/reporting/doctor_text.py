@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.published import ascii_json, moment_text
 from reconciler.model.quantity import about
-from reconciler.reporting.columns import cell, wrap
+from reconciler.reporting.columns import WIDTH, cell, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,7 @@ FORMAT_VERSION = 1
 _SHOWN = 20
 _LONGEST = 300
 _NAME_WIDTH = 22
+_HANG = 11
 _SIGNS = {"ok": "ok     ", "warning": "warning", "failed": "FAILED "}
 
 
@@ -36,12 +37,21 @@ def doctor_text(report: HealthReport, palette: Palette) -> str:
 def check_lines(check: Check, palette: Palette) -> Iterator[str]:
     """What was found, and below it why that matters and what to do where it is not well."""
     paint = {"ok": palette.quiet, "warning": palette.change, "failed": palette.alarm}
-    sign = paint[check.verdict](_SIGNS[check.verdict])
-    yield f"{sign}  {cell(check.name):<{_NAME_WIDTH}}  {cell(check.what, _LONGEST)}"
+    sign = _SIGNS[check.verdict]
+    what = f"{sign}  {cell(check.name):<{_NAME_WIDTH}}  {cell(check.what, _LONGEST)}"
+    first, *more = _wrapped(what, 0, _HANG)
+    yield paint[check.verdict](sign) + first[len(sign) :]
+    yield from more
     if check.verdict != "ok":
         for word, text in (("why", check.why), ("fix", check.fix)):
             if text:
-                yield f"           {word}: {cell(text, _LONGEST)}"
+                yield from _wrapped(f"{word}: {cell(text, _LONGEST)}", _HANG, 2)
+
+
+def _wrapped(text: str, indent: int, hang: int) -> list[str]:
+    """Within 80 columns, but for a word that is longer: commands and paths are there to be used."""
+    longest = max(map(len, text.split()), default=0)
+    return wrap(text, indent=indent, hang=hang, width=max(WIDTH, indent + hang + longest))
 
 
 def _unfinished_line(one: Unfinished, report: HealthReport) -> str:

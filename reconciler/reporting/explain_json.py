@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         Explanation,
         Filling,
     )
+    from reconciler.model.fleet import Fleet
 
 
 def explain_json(explanation: Explanation) -> dict[str, Any]:
@@ -24,7 +25,8 @@ def explain_json(explanation: Explanation) -> dict[str, Any]:
         "fleet": fleet.address,
         "nodes_wanted": fleet.nodes.target,
         "disk_bytes": fleet.resources.disk_bytes,
-        "order": ["alternative"] * fleet.resources.ordered + ["usd_per_hour", "provider", "id"],
+        "strategy": fleet.buying.strategy,
+        "order": [*_order(fleet), "provider", "id"],
         "offers": explanation.total,
         "matching": explanation.matching,
         "ranked": [_ranked(entry) for entry in explanation.ranked],
@@ -37,6 +39,12 @@ def explain_json(explanation: Explanation) -> dict[str, Any]:
             for name, why in sorted(explanation.failures.items())
         },
     }
+
+
+def _order(fleet: Fleet) -> list[str]:
+    named = ["alternative"] * fleet.resources.ordered + ["place"] * bool(fleet.buying.order)
+    weighs = fleet.buying.strategy == "price-capacity-optimized"
+    return [*named, "score_usd_per_hour" if weighs else "usd_per_hour"]
 
 
 def _ranked(entry: ExplainedOffer) -> dict[str, Any]:
@@ -53,6 +61,9 @@ def _ranked(entry: ExplainedOffer) -> dict[str, Any]:
         "gpu_usd_per_hour": _usd(entry.gpu_usd_per_hour),
         "disk_usd_per_hour": _usd(entry.disk_usd_per_hour),
         "usd_per_gpu_hour": _usd(entry.usd_per_gpu_hour),
+        "spot": offer.spot,
+        "score_usd_per_hour": _usd(entry.score_usd),
+        "terms": [{"percent": f"{one.percent:f}", "why": one.why} for one in entry.terms],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
+from reconciler.model.fleet import most_at_a_provider
 from reconciler.model.quantity import NEVER, format_duration, format_size
 from reconciler.reporting.columns import WIDTH, Column, cell, table, wrap
 from reconciler.reporting.palette import PLAIN
@@ -27,7 +28,7 @@ _RANKING = (
     Column("$/GPU-H", right=True),
     Column("GPU", shrink_to=9),
     Column("WHERE", shrink_to=10),
-    Column("OFFER", shrink_to=8),
+    Column("OFFER", shrink_to=8, whole=True),
 )
 
 
@@ -59,29 +60,73 @@ def _question(fleet: Fleet, palette: Palette) -> list[str]:
     nodes = fleet.nodes.target
     facts = [
         f"{counted(nodes, 'node')} of {wanted}",
-        "spot" if fleet.spot else "on-demand",
+        *_buying_facts(fleet),
         f"{format_size(fleet.resources.disk_bytes)} of disk",
         *caps,
-        "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}",
+        _lease_text(fleet),
     ]
     return [palette.strong(fleet.address), *wrap(", ".join(facts), indent=2)]
 
 
+def _buying_facts(fleet: Fleet) -> Iterator[str]:
+    buying = fleet.buying
+    if buying.auto:
+        yield "spot or on-demand"
+        if buying.min_on_demand:
+            yield f"at least {buying.min_on_demand} on-demand"
+    else:
+        yield "spot" if fleet.spot else "on-demand"
+    if buying.bid_usd is not None:
+        yield f"bid {format_rate(buying.bid_usd)}"
+    if buying.max_share_percent is not None:
+        most = most_at_a_provider(fleet.nodes.target, buying.max_share_percent)
+        yield f"at most {counted(most, 'node')} at one provider"
+
+
+def _lease_text(fleet: Fleet) -> str:
+    if fleet.active is not None:
+        return f"in office hours, {cell(fleet.active.words)}"
+    return "no end" if fleet.expires_at == NEVER else f"ttl {format_duration(fleet.ttl)}"
+
+
 def _ranking(explanation: Explanation, palette: Palette, width: int) -> list[str]:
     ordered = explanation.fleet.resources.ordered
-    rows = [_row(place, entry, ordered) for place, entry in enumerate(explanation.ranked, 1)]
+    auto = explanation.fleet.buying.auto
+    rows = [_row(place, entry, ordered, auto) for place, entry in enumerate(explanation.ranked, 1)]
     if not rows:
         return []
     heading, *lines = table(_RANKING, rows, indent=2, width=width)
-    which = "Best" if ordered else "Cheapest"
+    fleet = explanation.fleet
+    which = "Best" if ordered or not fleet.is_plain else "Cheapest"
     title = f"{which} {len(rows)} of {counted(explanation.matching, 'matching offer')}:"
-    terms = "first the alternatives as written (ALT), then $/H" if ordered else "$/H"
-    order = f"Order: {terms}, then provider and offer; all nodes of a fleet are of one kind."
+    terms = f"first the alternatives as written (ALT), then {_last_term(fleet)}"
+    order = f"Order: {terms if ordered else _last_term(fleet)}, then provider and offer; "
+    order += "all nodes of a fleet are of one kind."
+    if fleet.buying.strategy == "diversified":
+        order += " Nodes are spread evenly over providers, then regions, then hosts."
     below = [palette.quiet(line) for line in wrap(order, indent=2)]
-    return [title, palette.strong(heading), *lines, *below]
+    return [title, palette.strong(heading), *lines, *below, *_learnt(explanation, palette)]
 
 
-def _row(place: int, entry: ExplainedOffer, ordered: bool) -> list[str]:
+def _last_term(fleet: Fleet) -> str:
+    if fleet.buying.order:
+        return f"the providers as written ({cell(', '.join(fleet.buying.order), 60)}), then $/H"
+    if fleet.buying.strategy == "price-capacity-optimized":
+        return "$/H times what is known of the host"
+    return "$/H"
+
+
+def _learnt(explanation: Explanation, palette: Palette) -> Iterator[str]:
+    """Why an offer counts for more or less than its price."""
+    for place, entry in enumerate(explanation.ranked, 1):
+        if entry.terms:
+            parts = ", ".join(f"{term.percent:+f} % {term.why}" for term in entry.terms)
+            host = cell(entry.offer.host or entry.offer.id, 40)
+            text = f"#{place} counts as {format_rate(entry.score_usd)}: {parts} on {host}"
+            yield from (palette.quiet(line) for line in wrap(text, indent=2, hang=3))
+
+
+def _row(place: int, entry: ExplainedOffer, ordered: bool, auto: bool) -> list[str]:
     offer = entry.offer
     return [
         str(place),
@@ -90,7 +135,7 @@ def _row(place: int, entry: ExplainedOffer, ordered: bool) -> list[str]:
         f"{entry.gpu_usd_per_hour:,.3f}",
         f"{entry.disk_usd_per_hour:,.3f}",
         f"{entry.usd_per_gpu_hour:,.3f}",
-        gpu_text(offer.gpu, offer.gpu_count),
+        gpu_text(offer.gpu, offer.gpu_count) + (" spot" if offer.spot and auto else ""),
         f"{cell(offer.provider, 24)} {place_text(offer.region, offer.country)}",
         offer.id,
     ]

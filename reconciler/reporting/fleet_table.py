@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.quantity import NEVER, about
 from reconciler.reporting.columns import Column, cell, table, wrap
+from reconciler.reporting.hours_text import hours_note
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.ssh_text import endpoint_text
 from reconciler.reporting.wording import counted, gpu_text, utc
@@ -51,6 +52,7 @@ def status_text(report: StatusReport, palette: Palette = PLAIN) -> str:
         [palette.strong(line) for line in wrap(title)],
         _fleet_lines(rows, report.now, palette) if many else [],
         list(_machine_lines(single, report.now, palette)),
+        list(_hours_lines(report)),
         list(_intent_lines(report, palette)),
         list(_finding_lines(report, palette)),
         list(_closing_lines(report, palette)),
@@ -126,6 +128,13 @@ def _intent_lines(report: StatusReport, palette: Palette) -> Iterator[str]:
         yield from (palette.change(line) for line in wrap(text, hang=2))
     if len(report.intents) > ROWS_SHOWN:
         yield palette.quiet(f"... and {len(report.intents) - ROWS_SHOWN} more creates unknown")
+
+
+def _hours_lines(report: StatusReport) -> Iterator[str]:
+    for name, hours in report.hours[:ROWS_SHOWN]:
+        yield from wrap(f"fleet.{cell(name, 40)}: {hours_note(hours)}", hang=2)
+    if len(report.hours) > ROWS_SHOWN:
+        yield f"... and {len(report.hours) - ROWS_SHOWN} more fleets with office hours"
 
 
 def _finding_lines(report: StatusReport, palette: Palette) -> Iterator[str]:

@@ -25,6 +25,8 @@ def host_lines(hosts: Iterable[HostRecord], now: datetime) -> str:
 
 def _line(one: HostRecord, now: datetime) -> str:
     parts = [f"{one.boots} ready", f"{one.failures} failed"]
+    if one.losses:
+        parts.append(f"{one.losses} spot taken away")
     if one.boots:
         parts.append(f"ready in {about(timedelta(seconds=one.ready_seconds // one.boots))}")
     text = f"{printable(one.provider)} {printable(one.host)}: {', '.join(parts)}"
@@ -51,6 +53,7 @@ def hosts_json(hosts: Iterable[HostRecord], now: datetime) -> list[dict[str, Any
             "boots": one.boots,
             "mean_ready_seconds": one.ready_seconds // one.boots if one.boots else None,
             "failures": one.failures,
+            "losses": one.losses,
             "last_failure": printable(one.last_failure, _WHY),
             "quarantined": one.is_quarantined(now),
             "quarantined_until": None

@@ -31,7 +31,7 @@ _OFFER_COLUMNS = (
     Column("$/H", right=True),
     Column("$/GPU-H", right=True),
     Column("PROVIDER", shrink_to=10),
-    Column("OFFER", shrink_to=8),
+    Column("OFFER", shrink_to=8, whole=True),
 )
 _GROUP_COLUMNS = (
     Column("", shrink_to=12),

@@ -24,13 +24,16 @@ from reconciler.model.action_document import (
     UpdateAction,
 )
 from reconciler.model.plan_document import (
+    BalanceRow,
     BudgetRow,
     CountsDocument,
     FindingDocument,
     FleetRow,
+    HoursRow,
     MoneyDocument,
     OriginDocument,
     PlanDocument,
+    ProposalRow,
     RequestDocument,
     StrangerDocument,
 )
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
         Create,
         Destroy,
         Finding,
+        FleetSummary,
         LeaseChange,
         Plan,
         PlanRequest,
@@ -69,7 +73,7 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         has_changes=plan.has_changes,
         request=_request(plan.request),
         origin=None if origin is None else _origin(origin),
-        fleets=tuple(_same(FleetRow, one) for one in plan.fleets),
+        fleets=tuple(_fleet(one) for one in plan.fleets),
         actions=tuple(plan_actions(plan)),
         strangers=tuple(_stranger(one) for one in plan.strangers),
         sighted=plan.sighted,
@@ -78,8 +82,15 @@ def plan_document(plan: Plan, origin: PlanOrigin | None = None) -> PlanDocument:
         counts=plan_counts(plan),
         money=plan_money(plan),
         budgets=tuple(_same(BudgetRow, one) for one in plan.budgets),
+        balances=tuple(_same(BalanceRow, one) for one in plan.balances),
+        proposals=tuple(_same(ProposalRow, one, address=str(one.slot)) for one in plan.proposals),
         next_step=closing_step(plan) if origin is None else _saved_step(plan),
     )
+
+
+def _fleet(fleet: FleetSummary) -> FleetRow:
+    hours = None if fleet.hours is None else _same(HoursRow, fleet.hours)
+    return _same(FleetRow, fleet, hours=hours)
 
 
 def _saved_step(plan: Plan) -> str:

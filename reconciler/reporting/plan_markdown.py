@@ -10,8 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Mode
+from reconciler.reporting.balance_text import plan_balance_lines
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import cell
+from reconciler.reporting.hours_text import hours_note
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.plan_entries import (
     SIGNS,
@@ -29,6 +31,7 @@ from reconciler.reporting.plan_text import (
     is_busy,
     money_line,
 )
+from reconciler.reporting.proposal_text import proposal_lines
 from reconciler.reporting.wording import counted, utc
 
 if TYPE_CHECKING:
@@ -78,6 +81,10 @@ def _blocks(
         yield _fence(finding_lines(plan.findings, PLAIN))
     if plan.budgets:
         yield _fence(plan_budget_lines(plan.budgets, PLAIN))
+    if plan.balances:
+        yield _fence(plan_balance_lines(plan.balances, PLAIN))
+    if plan.proposals:
+        yield _fence(proposal_lines(plan.proposals, PLAIN))
     yield from _fleets(plan, counts, fleets)
     yield from _actions(plan, entries, lines)
     aside = list(aside_lines(plan, counts, PLAIN))
@@ -115,7 +122,8 @@ def _cell(text: str) -> str:
 
 
 def _note(entry: FleetSummary) -> Iterator[str]:
-    notes = [cell(entry.note)] if entry.note else []
+    notes = [hours_note(entry.hours)] if entry.hours is not None else []
+    notes += [cell(entry.note)] if entry.note else []
     notes += [f"{entry.unfilled} unfilled"] if entry.unfilled else []
     if notes or entry.command:
         text = _code(", ".join(notes)) if notes else ""

@@ -21,10 +21,12 @@ from reconciler.model.action_document import (
     UpdateAction,
 )
 from reconciler.model.address import Slot, parse_address
+from reconciler.model.balance import BalanceSummary
 from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import Instance, InstanceStatus, SshEndpoint
 from reconciler.model.offer import Offer
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import (
     Adopt,
     Announce,
@@ -43,6 +45,7 @@ from reconciler.model.plan import (
     Stranger,
 )
 from reconciler.model.plan_document import PlanDocument
+from reconciler.model.proposal import SwapProposal
 from reconciler.model.record import InstanceRecord, Specification
 from reconciler.model.saved_plan import PlanOrigin, SavedPlan
 
@@ -56,6 +59,7 @@ if TYPE_CHECKING:
     )
     from reconciler.model.plan_document import (
         FindingDocument,
+        FleetRow,
         OriginDocument,
         RequestDocument,
         StrangerDocument,
@@ -95,7 +99,7 @@ def plan_of(document: PlanDocument) -> Plan:
         rate_changes=tuple(_of(RateChange, parts)),
         lease_changes=tuple(_of(LeaseChange, parts)),
         strangers=tuple(_stranger(one) for one in document.strangers),
-        fleets=tuple(FleetSummary(**_fields(one)) for one in document.fleets),
+        fleets=tuple(_fleet(one) for one in document.fleets),
         findings=tuple(_finding(one) for one in document.findings),
         rate_before=money.rate_before,
         rate_after=money.rate_after,
@@ -103,7 +107,19 @@ def plan_of(document: PlanDocument) -> Plan:
         worst_case_until=money.worst_case_until,
         enforced_by=money.enforced_by,
         budgets=tuple(BudgetSummary(**_fields(one, "left_usd")) for one in document.budgets),
+        balances=tuple(
+            BalanceSummary(**_fields(one, "left_usd", "short_usd")) for one in document.balances
+        ),
+        proposals=tuple(
+            SwapProposal(slot=_parsed_slot(one.address), **_fields(one, "address", "command"))
+            for one in document.proposals
+        ),
     )
+
+
+def _fleet(row: FleetRow) -> FleetSummary:
+    hours = None if row.hours is None else HoursSummary(**_fields(row.hours))
+    return FleetSummary(**_fields(row, "hours"), hours=hours)
 
 
 def _parts(document: PlanDocument) -> list[object]:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
+from reconciler.reporting.balance_text import plan_balance_lines
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
+from reconciler.reporting.hours_text import hours_note, later_lines
 from reconciler.reporting.plan_entries import (
     SIGNS,
     Entry,
@@ -18,6 +20,7 @@ from reconciler.reporting.plan_entries import (
     see_one,
     sign_counts,
 )
+from reconciler.reporting.proposal_text import proposal_lines
 from reconciler.reporting.wording import counted, minute, rate_change, utc, whole_usd
 
 if TYPE_CHECKING:
@@ -64,7 +67,8 @@ def plan_text(plan: Plan, palette: Palette, *, next_step: str | None = None) -> 
         list(_fleet_lines(plan, counts, palette)),
         action_lines(plan, entries, palette, ACTION_LINES),
         list(finding_lines(plan.findings, palette)),
-        list(plan_budget_lines(plan.budgets, palette)) if plan.budgets else [],
+        [*plan_budget_lines(plan.budgets, palette), *plan_balance_lines(plan.balances, palette)],
+        list(proposal_lines(plan.proposals, palette)) if plan.proposals else [],
         [*aside_lines(plan, counts, palette), *_closing_lines(plan, entries, palette, next_step)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -126,6 +130,8 @@ def _end(entry: FleetSummary) -> str:
 
 
 def _note_lines(entry: FleetSummary, palette: Palette) -> Iterator[str]:
+    if entry.hours is not None:
+        yield from map(palette.quiet, wrap(hours_note(entry.hours), indent=2, hang=2))
     notes = [cell(entry.note)] if entry.note else []
     if entry.unfilled:
         notes.append(f"{entry.unfilled} unfilled")
@@ -177,6 +183,7 @@ def aside_lines(
     ]
     if also:
         yield f"Also: {', '.join(also)}."
+    yield from map(palette.quiet, later_lines(plan.fleets, limited=bool(plan.budgets)))
     if plan.worst_case_until is not None:
         yield from _enforcement_lines(plan, palette)
 
@@ -258,6 +265,8 @@ def closing_step(plan: Plan) -> str:
         return "No changes: what is observed is what is recorded."
     if any(finding.code is not None for finding in plan.findings):
         return "No changes now: the warnings above say what stands in the way."
+    if any(fleet.note == "outside hours" for fleet in plan.fleets):
+        return "No changes: what is outside of its office hours waits for its next window."
     if any(fleet.note == "lease ended" for fleet in plan.fleets):
         return "No changes: an ended lease creates nothing until it is renewed."
     if not plan.fleets:
@@ -285,6 +294,8 @@ def _command(plan: Plan) -> str:
         options.append("-allow-unbounded")
     if plan.request.heal:
         options.append("--heal")
+    if plan.request.schedule:
+        options.append("--schedule")
     if plan.request.max_destroy is not None:
         options.append(f"-max-destroy={plan.request.max_destroy}")
     whole = " ".join([base, *options])

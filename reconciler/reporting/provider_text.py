@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from reconciler.reporting.palette import Palette
 
 FORMAT_VERSION = 1
-_MATRIX_WIDTH = 200
 _UNSAFE_IN_CELLS = str.maketrans({"|": "\\|", "<": "&lt;", "`": "'"})
 
 
@@ -57,16 +56,16 @@ def _provider_fields(one: ProviderHealth) -> dict[str, Any]:
 
 
 def matrix_text(matrix: CapabilityMatrix, palette: Palette) -> str:
-    """One line a row; a fact of several parts takes several lines."""
-    columns = [Column("", shrink_to=20), *(Column(name) for name in matrix.providers)]
-    lines = []
-    for row in matrix.rows:
-        facts = [_parts(fact) for fact in row.facts]
-        for at in range(max(len(fact) for fact in facts)):
-            meaning = row.meaning if at == 0 else ""
-            lines.append([meaning, *(fact[at] if at < len(fact) else "" for fact in facts)])
-    laid_out = table(columns, lines, width=_MATRIX_WIDTH)
-    return "\n".join([palette.strong(laid_out[0]), *laid_out[1:]])
+    """A block for each provider, within 80 columns: side by side they fit no terminal."""
+    blocks = []
+    for at, name in enumerate(matrix.providers):
+        rows = []
+        for row in matrix.rows:
+            first, *more = _parts(row.facts[at])
+            rows += [[row.meaning, first], *(["", part] for part in more)]
+        _, *lines = table((Column("FACT", shrink_to=20), Column("")), rows, indent=2)
+        blocks.append("\n".join([palette.strong(cell(name)), *lines]))
+    return "\n\n".join(blocks)
 
 
 def matrix_markdown(matrix: CapabilityMatrix) -> str:

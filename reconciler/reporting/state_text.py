@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _COLUMNS = (
     Column("SLOT", shrink_to=16),
     Column("PROVIDER", shrink_to=8),
-    Column("ID", shrink_to=12),
+    Column("ID", shrink_to=12, whole=True),
     Column("$/H", right=True),
     Column("STATUS", shrink_to=16),
 )

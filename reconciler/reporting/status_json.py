@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.model.quantity import NEVER
 from reconciler.model.text import printable
+from reconciler.reporting.hours_text import hours_json
 from reconciler.reporting.ssh_text import is_plain_endpoint
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def status_json(report: StatusReport) -> dict[str, Any]:
         "worst_case_until": _iso(report.worst_case_until),
         "bandwidth_included": False,
         "enforced_by": _safe(report.enforced_by),
+        "office_hours": {name: hours_json(hours) for name, hours in report.hours},
         "findings": [
             {"message": _safe(one.message), "fix": _safe(one.fix), "exit_code": one.code}
             for one in report.findings

@@ -22,7 +22,7 @@ ROWS_SHOWN = 100
 _COLUMNS = (
     Column("KIND"),
     Column("PROVIDER", shrink_to=8),
-    Column("ID", shrink_to=10),
+    Column("ID", shrink_to=10, whole=True),
     Column("GPU", shrink_to=9),
     Column("$/H", right=True),
     Column("END (UTC)"),
@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 _VOLUME_COLUMNS = (
     Column("PROVIDER", shrink_to=8),
-    Column("VOLUME", shrink_to=10),
+    Column("VOLUME", shrink_to=10, whole=True),
     Column("SIZE", right=True),
     Column("$/H", right=True),
     Column("MOUNTED ON", shrink_to=10),
@@ -106,7 +106,9 @@ def _volume_rows(volumes: Sequence[Volume], palette: Palette) -> list[str]:
         lines.append(palette.quiet(f"... and {len(volumes) - ROWS_SHOWN} more"))
     rates = [one.usd_per_hour for one in volumes if one.usd_per_hour is not None]
     total = format_rate(sum(rates, ZERO))
-    unused = sum(1 for one in volumes if not one.used_by)
+    unused = sum(1 for one in volumes if one.used_by == ())
+    if len(rates) < len(volumes):
+        total = f"{total} and {len(volumes) - len(rates)} of unknown rate"
     text = f"{counted(len(volumes), 'volume')}, {total}, {unused} mounted nowhere: billed until "
     return [*lines, *map(palette.quiet, wrap(f"{text}you delete them there; never touched here"))]
 
@@ -118,7 +120,7 @@ def _volume_row(volume: Volume) -> list[str]:
         volume.id,
         "?" if volume.size_bytes is None else format_size(volume.size_bytes),
         "?" if rate is None else format_rate(rate).removesuffix("/h"),
-        ", ".join(volume.used_by) or "nowhere",
+        "some machine" if volume.used_by is None else ", ".join(volume.used_by) or "nowhere",
         volume.status_text,
     ]
 

@@ -32,6 +32,18 @@ def iso(moment: datetime) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
+def local_text(moment: datetime, zone: str) -> str:
+    """``Thursday 26 Nov 14:20 CET``; UTC where this machine does not know the time zone."""
+    if zone != "UTC":
+        from zoneinfo import ZoneInfo  # most budgets name none
+
+        try:
+            return f"{moment.astimezone(ZoneInfo(zone)):%A %d %b %H:%M %Z}"
+        except (KeyError, ValueError, OSError):
+            pass
+    return f"{moment:%A %d %b %H:%M} UTC"
+
+
 def gpu_text(gpu: str | None, count: int | None) -> str:
     """``H100-SXM:8``, as it is written in the documents; ``?`` for what is not known."""
     if gpu is None:

@@ -59,7 +59,7 @@ class AuditTrail:
         self._known: Head | None = None
         """The head that this process wrote; None before, and after a failure."""
         self._size = 0
-        self._unsaved: set[Effect] = set()
+        self._unsaved: list[Effect] = []
         """Told already, by a save that then failed and is tried again."""
 
     def tell(
@@ -74,7 +74,7 @@ class AuditTrail:
         new: list[Effect] = []
         try:
             told = effects(before, after, now, by_hand=actor.operation.startswith("state "))
-            new = [one for one in told if replace(one, usd=None) not in self._unsaved]
+            new = self._not_told_yet(told)
             if not new and not (anchor and anchor.missed):
                 return _anchor(self._known) if told and self._known else anchor
             self._known = self._append(Batch(after, actor, now), new, anchor)
@@ -82,8 +82,15 @@ class AuditTrail:
         except Exception as error:
             self._known = None
             return self._failed(anchor, max(1, len(new)), error, now)
-        self._unsaved |= {replace(one, usd=None) for one in new}
+        self._unsaved += new
         return _anchor(self._known)
+
+    def _not_told_yet(self, told: list[Effect]) -> list[Effect]:
+        """The sum that a machine has cost grows from one try to the next."""
+        if not self._unsaved:
+            return told
+        before = {replace(one, usd=None) for one in self._unsaved}
+        return [one for one in told if replace(one, usd=None) not in before]
 
     def saved(self) -> None:
         """What was told is stored: the same may happen, and be told, again."""

@@ -35,7 +35,12 @@ _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
 _VERSION = b',"version":%d' % VERSION
 _TAIL = _VERSION + b',"workspace":"'
 """Keys are sorted: how every state of this version goes on after its last collection."""
-_WRITER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_WRITER = json.JSONEncoder(
+    sort_keys=True,
+    separators=(",", ":"),
+    allow_nan=False,
+    check_circular=False,  # what is dumped by pydantic is a tree
+)
 _SHOWN_DIGITS = 12
 _COLLECTIONS: Mapping[str, type[BaseModel]] = {
     "instances": InstanceRecord,
@@ -51,29 +56,32 @@ class RecordTexts:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[BaseModel, str]] = {}
+        self._known: dict[int, tuple[BaseModel, str, str]] = {}
+        """By the record's id: the record, its key, and both as they are stored."""
 
     def of(self, state: RecordedState) -> dict[str, str]:
         """Each collection of records by its name. Raises ``PydanticSerializationError``."""
-        used: dict[int, tuple[BaseModel, str]] = {}
+        known, used = self._known, {}
         texts = {}
         for name, kind in _COLLECTIONS.items():
             records: Mapping[str, BaseModel] = getattr(state, name)
             items = []
             for key in sorted(records):
-                known = used[id(records[key])] = self._text_of(records[key], kind)
-                items.append(f"{_canonical(key)}:{known[1]}")
+                record = records[key]
+                item = known.get(id(record))
+                if item is None or item[1] != key:
+                    item = record, key, f"{_canonical(key)}:{_text_of(record, kind)}"
+                used[id(record)] = item
+                items.append(item[2])
             texts[name] = f"{{{','.join(items)}}}"
         self._known = used
         return texts
 
-    def _text_of(self, record: BaseModel, kind: type[BaseModel]) -> tuple[BaseModel, str]:
-        known = self._known.get(id(record))
-        if known is not None:
-            return known
-        if type(record) is not kind:
-            raise PydanticSerializationError(f"a record that is no {kind.__name__}")
-        return record, _canonical(record.model_dump(mode="json", warnings="error"))
+
+def _text_of(record: BaseModel, kind: type[BaseModel]) -> str:
+    if type(record) is not kind:
+        raise PydanticSerializationError(f"a record that is no {kind.__name__}")
+    return _canonical(record.model_dump(mode="json", warnings="error"))
 
 
 def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:

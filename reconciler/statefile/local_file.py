@@ -11,8 +11,7 @@ import re
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from reconciler.model.errors import GpuShopperError, StateConflict, StateError
-from reconciler.model.text import printable
+from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.value import dataclass
 from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
@@ -26,6 +25,11 @@ from reconciler.statefile.private_files import (
     remove_leftovers,
     shown,
     write_private,
+)
+from reconciler.statefile.refusals import (
+    changed_meanwhile,
+    refuse_conflict,
+    refuse_other_workspace,
 )
 from reconciler.statefile.workspace_key import WorkspaceKey
 
@@ -100,11 +104,11 @@ class LocalFile(StateBackend):
         return self._stored(data)
 
     def write(self, state: RecordedState, *, expected_serial: int | None) -> RecordedState:
-        self._refuse_other_workspace(state)
+        refuse_other_workspace(self.location, state, self._workspace)
         with self._turn():
             data = self._bytes()
             stored = None if data is None else self._stored(data)
-            self._refuse_conflict(state, stored, expected_serial)
+            refuse_conflict(self.location, state, stored, expected_serial)
             serial = (state.serial if stored is None else stored.serial) + 1
             saved = state.with_(serial=serial, saved_at=self._now(), saved_by=self._operation)
             if stored is not None:
@@ -146,7 +150,7 @@ class LocalFile(StateBackend):
         version = hashlib.sha256(data).hexdigest()
         try:
             state = decode(data, self.location)
-            self._refuse_other_workspace(state)
+            refuse_other_workspace(self.location, state, self._workspace)
         except StateError as error:
             hint = _SERIAL.search(data)
             problem = f"{error.what} ({error.why})" if error.why else error.what
@@ -168,15 +172,15 @@ class LocalFile(StateBackend):
         if data is None:
             raise StateError(f"there is no file {shown(path)}", fix="gpu-shopper state history")
         state = decode(data, shown(path))
-        self._refuse_other_workspace(state)
+        refuse_other_workspace(self.location, state, self._workspace)
         return state
 
     def replace(self, state: RecordedState, *, found: Found) -> RecordedState:
-        self._refuse_other_workspace(state)
+        refuse_other_workspace(self.location, state, self._workspace)
         with self._turn():
             data = self._bytes()
             if self.find().version != found.version:
-                raise _changed_meanwhile(self.location)
+                raise changed_meanwhile(self.location)
             saved = state.with_(saved_at=self._now(), saved_by=self._operation)
             saved = self._told(found.state, saved)
             encoded = encode(saved, self._texts)
@@ -238,7 +242,7 @@ class LocalFile(StateBackend):
     def _decoded(self, data: bytes) -> RecordedState:
         try:
             state = decode(data, self.location)
-            self._refuse_other_workspace(state)
+            refuse_other_workspace(self.location, state, self._workspace)
         except StateError as error:
             advice = self._backup_advice()
             fix = f"{error.fix}; {advice}" if error.fix else advice
@@ -311,43 +315,7 @@ class LocalFile(StateBackend):
         good = (one.state for one in self._backups() if one.state is not None)
         return next((one for one in good if one.workspace == self._workspace), None)
 
-    def _refuse_other_workspace(self, state: RecordedState) -> None:
-        if state.workspace != self._workspace:
-            raise StateError(
-                f"{self.location}: the state is of workspace {printable(state.workspace)}, "
-                f"the documents are of {printable(self._workspace)}",
-                why="machines of one would be taken for machines of the other",
-                fix="run it in the right directory, or put the workspace's name right",
-            )
-
-    def _refuse_conflict(
-        self, state: RecordedState, stored: RecordedState | None, expected_serial: int | None
-    ) -> None:
-        wanted = None if expected_serial is None else (expected_serial, state.lineage)
-        found = None if stored is None else (stored.serial, stored.lineage)
-        if wanted != found:
-            raise StateConflict(
-                f"{self.location}: someone else changed the state: expected "
-                f"{_version(wanted)}, found {_version(found)}",
-                why="writing now would undo their changes; nothing was written",
-                fix="run the command again: it starts from what is there now",
-            )
-
 
 def _described(backup: RecordedState) -> str:
     saved = f", saved {backup.saved_at:%Y-%m-%d %H:%M:%S} UTC" if backup.saved_at else ""
     return f"a good backup with serial {backup.serial}{saved}"
-
-
-def _changed_meanwhile(location: str) -> StateConflict:
-    return StateConflict(
-        f"{location}: the state changed while this command was at work; nothing was written",
-        fix="run the command again: it starts from what is there now",
-    )
-
-
-def _version(version: tuple[int, str] | None) -> str:
-    if version is None:
-        return "none"
-    serial, lineage = version
-    return f"serial {serial} of lineage {printable(lineage, 40)}"

@@ -6,10 +6,8 @@ one pid apart (RELIABILITY.md, bad input 60).
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
-import socket
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -58,14 +56,14 @@ class ProcessIdentity:
 def this_process() -> ProcessIdentity:
     """The process that asks."""
     pid = os.getpid()
-    return ProcessIdentity(socket.gethostname(), pid, this_boot(), _started(pid))
+    return ProcessIdentity(_host_name(), pid, this_boot(), _started(pid))
 
 
 def this_host() -> HostPin:
     """The host, the same after a restart. Where it has no machine id (most containers), its name
     is all there is: give such a container a name, or the machine id of its host.
     """
-    name = socket.gethostname()
+    name = _host_name()
     try:
         machine = _MACHINE_ID.read_text("ascii").strip()
     except (OSError, ValueError):
@@ -75,8 +73,15 @@ def this_host() -> HostPin:
     return HostPin.model_construct(id=hashlib.sha256(source.encode()).hexdigest()[:32], name=name)
 
 
+def _host_name() -> str:
+    """As ``socket.gethostname``, without what that module brings along."""
+    return os.uname().nodename
+
+
 def user_name() -> str:
     """The name of the user, or the number where there is no name (a bare container)."""
+    import getpass  # whoever changes something is named
+
     try:
         return getpass.getuser()
     except (OSError, KeyError):

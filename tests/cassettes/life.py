@@ -38,8 +38,11 @@ class Life:
     listed: Instance
 
 
-async def live(provider: Provider, clock: Clock, usd_per_hour_max: Decimal) -> Life:
+async def live(
+    provider: Provider, clock: Clock, usd_per_hour_max: Decimal, keys: tuple[str, ...] = ()
+) -> Life:
     """Rent the cheapest machine, wait until it is ready, destroy it, wait until it is gone.
+    ``keys`` may log in to it: without any an adapter may look for those of the account.
 
     Whatever happens in between, what was made is destroyed.
     """
@@ -52,7 +55,7 @@ async def live(provider: Provider, clock: Clock, usd_per_hour_max: Decimal) -> L
     if rented.node_usd_per_hour(20 * GIB) > usd_per_hour_max:
         raise Unsuitable(f"the cheapest machine costs {rented.usd_per_hour} $/h")
     ends_at = clock.now() + timedelta(hours=1)
-    request = CreateRequest(str(MARK), rented, 20 * GIB, None, {}, ends_at)
+    request = CreateRequest(str(MARK), rented, 20 * GIB, None, {}, ends_at, keys)
     created = await provider.create_instance(request)
     try:
         fresh = await provider.get_instance(created.instance_id)

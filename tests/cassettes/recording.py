@@ -26,7 +26,7 @@ import vcr
 from pydantic import BaseModel
 
 from reconciler.clock import Clock, LoopClock, SystemClock
-from reconciler.market.faces import lambda_cloud, runpod, vast
+from reconciler.market.faces import lambda_cloud, runpod, tensordock, vast
 from reconciler.market.faces.exchange import FaceRequest
 from reconciler.market.settings import CALM
 from reconciler.market.world import World
@@ -40,6 +40,10 @@ from reconciler.providers.runpod import api as runpod_api
 from reconciler.providers.runpod import wire as runpod_wire
 from reconciler.providers.runpod.opening import open_runpod
 from reconciler.providers.runpod.provider import RunpodProvider
+from reconciler.providers.tensordock import api as tensordock_api
+from reconciler.providers.tensordock import wire as tensordock_wire
+from reconciler.providers.tensordock.opening import account_of, open_tensordock
+from reconciler.providers.tensordock.provider import TensorDockProvider
 from reconciler.providers.vastai import api as vast_api
 from reconciler.providers.vastai import wire as vast_wire
 from reconciler.providers.vastai.opening import open_vastai
@@ -74,6 +78,8 @@ class Recorded:
     origin: str
     pattern: str = ""
     account: tuple[str, str, Any] | None = None
+    keys: tuple[str, ...] = ()
+    """Who may log in, where an order without a key would look for those of the account."""
 
     @property
     def path(self) -> Path:
@@ -98,6 +104,13 @@ def _runpod(key: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) 
     url = runpod_api.DEFAULT_URL
     doors = (_door(one, key, clock, transport) for one in (url, url + runpod_api.GRAPHQL_PATH))
     return RunpodProvider("runpod", runpod_api.RunpodApi(*doors), clock)
+
+
+def _tensordock(key: str, clock: Clock, transport: httpx.AsyncBaseTransport | None) -> Provider:
+    door = _door(tensordock_api.DEFAULT_URL, key, clock, transport)
+    return TensorDockProvider(
+        "tensordock", tensordock_api.TensorDockApi(door), clock, account_of(key)
+    )
 
 
 def _names(wire: ModuleType) -> frozenset[str]:
@@ -135,6 +148,21 @@ RECORDED = {
         | {"GPU_SHOPPER_NODE", "pool", "available", "title", "detail"},
         runpod_api.DEFAULT_URL,
         account=("myself", "myself", {"id": "user_somebody", "clientBalance": 25.0}),
+    ),
+    "tensordock": Recorded(
+        "tensordock",
+        "TENSORDOCK_API_TOKEN",
+        _tensordock,
+        tensordock.TensorDockFace,
+        tensordock.key_of,
+        open_tensordock,
+        _names(tensordock_wire)
+        | _ERRORS
+        | {"attributes", "count", "hostnodes", "instances", "ip_address", "port_forwards"}
+        | {"internal_port", "external_port", "price_per_hour", "type"},
+        "https://dashboard.tensordock.com",
+        pattern="[a-z0-9]+-[a-z0-9]+-[0-9]+gb",
+        keys=("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPv3mJ8mC1rYvH4qJ3b7e2pYk0x4p6r1q8s9t0u1v2w3",),
     ),
     "vastai": Recorded(
         "vastai",
@@ -176,7 +204,7 @@ def record_from_face(one: Recorded, path: Path) -> Life:
             provider = one.door(one.face_key(world), clock, httpx.ASGITransport(app=app))
             try:
                 with _recording(one, path):
-                    return await live(provider, clock, Decimal(1))
+                    return await live(provider, clock, Decimal(1), one.keys)
             finally:
                 await provider.close()
 
@@ -201,7 +229,7 @@ def record_from_provider(
         origins.append(provider.origin)
         try:
             with _recording(one, path):
-                return await live(provider, clock, most)
+                return await live(provider, clock, most, one.keys)
         finally:
             await provider.close()
 
@@ -224,7 +252,7 @@ def play(one: Recorded, path: Path) -> Life:
         player = vcr.VCR(serializer="json", record_mode="none", match_on=MATCH_ON)
         try:
             with player.use_cassette(str(path)) as cassette:
-                life = await live(provider, clock, Decimal(1000))
+                life = await live(provider, clock, Decimal(1000), one.keys)
                 assert cassette.all_played, "the adapter asks less than it did"
                 return life
         finally:

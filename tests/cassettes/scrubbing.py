@@ -14,10 +14,16 @@ ANSWER_HEADERS = frozenset({"content-type", "retry-after"})
 _STAND_INS: dict[str, Any] = {
     "public_ipaddr": "203.0.113.10",
     "ip": "203.0.113.10",
+    "ipAddress": "203.0.113.10",
+    "ip_address": "203.0.113.10",
     "credit": 25.0,
     "public_key": "ssh-ed25519 AAAA",
 }
 """What is kept by its kind and not by its value."""
+
+
+_HARMLESS = ("gs1-", "AAAAC3NzaC1lZDI1NTE5AAAAI")
+"""Marks, and public keys of SSH."""
 
 
 class Scrubber:
@@ -84,6 +90,6 @@ def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
         if "authorization" in line.lower():
             found.append(f"line {number}: an authorization header")
         for word in line.replace('"', " ").replace(",", " ").split():
-            if looks_secret("value", word) and not word.startswith("gs1-"):
+            if looks_secret("value", word) and not word.startswith(_HARMLESS):
                 found.append(f"line {number}: something that looks like a key")
     return found

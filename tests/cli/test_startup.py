@@ -86,6 +86,11 @@ def test_a_run_without_changes_leaves_out_what_it_does_not_need(
         assert loaded & {"deepdiff", "highspy", "httpx", "jsonschema", "rich"} == set()
 
 
+def test_a_look_at_a_market_on_this_machine_needs_no_event_loop(tmp_path: Path) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert modules_of("plan", cwd=shop.directory) & {"anyio", "asyncio", "ssl"} == set()
+
+
 def test_a_plan_that_is_only_shown_makes_no_documents_of_itself(tmp_path: Path) -> None:
     with workplace(tmp_path, speed=SLOW_TIME) as shop:
         loaded = all_modules_of("plan", cwd=shop.directory)

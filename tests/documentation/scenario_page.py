@@ -12,8 +12,14 @@ from tempfile import TemporaryDirectory
 
 from tests.documentation.reference_pages import ROOT
 from tests.simulation.scenarios import FACES, SCENARIOS, result_of
+from tests.unit.providers.mutations import EXAMPLES
 
 SCENARIO_PAGE = ROOT / "docs/providers/scenarios.md"
+_ADAPTERS = ROOT / "tests/unit/providers"
+_FOLDERS = {
+    face: _ADAPTERS / ("lambda_cloud" if face == "lambda" else face) for face in sorted(FACES)
+}
+VOLUMES = _ADAPTERS / "test_volume_fuzz.py"
 WRITE_IT = "run `.venv/bin/python -m tests.documentation.scenario_page`"
 _HEAD = """\
 # What became of it
@@ -28,6 +34,22 @@ nothing is billed. With every call answered by 429 the retries themselves take m
 """
 
 
+def fuzz_counts() -> str:
+    """How many kinds of answers are mutated, by what the tests are, and how often each."""
+    kinds = {}
+    for face, folder in _FOLDERS.items():
+        kinds[face] = (folder / "test_fuzz.py").read_text(encoding="utf-8").count("\n@FUZZ\n")
+    for face in re.findall(r"^def test_at_(\w+)", VOLUMES.read_text(encoding="utf-8"), re.M):
+        kinds[face] += 1
+    counts = ", ".join(f"{number} at `{face}`" for face, number in sorted(kinds.items()))
+    total = sum(kinds.values()) * EXAMPLES
+    return (
+        f"\nBeside that every kind of answer is mutated {EXAMPLES} times in each run of the "
+        f"tests:\n{counts};\n{total:,} answers together. None ends in a traceback, makes a "
+        "machine look gone, or\na listing look whole or empty.\n"
+    )
+
+
 def cell_of(face: str, position: int) -> str:
     """The result of one scenario, lived now."""
     with TemporaryDirectory() as directory:
@@ -40,7 +62,7 @@ def scenario_page() -> str:
     for position, scenario in enumerate(SCENARIOS):
         cells = " | ".join(cell_of(face, position) for face in FACES)
         lines.append(f"| {scenario.name} | {cells} |")
-    return _HEAD + "\n".join(lines) + "\n"
+    return _HEAD + "\n".join(lines) + "\n" + fuzz_counts()
 
 
 def documented_cells() -> dict[tuple[str, str], str]:

@@ -189,6 +189,7 @@ _BLOCKS = {
     "resources": "ResourcesBlock",
     "gpu, as a mapping": "GpuBlock",
     "offers": "OffersBlock",
+    "spot": "SpotBlock",
     "ssh": "SshBlock",
     "ready": "ReadyBlock",
     "lifecycle": "LifecycleBlock",
@@ -198,7 +199,9 @@ _BLOCKS = {
     "state": "StateBlock",
     "notifiers": "NotifierBlock",
     "budget": "FleetBudgetBlock",
+    "active": "ActiveBlock",
     "budgets": "BudgetBlock",
+    "price_watch": "PriceWatchBlock",
     "match": "BudgetMatchBlock",
 }
 

@@ -10,13 +10,17 @@ import os
 import pty
 import select
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
-PROGRAM = Path(sys.executable).with_name("gpu-shopper")
+from tests.end_to_end.warm_start import PROGRAM, Process, start
+
+__all__ = ["PROGRAM", "Ended", "Person", "Running", "environment", "gpu_shopper", "started"]
+
 _LIMIT_SECONDS = 60.0
 _TURN_SECONDS = 0.02
 _TURNS = int(_LIMIT_SECONDS / _TURN_SECONDS)
@@ -39,23 +43,32 @@ def environment(home: Path, **changes: str) -> dict[str, str]:
 
 def gpu_shopper(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
     """Run the command to its end, with nothing to read and nobody at the terminal."""
-    done = subprocess.run(
-        [PROGRAM, *arguments],
-        cwd=cwd,
-        env=environment(cwd) if env is None else env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_LIMIT_SECONDS,
-        check=False,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    surroundings = environment(cwd) if env is None else env
+    with TemporaryFile() as out, TemporaryFile() as err, _nothing() as nothing:
+        files = (nothing.fileno(), out.fileno(), err.fileno())
+        process = start(arguments, cwd=cwd, env=surroundings, files=files)
+        try:
+            code = process.wait(timeout=_LIMIT_SECONDS)
+        finally:
+            process.kill()
+            process.wait()
+        said = [_all_of(file) for file in (out, err)]
+    return Ended(code, *said)
+
+
+def _nothing() -> IO[bytes]:
+    return Path(os.devnull).open("rb")
+
+
+def _all_of(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode().replace("\r\n", "\n")
 
 
 class Running:
     """A command at work. Its output goes to files, so that it never waits for a reader."""
 
-    def __init__(self, process: subprocess.Popen[bytes], out: Path, err: Path) -> None:
+    def __init__(self, process: Process, out: Path, err: Path) -> None:
         self._process = process
         self._out = out
         self._err = err
@@ -90,7 +103,7 @@ class Running:
     def end(self) -> Ended:
         """Wait for the command's own end."""
         assert self._wait(_LIMIT_SECONDS), f"still running\n{self.err}"
-        return Ended(self._process.returncode, self._out.read_text(), self.err)
+        return Ended(self._process.wait(), self._out.read_text(), self.err)
 
     def _wait(self, seconds: float) -> bool:
         try:
@@ -108,15 +121,9 @@ def started(*arguments: str, cwd: Path, outputs: Path, **env: str) -> Iterator[R
     """
     outputs.mkdir(parents=True)
     out, err = outputs / "out", outputs / "err"
-    with out.open("wb") as to_out, err.open("wb") as to_err:
-        process = subprocess.Popen(
-            [PROGRAM, *arguments],
-            cwd=cwd,
-            env=environment(cwd, **env),
-            stdin=subprocess.DEVNULL,
-            stdout=to_out,
-            stderr=to_err,
-        )
+    with out.open("wb") as to_out, err.open("wb") as to_err, _nothing() as nothing:
+        files = (nothing.fileno(), to_out.fileno(), to_err.fileno())
+        process = start(arguments, cwd=cwd, env=environment(cwd, **env), files=files)
     try:
         yield Running(process, out, err)
     finally:
@@ -127,7 +134,7 @@ def started(*arguments: str, cwd: Path, outputs: Path, **env: str) -> Iterator[R
 class Person:
     """Somebody at a terminal, where the command runs."""
 
-    def __init__(self, process: subprocess.Popen[bytes], terminal: int) -> None:
+    def __init__(self, process: Process, terminal: int) -> None:
         self._process = process
         self._terminal = terminal
         self.seen = ""
@@ -167,14 +174,8 @@ def at_a_terminal(*arguments: str, cwd: Path, **env: str) -> Iterator[Person]:
     """The command with a pseudo-terminal as its input and both outputs."""
     terminal, other_side = pty.openpty()
     try:
-        process = subprocess.Popen(
-            [PROGRAM, *arguments],
-            cwd=cwd,
-            env=environment(cwd, TERM="xterm", **env),
-            stdin=other_side,
-            stdout=other_side,
-            stderr=other_side,
-        )
+        surroundings = environment(cwd, TERM="xterm", **env)
+        process = start(arguments, cwd=cwd, env=surroundings, files=(other_side,) * 3)
     finally:
         os.close(other_side)
     try:

@@ -73,4 +73,7 @@ def test_the_cap_of_a_provider_holds_in_the_ledger(tmp_path: Path) -> None:
         assert "providers.simulated.max_hourly_usd stands in the way" in " ".join(
             applied.out.split()
         )
+        end = applied.err[applied.err.index("Done: ") :]
+        assert "Not done (exit 7): fleet.dev" in end, "said again below what was bought"
+        assert "  fix: " in end
         assert bought(shop) == ["eu30", "eu31"]

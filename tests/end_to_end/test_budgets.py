@@ -7,7 +7,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from reconciler.market.ledger import bill
+from reconciler.market.ledger import bill, living
+from reconciler.market.world import World
 from reconciler.model.mark import parse_mark
 from tests.end_to_end.workplace import MINUTE, SLOW_TIME, Workplace, workplace
 
@@ -83,3 +84,30 @@ def test_an_inline_budget_is_refused_with_6_and_says_what_would_fit(tmp_path: Pa
         assert "1 of 2 node(s) fit" in " ".join(planned.out.split())
         assert "Budget fleet.dev: $0.00 spent in total" in planned.out
         assert place.alive() == ()
+
+
+POOR = """
+version: 1
+workspace: demo
+providers: {simulated: {market: poor/market.sqlite, min_balance_usd: 2}}
+fleets:
+  dev: {resources: {gpu: RTX4090}, nodes: 3, ttl: 10h, max_gpu_hour_usd: 0.60}
+"""
+
+
+def test_a_plan_that_would_carry_the_balance_below_its_minimum_is_refused(tmp_path: Path) -> None:
+    with workplace(tmp_path) as place:
+        place.declare(POOR)
+        new = ("simulate", "new", "-market", "poor/market.sqlite", "-speed", "0.001")
+        assert place.run(*new, "-balance", "nan").code == 64
+        assert place.run(*new, "-balance", "10").code == 0
+        applied = place.apply("-detach")
+        assert applied.code == 6, applied.out
+        assert "(providers.simulated.min_balance_usd): short of $" in " ".join(applied.out.split())
+        place.run("plan", "-out=later")
+        (account,) = json.loads(place.run("show", "-json", "later").out)["balances"]
+        assert Decimal(account["left_usd"]) >= 2
+        with World.open(place.directory / "poor/market.sqlite") as poor:
+            alive = len(living(poor, poor.clock().now()))
+        assert 0 < alive < 3
+        assert f"{alive} of 3 node(s) fit" in " ".join(applied.out.split())

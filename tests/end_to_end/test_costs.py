@@ -112,3 +112,24 @@ def test_without_a_state_nothing_was_spent_and_a_strange_bill_names_its_line(
         (place.directory / "bill.csv").write_text("what,when\n1,2\n")
         assert "--id-column" in place.run("ledger", "check", "bill.csv").err
         assert place.run("costs", "-by", "colour").code == 64
+
+
+def test_costs_and_budgets_as_bars_and_as_pictures(tmp_path: Path) -> None:
+    budgets = "budgets: {all: {match: {}, period: month, limit_usd: 40}}\nfleets:"
+    with workplace(tmp_path, *OFFERS, speed=SLOW_TIME) as place:
+        place.declare(TWO_TEAMS.replace("fleets:", budgets))
+        place.apply("-detach")
+        place.advance(9 * HOUR)
+        bars = place.run("costs", "-by", "team", "-chart").out
+        assert "vision" in bars
+        assert "#" * 40 in bars
+        told = place.run("budgets", "-chart").out
+        assert "limit $40.00 a month" in told
+        assert "|" in told
+        drawn = place.run("costs", "-by", "day,team", "-o", "spend.svg")
+        assert drawn.out.startswith("Wrote spend.svg: Spent by day, team"), drawn.err
+        assert "vision" in (place.directory / "spend.svg").read_text()
+        assert place.run("budgets", "-out=all.png").code == 0
+        assert (place.directory / "all.png").read_bytes().startswith(b"\x89PNG")
+        for wrong in (("-o", "spend.gif"), ("-chart", "-json"), ("-chart", "-o", "a.svg")):
+            assert place.run("costs", *wrong).code == 64

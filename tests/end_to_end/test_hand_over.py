@@ -8,18 +8,16 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reconciler.clock import wall_now
-from reconciler.market.settings import MarketSettings
-from reconciler.market.world import World
 from reconciler.model.exit_code import ExitCode
 from tests.end_to_end.command import started
 from tests.end_to_end.test_vastai import VAST, Rehearsal
+from tests.end_to_end.test_vastai import rehearsal as vast_rehearsal
 from tests.end_to_end.workplace import QUICK
-from tests.simulation.shop import several_offers
 from tests.simulation.vast_shop import VAST_QUICKSTART
 from tests.ssh_servers import SshServer, asyncssh_server, needs_ssh, server_of_kind
 
@@ -29,26 +27,7 @@ pytestmark = needs_ssh
 @contextmanager
 def rehearsal(parent: Path, server: SshServer) -> Iterator[Rehearsal]:
     """A market all of whose machines are ``server``."""
-    directory = parent / "workplace"
-    (directory / "state").mkdir(mode=0o700, parents=True)
-    (directory / "fleets.yaml").write_text(VAST_QUICKSTART)
-    now, quick = wall_now(), QUICK.__class__.from_json(QUICK.to_json())
-    settings = {name: getattr(quick, name) for name in quick.__slots__}
-    world = World.create(
-        directory / "state" / "simulated-market.sqlite",
-        seed=7,
-        started_at=now,
-        wall_origin=now,
-        offers=several_offers(),
-        settings=MarketSettings(**{**settings, "ssh_at": f"127.0.0.1:{server.port}"}),
-    )
-    with (
-        world,
-        started(
-            "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
-        ) as face,
-    ):
-        shop = Rehearsal(directory, world, face, VAST)
+    with vast_rehearsal(parent, VAST, replace(QUICK, ssh_at=f"127.0.0.1:{server.port}")) as shop:
         shop.declare(VAST_QUICKSTART)
         yield shop
 

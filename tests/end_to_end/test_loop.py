@@ -80,12 +80,13 @@ def test_cron_gets_one_entry_beside_what_was_there_and_it_runs(tmp_path: Path) -
     with workplace(tmp_path) as shop:
         env = with_crontab(shop)
         assert shop.apply("-detach").code == 0
-        for _ in range(2):
-            installed = shop.run("reconcile", "--install", "cron", "--yes", **env)
+        for flags in ((), ("--heal", "--schedule")):
+            installed = shop.run("reconcile", "--install", "cron", "--yes", *flags, **env)
             assert installed.code == 0, installed.err
             assert "reconcile --once" in installed.out
         others, mine = table.read_text().splitlines()
         assert others == "0 4 * * * backup"
+        assert "reconcile --once --heal --schedule" in mine
 
         shop.advance(5 * HOUR)
         times, command = mine[: len("* * * * * ")], mine[len("* * * * * ") :]

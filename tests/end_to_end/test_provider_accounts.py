@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import signal
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
-from reconciler.clock import wall_now
 from reconciler.model.exit_code import ExitCode
 from tests.end_to_end.command import started
 from tests.end_to_end.test_vastai import DOCUMENTS, rehearsal
@@ -17,7 +17,7 @@ def test_the_documents_name_the_key_and_the_state_keeps_the_name_alone(tmp_path:
     """Section 12, 4: the loop goes on with the recorded reference when documents are lost."""
     with rehearsal(tmp_path) as shop:
         named = DOCUMENTS.replace("vastai: {}", "vastai: {key: '${env:KEY_OF_THE_LAB}'}")
-        shop.declare(named.replace("ttl: 4h", "ttl: 10s"))
+        shop.declare(named)
         assert shop.run("apply", "-auto-approve").code == ExitCode.CREDENTIALS
         lab = {"KEY_OF_THE_LAB": shop.key, "VAST_API_KEY": shop.key[::-1]}
         checked = shop.run("providers", "check", **lab)
@@ -26,7 +26,7 @@ def test_the_documents_name_the_key_and_the_state_keeps_the_name_alone(tmp_path:
         assert len(shop.alive()) == 1
         assert shop.state().providers["vastai"].key == "${env:KEY_OF_THE_LAB}"
         assert shop.key not in (shop.directory / "state" / "demo.json").read_text()
-        shop.server.until(lambda: wall_now() > shop.state().leases["dev"].ends_at)  # type: ignore[operator]
+        shop.advance(timedelta(hours=4))
         shop.declare("version: 1\nworkspace: demo\nproviders: [broken\n")
         without = shop.run("reconcile", "--once", VAST_API_KEY=shop.key)
         assert without.code == ExitCode.DESTROY_UNVERIFIED
@@ -78,7 +78,7 @@ def test_faults_of_a_serving_end_with_it_and_others_do_not(tmp_path: Path) -> No
     with rehearsal(tmp_path) as shop:
         words = ("simulate", "serve", "--port", "0", "--fault", "vastai:list=429")
         outputs = tmp_path / "second"
-        with started(*words, cwd=shop.directory, outputs=outputs) as second:
+        with started(*words, cwd=shop.directory, outputs=outputs, **shop.settings) as second:
             second.until(lambda: second.out.endswith("\n"))
             second.until(lambda: "list=429" in shop.run("simulate", "fault").out)
             shop.run("simulate", "fault", "C4.2", "--for", "1h")

@@ -1,6 +1,6 @@
-"""Real providers over a real socket: the installed command against the served face, in wall time.
+"""Real providers over a real socket: the command against the served face.
 
-The market runs at the pace of the wall clock, because a real provider does.
+Both live on a machine whose clocks run faster, so that a provider's pace costs less wall time.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -22,12 +22,13 @@ from reconciler.market.faces.runpod_names import pod_id
 from reconciler.market.faults import Fault
 from reconciler.market.ledger import living
 from reconciler.market.machine import Machine
+from reconciler.market.settings import MarketSettings
 from reconciler.market.world import World
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.record import RecordedState
 from reconciler.statefile.local_file import LocalFile
-from tests.cli.in_process import run
 from tests.end_to_end.command import Ended, Running, environment, gpu_shopper, started
+from tests.end_to_end.hurried_clock import SETTING, HurriedClock, started_now
 from tests.end_to_end.workplace import QUICK
 from tests.simulation.face_shop import quickstart
 from tests.simulation.shop import several_offers
@@ -35,6 +36,7 @@ from tests.simulation.vast_shop import VAST_QUICKSTART
 
 ENV = "    env: {GREETING: hello-canary-3141}\n"
 DOCUMENTS = VAST_QUICKSTART + ENV
+HURRY = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,6 @@ class Kind:
     url: str
     refusal: str
     id_of: Callable[[Machine], str] = lambda machine: machine.id
-    ttl: str = "8s"
     balance: str | None = None
 
     @property
@@ -61,7 +62,6 @@ LAMBDA = Kind(
     "LAMBDA_API_URL",
     "global/invalid-api-key",
     lambda machine: lambda_rows.instance_id(machine.id),
-    ttl="20s",
 )
 TENSORDOCK = Kind(
     "tensordock",
@@ -69,7 +69,6 @@ TENSORDOCK = Kind(
     "TENSORDOCK_API_URL",
     "Invalid API credentials",
     lambda machine: tensordock_rows.instance_id(machine.id),
-    ttl="20s",
 )
 RUNPOD = Kind(
     "runpod",
@@ -77,7 +76,6 @@ RUNPOD = Kind(
     "RUNPOD_API_URL",
     "the key is refused: 401",
     lambda machine: pod_id(machine.id),
-    ttl="12s",
     balance="100.000000",
 )
 KINDS = [
@@ -91,13 +89,21 @@ KINDS = [
 class Rehearsal:
     """A directory with documents, a market, and the command that serves it."""
 
-    def __init__(self, directory: Path, world: World, server: Running, kind: Kind) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        world: World,
+        server: Running,
+        kind: Kind,
+        clock: HurriedClock,
+    ) -> None:
         self.directory = directory
         self.world = world
         self.server = server
         server.until(lambda: server.out.endswith("\n"))
         self.kind = kind
         self.settings: dict[str, str] = {}
+        self.goes_by(clock)
         for line in server.out.splitlines():
             export, *settings = line.split()
             assert export == "export"
@@ -115,15 +121,29 @@ class Rehearsal:
         (self.directory / "fleets.yaml").write_text(documents)
 
     def run(self, *arguments: str, **settings: str) -> Ended:
-        changes = {**self.settings, **settings}
+        changes = {**self.settings, **settings, SETTING: self.clock.as_text()}
         kept = {name: value for name, value in changes.items() if value}
         surroundings = environment(self.directory.parent / "home", **kept)
         ended = gpu_shopper(*arguments, cwd=self.directory, env=surroundings)
         self.said += [ended.out, ended.err]
         return ended
 
+    def goes_by(self, clock: HurriedClock) -> None:
+        """What the clocks of this machine show from now on."""
+        self.clock = clock
+        self.settings[SETTING] = clock.as_text()
+
+    def advance(self, by: timedelta) -> None:
+        """Time passes, on this machine and at the provider."""
+        self.goes_by(replace(self.clock, ahead=self.clock.ahead + by.total_seconds()))
+        self.world.advance(by)
+
+    @property
+    def now(self) -> datetime:
+        return self.world.clock().now()
+
     def alive(self) -> tuple[Machine, ...]:
-        return living(self.world, self.world.clock().now())
+        return living(self.world, self.now)
 
     def sent(self, operation: str) -> int:
         return sum(1 for call in self.world.calls() if call.operation == operation)
@@ -136,26 +156,33 @@ class Rehearsal:
 
 
 @contextmanager
-def rehearsal(parent: Path, kind: Kind = VAST, *serving: str) -> Iterator[Rehearsal]:
+def rehearsal(
+    parent: Path, kind: Kind = VAST, settings: MarketSettings = QUICK
+) -> Iterator[Rehearsal]:
     directory = parent / "workplace"
     (directory / "state").mkdir(mode=0o700, parents=True)
     (directory / "fleets.yaml").write_text(kind.documents)
     market = directory / "state" / "simulated-market.sqlite"
-    now = wall_now()
+    clock = started_now(HURRY)
+    now = datetime.fromtimestamp(clock.origin, UTC)
     with (
         World.create(
             market,
             seed=7,
             started_at=now,
             wall_origin=now,
+            speed=HURRY,
             offers=several_offers(),
-            settings=QUICK,
+            settings=settings,
         ) as world,
         started(
-            "simulate", "serve", "--port", "0", cwd=directory, outputs=parent / "server"
+            *("simulate", "serve", "--port", "0"),
+            cwd=directory,
+            outputs=parent / "server",
+            **{SETTING: clock.as_text()},
         ) as server,
     ):
-        yield Rehearsal(directory, world, server, kind)
+        yield Rehearsal(directory, world, server, kind, clock)
 
 
 def spellings(secret: str) -> list[bytes]:
@@ -176,14 +203,13 @@ def test_the_whole_trip_over_a_real_socket(tmp_path: Path, kind: Kind) -> None:
         plan = shop.run("plan", "-detailed-exitcode")
         assert plan.code == ExitCode.CHANGES, plan.err
         assert shop.alive() == ()
-        shop.declare(kind.documents.replace("ttl: 4h", f"ttl: {kind.ttl}"))
         applied = shop.run("apply", "-auto-approve")
         assert applied.code == 0, applied.err
         (machine,) = shop.alive()
         (record,) = shop.state().instances.values()
         assert (record.instance_id, record.mark) == (kind.id_of(machine), machine.label)
         assert kind.id_of(machine) in shop.run("status").out
-        shop.server.until(lambda: wall_now() > shop.state().leases["dev"].ends_at)  # type: ignore[operator]
+        shop.advance(timedelta(hours=4))
         passed = shop.run("reconcile", "--once")
         assert passed.code == 0, passed.err
         assert "expired" in passed.out
@@ -220,7 +246,7 @@ def test_C1_1_a_create_answered_with_500_is_found_by_its_label(tmp_path: Path, k
         assert shop.run("apply", "-auto-approve").code == ExitCode.PROVIDER_FAILURE
         (machine,) = shop.alive()
         listed = machine.created_at + timedelta(seconds=4)
-        shop.server.until(lambda: shop.world.clock().now() > listed)
+        shop.server.until(lambda: shop.now > listed)
         found = shop.run("apply", "-auto-approve")
         assert found.code == 0, found.err
         assert [one.id for one in shop.alive()] == [machine.id]
@@ -282,25 +308,24 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
 
 
 def test_I31_a_clock_a_day_ahead_buys_nothing_until_a_person_says_that_it_is_right(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     with rehearsal(tmp_path) as shop:
-        for name, value in shop.settings.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr("reconciler.clock.wall_now", lambda: wall_now() + timedelta(days=1))
-        refused = run(capsys, "apply", "-auto-approve", directory=shop.directory)
+        right = shop.clock
+        shop.goes_by(replace(right, wall_wrong=timedelta(days=1).total_seconds()))
+        refused = shop.run("apply", "-auto-approve")
         assert refused.code == ExitCode.REFUSED_BY_RULE
         assert "127.0.0.1 is 1d behind this machine's clock" in " ".join(refused.err.split())
         assert "-trust-clock" in refused.err
-        checked = run(capsys, "doctor", directory=shop.directory)
+        checked = shop.run("doctor")
         assert "FAILED   clock" in checked.out
         assert shop.alive() == ()
-        said = run(capsys, "apply", "-auto-approve", "-trust-clock", directory=shop.directory)
+        said = shop.run("apply", "-auto-approve", "-trust-clock")
         assert said.code == 0, said.err
         assert len(shop.alive()) == 1
-        passed = run(capsys, "reconcile", "--once", directory=shop.directory)
+        passed = shop.run("reconcile", "--once")
         assert "which most clocks agree with" in " ".join(passed.out.split())
-        monkeypatch.undo()
+        shop.goes_by(right)
         mended = shop.run("reconcile", "--once", "-trust-clock")
         assert mended.code == 0, mended.err
         assert shop.run("doctor").out.count("as 127.0.0.1 say") == 1

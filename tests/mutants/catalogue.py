@@ -179,9 +179,9 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         16,
         "a state that moved is overwritten",
-        "reconciler/statefile/local_file.py",
-        "        if wanted != found:\n",
-        "        if wanted is not None and found is None:\n",
+        "reconciler/statefile/refusals.py",
+        "    if wanted != found:\n",
+        "    if wanted is not None and found is None:\n",
         "tests/contract/test_state_backend.py"
         "::test_I19_a_writer_that_read_an_older_serial_writes_nothing",
     ),

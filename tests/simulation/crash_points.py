@@ -282,7 +282,7 @@ def _same_chances() -> Iterator[None]:
     with (
         patch("reconciler.statefile.workspace_key._new_pair", lambda: _KEY_PAIR),
         patch("secrets.token_hex", lambda count: chance.randbytes(count).hex()),
-        patch("secrets.choice", chance.choice),
+        patch("secrets.randbelow", chance.randrange),
     ):
         yield
 

@@ -101,8 +101,12 @@ class Shop:
     ) -> Login:
         """What a login comes to: no subprocess has a place in virtual time."""
         await self.clock.sleep(1)
-        machine = next(one for one in self.alive() if one.ssh_host == endpoint.host)
-        inside = self.world.gpus_inside(machine.id, self.now)
+        return self.driver_at(self.world, endpoint)
+
+    def driver_at(self, world: World, endpoint: SshEndpoint) -> Login:
+        """What the driver says of the machine of ``world`` that has this address."""
+        machine = next(one for one in living(world, self.now) if one.ssh_host == endpoint.host)
+        inside = world.gpus_inside(machine.id, self.now)
         line = f"NVIDIA {inside.gpu}, {inside.gpu_memory_bytes // 2**20} MiB, 550.54.14\n"
         cuda = f"CUDA Version : {inside.cuda}\n" if inside.cuda else ""
         return Login("done", f"{MARKER}\n{line * inside.gpu_count}{cuda}")

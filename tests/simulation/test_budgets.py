@@ -7,11 +7,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from reconciler.market.ledger import bill, billed_total
+from reconciler.model.budget import BudgetCurve
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import parse_mark
 from reconciler.model.notice import NoticeKind
 from reconciler.model.reason import DestroyReason
+from reconciler.planning.budget_curves import budget_curves
+from reconciler.planning.forecast import budget_summaries
 from tests.simulation.shop import Shop, story
 
 MINUTE = timedelta(minutes=1)
@@ -300,3 +305,31 @@ def test_documents_that_cannot_be_read_do_not_lift_a_budget(tmp_path: Path) -> N
         return len(shop.alive())
 
     assert story(tmp_path, tell) == 0
+
+
+@pytest.mark.parametrize("period", ["hour", "day", "week", "month", "total"])
+def test_the_curve_of_a_budget_ends_with_what_it_has_spent(tmp_path: Path, period: str) -> None:
+    """Machines that are gone and machines that run, over midnights of another time zone."""
+    keys = {} if period == "total" else {"time_zone": "Asia/Kolkata"}
+    text = documents(
+        fleet("old", ttl="30h") + fleet("new", ttl="90h"), shared("900", period=period, **keys)
+    )
+
+    async def tell(shop: Shop) -> tuple[Decimal, BudgetCurve, datetime]:
+        await shop.apply(text)
+        await loop(shop, timedelta(hours=50))
+        (one,) = budget_summaries(shop.state(), shop.now, TICK)
+        (curve,) = budget_curves(shop.state(), shop.now)
+        return one.spent_usd, curve, shop.now
+
+    spent, curve, now = story(tmp_path, tell)
+    moments = [moment for moment, _ in (*curve.spent, *curve.coming)]
+    sums = [usd for _, usd in (*curve.spent, *curve.coming)]
+    assert curve.now_usd == spent > 0
+    assert curve.spent[-1][0] == now
+    assert moments == sorted(moments)
+    assert sums == sorted(sums)
+    assert len(moments) == len(set(moments))
+    if period in ("week", "month"):
+        assert {f"{one:%H:%M}" for one in moments[:-1] if one < now} == {"00:00"}
+        assert f"{curve.spent[0][0]:%z}" == "+0530"

@@ -14,7 +14,9 @@ from reconciler.market.faults import Call, Fault
 from reconciler.market.ledger import billed_total
 from reconciler.market.settings import CALM
 from reconciler.model.ledger import COST_KINDS, closed_machine_of
+from reconciler.operations.status import read_status
 from reconciler.planning.costs import costs_of
+from reconciler.planning.forecast import budget_summaries
 from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop, several_offers, story
 
 HOUR = timedelta(hours=1)
@@ -142,3 +144,48 @@ def test_the_worst_case_of_a_plan_is_not_exceeded_when_only_a_loop_looks(
         tmp_path, tell, *several_offers(disk_microusd_per_gib=random.randint(0, 900))
     )
     assert Decimal(0) < billed <= worst
+
+
+def test_status_says_what_the_ledger_says_when_the_rate_has_changed(tmp_path: Path) -> None:
+    """An hour of work and an hour of disk alone are not two hours of disk."""
+
+    async def tell(shop: Shop) -> tuple[Decimal, Decimal, Decimal]:
+        await shop.apply(QUICKSTART)
+        await shop.wait(HOUR)
+        await shop.reconcile()
+        (machine,) = shop.alive()
+        shop.world.stop(machine.id, shop.now)
+        await shop.wait(HOUR / 60)
+        await shop.reconcile()
+        await shop.wait(HOUR)
+        report = await read_status(shop.workspace())
+        return report.usd_so_far, _ours(shop), billed_total(shop.world, shop.now)
+
+    shown, ours, theirs = story(tmp_path, tell, *several_offers(disk_microusd_per_gib=137))
+    assert shown == ours
+    assert abs(ours - theirs) < Decimal("0.01")
+
+
+def test_what_is_counted_after_a_destroy_is_told_apart_and_corrected_by_the_proof(
+    tmp_path: Path,
+) -> None:
+    """On a lease of minutes the wait for the proof is a fifth of the bill, while it lasts."""
+    budgets = "budgets: {all: {match: {}, period: total, limit_usd: 50}}\nfleets:"
+
+    async def tell(shop: Shop) -> list[tuple[Decimal, Decimal]]:
+        await shop.apply(QUICKSTART.replace("fleets:", budgets).replace("4h", "10m"))
+        await shop.wait(HOUR / 6)
+        told = []
+        for minutes in (0, 2, 20):
+            await shop.wait(timedelta(minutes=minutes))
+            await shop.reconcile()
+            (one,) = budget_summaries(shop.state(), shop.now, timedelta(minutes=1))
+            told.append((one.spent_usd, one.unproven_usd))
+        bill = billed_total(shop.world, shop.now)
+        return [*told, (bill, bill)]
+
+    sent, waiting, proven, bill = story(tmp_path, tell)
+    assert sent[1] < Decimal("0.001")
+    assert 0 < waiting[1] == waiting[0] - sent[0]
+    assert proven[1] == 0
+    assert 0 <= proven[0] - bill[0] < Decimal("0.001")

@@ -133,6 +133,22 @@ def test_a_spot_fleet_bids_and_is_preempted_into_a_stopped_pod_that_costs_its_di
     runpod_story(tmp_path, tell, *BOTH_SIDES)
 
 
+def test_an_outbid_pod_of_an_auto_fleet_is_replaced_on_demand(tmp_path: Path) -> None:
+    """An offer of RunPod names no host: for a quarter of an hour none of that kind is bid for."""
+
+    async def tell(shop: RunpodShop) -> None:
+        await shop.apply(RUNPOD_QUICKSTART + "    spot_policy: auto\n")
+        (machine,) = shop.alive()
+        assert machine.offer_id == "bid"
+        shop.world.stop(machine.id, shop.now)
+        for _ in range(2):  # the stopped pod is in the way of another one on its host
+            await shop.wait(3 * MINUTE)
+            await shop.reconcile(heal=True)
+        assert [one.offer_id for one in shop.alive()] == ["od"]
+
+    runpod_story(tmp_path, tell, *BOTH_SIDES)
+
+
 @pytest.mark.parametrize("number", sorted(one for one in CATALOGUE if one.startswith("C1.")))
 def test_whatever_goes_wrong_with_a_bid_nothing_leaks_and_nothing_is_doubled(
     tmp_path: Path, number: str

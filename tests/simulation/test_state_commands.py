@@ -621,3 +621,17 @@ def test_a_create_whose_machine_a_person_found_is_recorded_once_confirmed(tmp_pa
 def _neighbour(shop: Shop) -> Mark:
     part = workspace_part("somebody-else", "their-lineage")
     return Mark(part, "dev", 0, shop.now + HOUR, "abcd1234")
+
+
+def test_a_lease_that_never_was_is_no_damage_but_a_lost_state_is(tmp_path: Path) -> None:
+    async def told(shop: Shop) -> None:
+        for verb in (shop.extend("dev", HOUR), shop.release("dev")):
+            with pytest.raises(UsageRefused, match="nothing was applied here yet"):
+                await verb
+        await shop.apply()
+        await shop.extend("dev", HOUR)
+        (shop.directory / "state" / "demo.json").unlink()
+        with pytest.raises(StateError, match="there is no state"):
+            await shop.extend("dev", HOUR)
+
+    tell(tmp_path, told)

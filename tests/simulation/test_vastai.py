@@ -88,6 +88,28 @@ def test_a_spot_fleet_bids_and_an_on_demand_fleet_does_not(tmp_path: Path) -> No
     vast_story(tmp_path, tell, *both)
 
 
+def test_a_bid_of_ones_own_is_sent_and_an_outbid_machine_is_replaced_on_another_host(
+    tmp_path: Path,
+) -> None:
+    places = [
+        market_offer(f"bid{n}", base_microusd=150_000 + n, host=f"{n}", spot=True) for n in (1, 2)
+    ]
+
+    async def tell(shop: VastShop) -> None:
+        await shop.apply(VAST_QUICKSTART + "    spot_policy: spot\n    spot: {bid_usd: 0.30}\n")
+        (sent,) = [json.loads(one.body) for one in shop.wire.sent if one.method == "PUT"]
+        assert sent["price"] == 0.30
+        (machine,) = shop.alive()
+        assert machine.offer_id == "bid1"
+        shop.world.stop(machine.id, shop.now)
+        await shop.wait(MINUTE)
+        await shop.reconcile(heal=True)
+        await shop.wait(3 * MINUTE)
+        assert [one.offer_id for one in shop.alive()] == ["bid2"]
+
+    vast_story(tmp_path, tell, *places)
+
+
 def test_thirty_machines_come_in_two_pages_and_go_in_their_own_time(tmp_path: Path) -> None:
     thirty = VAST_QUICKSTART.replace("    ttl: 4h", "    ttl: 4h\n    nodes: 30")
 

@@ -63,6 +63,7 @@ def test_a_whole_trip_is_as_the_vendors_document_says(tmp_path: Path) -> None:
 def test_every_other_answer_of_the_face_is_as_the_vendors_document_says() -> None:
     exchanges: list[tuple[FaceRequest, FaceAnswer]] = []
     with renter() as me:
+        me.world.place_volume(100 * 2**30, 0)
         handle_at = me.face.handle_at
 
         def noted(world, request, now):  # type: ignore[no-untyped-def]

@@ -20,6 +20,7 @@ from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
 from reconciler.market.faces.runpod_names import pod_id
 from reconciler.market.faults import ErrorWord, Fault
 from reconciler.model.errors import InstanceNotFound, ProviderError
+from reconciler.operations.market_view import find_strangers
 from reconciler.providers.base import CreateRequest, OfferQuery
 from tests.end_to_end.test_vastai import RUNPOD, Rehearsal, rehearsal
 from tests.simulation.runpod_shop import RUNPOD_QUICKSTART, RunpodShop, runpod_story
@@ -60,6 +61,8 @@ def test_what_is_sent_and_answered_is_as_the_vendors_document_says(tmp_path: Pat
     async def tell(shop: RunpodShop) -> None:
         await shop.apply(RUNPOD_QUICKSTART + "    env: {COLOUR: blue}\n")
         (machine,) = shop.alive()
+        shop.world.place_volume(100 * 2**30, 0, machine.id)
+        assert len((await find_strangers(shop.workspace())).volumes) == 1
         await shop.wait(timedelta(hours=1))
         shop.world.stop(machine.id, shop.now)
         await shop.wait(MINUTE)
@@ -75,6 +78,7 @@ def test_what_is_sent_and_answered_is_as_the_vendors_document_says(tmp_path: Pat
     calls = {(one.method, one.segments[1], len(one.segments)) for one, _ in seen}
     assert calls == {
         ("GET", "catalog", 3),
+        ("GET", "network-volumes", 2),
         ("GET", "pods", 2),
         ("GET", "pods", 3),
         ("POST", "pods", 2),

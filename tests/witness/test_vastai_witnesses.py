@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
+from reconciler.operations.market_view import find_strangers
 from tests.end_to_end.test_vastai import Rehearsal, rehearsal
 from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop, vast_story
 from tests.witness.vendor_documents import SPECS, deviations
@@ -42,7 +43,9 @@ def test_what_is_sent_and_answered_is_as_the_vendors_document_says(tmp_path: Pat
 
     async def tell(shop: VastShop) -> None:
         shop.spoil(note)
-        await shop.apply(VAST_QUICKSTART)
+        await shop.apply(VAST_QUICKSTART + "safety: {node_timer: 30m}\n")
+        shop.world.place_volume(100 * 2**30, 20_000)
+        assert len((await find_strangers(shop.workspace())).volumes) == 1
         await shop.wait(timedelta(hours=4))
         for _ in range(6):
             await shop.reconcile()

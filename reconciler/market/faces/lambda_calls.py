@@ -20,6 +20,7 @@ from reconciler.market.faces.lambda_rows import (
     MICROUSD_PER_CENT,
     Catalogue,
     InstanceType,
+    file_system_row,
     instance_id,
     instance_row,
     machine_id,
@@ -70,8 +71,8 @@ def regions(world: World, request: FaceRequest, _: str, now: datetime, fault: Fa
 def file_systems(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
-    """The market rents none."""
-    return _data([])
+    """What somebody left in the account; how big each may become is not said."""
+    return _data([file_system_row(one, now) for one in world.volumes()])
 
 
 def audit_events(

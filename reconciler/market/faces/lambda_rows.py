@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from reconciler.market.faults import Fault
     from reconciler.market.machine import Machine
     from reconciler.market.offer import MarketOffer, Quote
+    from reconciler.market.volumes import MarketVolume
 
 GIB = 2**30
 MICROUSD_PER_CENT = 10_000
@@ -191,6 +192,21 @@ def instance_row(
         row["jupyter_token"] = f"t{machine.id}"
         row["jupyter_url"] = f"https://jupyter-x.lambdaspaces.com/?token=t{machine.id}"
     return row
+
+
+def file_system_row(volume: MarketVolume, made_at: datetime) -> dict[str, Any]:
+    """What it costs is not in it, nor on which machine it is."""
+    name = f"left-{volume.id}"
+    return {
+        "id": instance_id(str(volume.id)),
+        "name": name,
+        "mount_point": f"/lambda/nfs/{name}",
+        "created": made_at.isoformat(),
+        "created_by": {"id": "1" * 32, "email": "renter@example.com", "status": "active"},
+        "is_in_use": volume.machine_id is not None,
+        "region": region_row("us-east-1", "US"),
+        "bytes_used": volume.size_bytes,
+    }
 
 
 def instance_id(machine_id: str) -> str:

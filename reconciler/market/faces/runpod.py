@@ -175,6 +175,8 @@ def _route(request: FaceRequest) -> _Call | None:
             return _Call("list_offers", calls.gpu_types)
         case "GET", ("v2", "catalog", "datacenters"):
             return _Call(None, calls.data_centers)
+        case "GET", ("v2", "network-volumes"):
+            return _Call(None, calls.list_volumes)
         case "GET", ("v2", "pods"):
             return _Call("list_instances", calls.list_pods)
         case "POST", ("v2", "pods"):

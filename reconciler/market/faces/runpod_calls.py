@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
 from reconciler.market.faces.runpod_catalog import CLOUDS, Catalog, Wanted, version
-from reconciler.market.faces.runpod_names import machine_id
+from reconciler.market.faces.runpod_names import machine_id, volume_id
 from reconciler.market.faces.runpod_orders import place, rest_order
 from reconciler.market.faces.runpod_pods import Pod, pod_of, rest_row
 from reconciler.market.faces.runpod_problems import Rejected, invalid
@@ -49,6 +49,23 @@ def data_centers(
     included = request.query.get("include", "").split(",")
     rows = catalog_of(world, now).data_center_rows("GPU_AVAILABILITY" in included)
     return as_json(200, {"dataCenters": rows})
+
+
+def list_volumes(
+    world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
+) -> FaceAnswer:
+    """All of them, without a price and without the pods that have them."""
+    rows = [
+        {
+            "id": volume_id(volume.id),
+            "name": "left here",
+            "size": max(10, round(volume.size_bytes / 2**30)),
+            "dataCenter": "EU-RO-1",
+            "type": "STANDARD",
+        }
+        for volume in world.volumes()
+    ]
+    return as_json(200, {"networkVolumes": rows})
 
 
 def _availability(request: FaceRequest) -> Wanted | None:
@@ -127,7 +144,7 @@ def list_pods(
 
     A listing that shall say that rows are missing does it as one with pages would.
     """
-    rows = [rest_row(pod) for pod in pods_shown(world, now, fault)]
+    rows = [_with_mounts(world, pod) for pod in pods_shown(world, now, fault)]
     more = {"nextCursor": "b2Zmc2V0OjE"} if fault.shape == "partial" else {}
     return as_json(200, {"pods": distort(rows, fault.shape, fault.keep), **more})
 
@@ -146,7 +163,17 @@ def existing(world: World, pod: str, now: datetime) -> Machine:
 
 def _shown(world: World, machine: Machine, now: datetime, fault: Fault) -> FaceAnswer:
     note = world.machine_notes().get(machine.id)
-    return as_json(200, rest_row(pod_of(machine, now, catalog_of(world, now), note, fault)))
+    pod = pod_of(machine, now, catalog_of(world, now), note, fault)
+    return as_json(200, _with_mounts(world, pod))
+
+
+def _with_mounts(world: World, pod: Pod) -> dict[str, Any]:
+    mounts = [
+        {"volumeId": volume_id(one.id), "path": "/workspace"}
+        for one in world.volumes()
+        if one.machine_id == pod.machine.id
+    ]
+    return {**rest_row(pod), "mounts": {"network": mounts[:1]} if mounts else {}}
 
 
 def destroy(world: World, _: FaceRequest, pod_id: str, now: datetime, fault: Fault) -> FaceAnswer:

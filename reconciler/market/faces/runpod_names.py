@@ -95,6 +95,11 @@ def pod_id(machine_id: str) -> str:
     return digits + _TAIL
 
 
+def volume_id(number: int) -> str:
+    """Small letters and digits as well."""
+    return f"v{pod_id(str(number))}"
+
+
 def machine_id(pod: str) -> str | None:
     """The market's id of a pod; None for one that no pod has."""
     inner = pod.removesuffix(_TAIL)

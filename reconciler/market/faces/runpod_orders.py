@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.market.account import balance
 from reconciler.market.errors import OfferTaken, OrderRefused
 from reconciler.market.faces.runpod_catalog import CLOUDS, COMMUNITY, SECURE, Wanted, version
 from reconciler.market.faces.runpod_problems import NO_CAPACITY, Rejected, invalid
@@ -189,7 +190,8 @@ def graphql_order(given: Mapping[str, Any], catalog: Catalog, spot: bool) -> Pod
 
 
 def balance_usd(world: World, now: datetime) -> Decimal:
-    return OPENING_BALANCE_USD - billed_total(world, now)
+    left = balance(world, now)
+    return OPENING_BALANCE_USD - billed_total(world, now) if left is None else left
 
 
 def place(

@@ -68,6 +68,8 @@ def v0_name(offer: MarketOffer) -> str:
         socket = "sxm4"
     if "-nvl" in family:
         socket = "nvl"
+    if family == "mi300x":  # no other form of it was ever made
+        socket = "oam"
     if _CONSUMER.fullmatch(offer.gpu):
         return f"geforce{family}-pcie-{gib}gb"
     return f"{family.partition('-')[0]}-{socket}-{gib}gb"

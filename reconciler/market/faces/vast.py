@@ -17,6 +17,7 @@ from reconciler.market.faces import vast_calls as calls
 from reconciler.market.faces import vast_errors as errors
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, unreadable
 from reconciler.market.faces.vast_limits import Limits
+from reconciler.market.faces.vast_nodes import may_act
 from reconciler.market.faults import HEALTHY, Fault, Operation
 from reconciler.model.value import dataclass
 
@@ -77,7 +78,7 @@ class VastFace:
         scheme, _, key = request.headers.get("authorization", "").partition(" ")
         if scheme != "Bearer" or not key:
             return errors.answer(403, "auth_error", "This action requires login.")
-        if key != key_of(world):
+        if key != key_of(world) and not may_act(world, key, call.endpoint, call.id):
             return errors.INVALID_KEY
         return self._limits.setdefault(key, Limits()).refusal(call.endpoint, now)
 

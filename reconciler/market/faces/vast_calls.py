@@ -14,10 +14,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.market.account import balance
 from reconciler.market.errors import NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faces import vast_errors as errors
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest, as_json
 from reconciler.market.faces.vast_filters import ordered, passing
+from reconciler.market.faces.vast_nodes import ends_itself_at, own_key
 from reconciler.market.faces.vast_rows import (
     GIB,
     Catalogue,
@@ -75,7 +77,8 @@ def current_user(
     world: World, request: FaceRequest, _: str, now: datetime, fault: Fault
 ) -> FaceAnswer:
     number = int(hashlib.sha256(world.account.encode()).hexdigest()[:7], 16) + 1
-    credit = float(OPENING_CREDIT_USD - billed_total(world, now))
+    left = balance(world, now)
+    credit = float(OPENING_CREDIT_USD - billed_total(world, now) if left is None else left)
     user = {"id": number, "email": "renter@example.com", "balance": 0.0, "credit": credit}
     return as_json(200, {**user, "ssh_key": "", "sid": world.account})
 
@@ -103,11 +106,13 @@ def create(world: World, request: FaceRequest, ask: str, now: datetime, fault: F
     except OrderRefused as error:
         return errors.answer(400, "invalid_args", f"error 400/3467: Invalid args: {error.what}")
     world.note_machine(machine.id, note)
+    ends_at = ends_itself_at(body)
+    if ends_at is not None:
+        world.set_timer(machine.id, ends_at, now)
     if fault.without_id:
         return as_json(200, {"success": True})
     made = {"success": not too_low, "new_contract": int(machine.id)}
-    key = hashlib.sha256(f"{world.account} {machine.id}".encode()).hexdigest()
-    return as_json(200, {**made, "instance_api_key": key})
+    return as_json(200, {**made, "instance_api_key": own_key(world, machine.id)})
 
 
 def _bids_too_low(world: World, place: Place, price: Any, now: datetime) -> bool:

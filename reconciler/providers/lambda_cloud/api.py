@@ -35,6 +35,7 @@ TYPES = _read("/instance-types")
 LIST = _read("/instances")
 READ = _read("/instances/{}")
 AUDIT = _read("/audit-events")
+FILE_SYSTEMS = _read("/file-systems")
 KEYS = _read("/ssh-keys")
 ADD_KEY = Endpoint("POST", "/ssh-keys", _AT_WILL, NEVER_AGAIN, shared=_ALL_CALLS)
 LAUNCH = Endpoint(
@@ -133,6 +134,10 @@ class LambdaApi:
     async def audit_events(self) -> ApiAnswer:
         """The oldest ones."""
         return await self._door.call(AUDIT)
+
+    async def file_systems(self) -> ApiAnswer:
+        """All of them: there are no pages."""
+        return await self._door.call(FILE_SYSTEMS)
 
     async def ssh_keys(self) -> ApiAnswer:
         return await self._door.call(KEYS)

@@ -15,7 +15,7 @@ from reconciler.model.quantity import GIB
 from reconciler.model.text import printable
 from reconciler.providers.lambda_cloud.wire import InstanceType, Region, TypeItem, misfit
 
-LACKS: frozenset[Ability] = frozenset({"image", "ports"})
+LACKS: frozenset[Ability] = frozenset({"image", "ports", "spot", "node_timer"})
 UNCOUNTED = 100
 """How many nodes an offer stands for: they say that there are some, and never how many."""
 _BETWEEN = "@"

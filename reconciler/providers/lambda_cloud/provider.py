@@ -37,11 +37,13 @@ from reconciler.providers.lambda_cloud.api import (
     CallFailed,
     refusal_of,
 )
+from reconciler.providers.lambda_cloud.file_systems import as_volume
 from reconciler.providers.lambda_cloud.instances import as_instance, has_ended
 from reconciler.providers.lambda_cloud.offers import offers_of
 from reconciler.providers.lambda_cloud.orders import order_of, why_refused
 from reconciler.providers.lambda_cloud.wire import (
     AuditEvent,
+    FileSystem,
     InstanceRow,
     Launched,
     Terminated,
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
+    from reconciler.model.volume import Volume
     from reconciler.providers.lambda_cloud.api import ApiAnswer, LambdaApi, Refusal
 
 CAPABILITIES = ProviderCapabilities(
@@ -73,6 +76,7 @@ CAPABILITIES = ProviderCapabilities(
     ssh_answers=True,
     mark_places=("name", "tag"),
     price_unit="US cents per hour of a node",
+    lists_volumes=True,
     paces=PACES,
 )
 _GONE = "global/object-does-not-exist"
@@ -109,11 +113,11 @@ class LambdaProvider(Provider):
         await self._api.close()
 
     async def list_offers(self, query: OfferQuery) -> OfferListing:
-        """Every type in every region that has some."""
+        """Every type in every region that has some; for a fleet that wants spot too, which then
+        hears why it cannot have them.
+        """
         read_at = self._clock.now()
         unusable: Counter[str] = Counter()
-        if False not in query.kinds:  # only spot is asked for
-            return OfferListing(self.name, (), {}, read_at)
         types = self._data(await self._asked(self._api.instance_types()), "types")
         if not isinstance(types, dict):
             raise self._unexpected("types", "it holds no types by name")
@@ -213,6 +217,18 @@ class LambdaProvider(Provider):
         rows = [row for row in map(_row, ended) if row is not None]
         if instance_id not in [row.id for row in rows]:
             raise self._unexpected("terminate", "it does not say that it was accepted")
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
+        """The file systems; what they cost is not in the API."""
+        answer = await self._asked(self._api.file_systems())
+        rows = self._data(answer, "file systems")
+        why = "it holds no list of file systems" if not isinstance(rows, list) else ""
+        if why or _says_more(answer.value):
+            raise self._unexpected("file systems", why or _says_more(answer.value))
+        try:
+            return tuple(as_volume(self.name, FileSystem.model_validate(row)) for row in rows)
+        except ValidationError as error:
+            raise self._unexpected("file systems", misfit(error)) from None
 
     # --- answers ----------------------------------------------------------------------------
 

@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from reconciler.providers.shapes import Label, Number, Text, Wire, misfit, storable
+from reconciler.providers.shapes import Flag, Label, Number, Text, Wire, misfit, storable
 
 __all__ = [
     "AuditEvent",
+    "FileSystem",
     "InstanceRow",
     "InstanceType",
     "Launched",
@@ -134,6 +135,14 @@ class Terminated(Wire):
 class SshKey(Wire):
     name: str = Field(strict=True, min_length=1)
     public_key: str = Field(strict=True)
+
+
+class FileSystem(Wire):
+    id: Id
+    name: Text = None
+    region: Any = None
+    is_in_use: Flag = None
+    bytes_used: Number = None
 
 
 class AuditEvent(Wire):

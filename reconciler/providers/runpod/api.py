@@ -37,6 +37,7 @@ READ = Endpoint("GET", "/v2/pods/{}", Pace(30, 62.0), shared=ALL_BUT_CREATES)
 DESTROY = Endpoint(
     "DELETE", "/v2/pods/{}", Pace(30, 62.0), Patience(tries=5), shared=ALL_BUT_CREATES
 )
+VOLUMES = Endpoint("GET", "/v2/network-volumes", Pace(5, 62.0), shared=ALL_BUT_CREATES)
 CREATE = Endpoint(
     "POST", "/v2/pods", Pace(1, 6.2), NEVER_AGAIN, deadline_seconds=CREATE_DEADLINE_SECONDS
 )
@@ -52,6 +53,7 @@ PACES = (
             "account": ACCOUNT,
             "list": LIST,
             "read": READ,
+            "volumes": VOLUMES,
             "create": CREATE,
             "destroy": DESTROY,
         }.items()
@@ -197,6 +199,10 @@ class RunpodApi:
 
     async def pod(self, pod_id: str) -> ApiAnswer:
         return await self._rest.call(READ, pod_id)
+
+    async def volumes(self) -> ApiAnswer:
+        """All network volumes: there are no pages."""
+        return await self._rest.call(VOLUMES)
 
     async def create(self, order: Mapping[str, Any], secrets: Sequence[str]) -> ApiAnswer:
         """Sent once, whatever happens."""

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SECURE, COMMUNITY = "SECURE", "COMMUNITY"
 CLOUDS = (SECURE, COMMUNITY)
-LACKS: frozenset[Ability] = frozenset({"vm_image", "setup"})
+LACKS: frozenset[Ability] = frozenset({"vm_image", "setup", "node_timer"})
 STOCK: Mapping[str, int] = {"LOW": 1, "MEDIUM": 8, "HIGH": 64}
 """So many pods are planned at once; creates tell how many there are."""
 ANYWHERE = "anywhere"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.quantity import GIB
@@ -18,6 +19,7 @@ KEYS_VARIABLE = "PUBLIC_KEY"
 """Their own images write it to ``authorized_keys``. One that we send takes the account's place."""
 IMAGE_LENGTH_MAX = 1024
 ENV_LENGTH_MAX = 32_768
+_MICRO = Decimal("0.000001")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -63,7 +65,7 @@ def bid_of(request: CreateRequest, choice: Choice) -> dict[str, Any]:
         "gpuTypeId": choice.gpu,
         "gpuCount": choice.count,
         "cloudType": choice.cloud,
-        "bidPerGpu": float(request.offer.usd_per_hour / choice.count),
+        "bidPerGpu": _bid_per_gpu(request.spot_usd_per_hour, choice.count),
         "containerDiskInGb": order["disk"],
         "volumeInGb": 0,
         "volumeMountPath": "/workspace",  # their schema wants one
@@ -72,6 +74,11 @@ def bid_of(request: CreateRequest, choice: Choice) -> dict[str, Any]:
         "startSsh": True,
         "supportPublicIp": True,
     }
+
+
+def _bid_per_gpu(usd_per_hour: Decimal, count: int) -> float:
+    """Rounded down, so that all of them together are never above the bid."""
+    return float((usd_per_hour / count).quantize(_MICRO, rounding=ROUND_DOWN))
 
 
 def _environment(request: CreateRequest) -> dict[str, str]:

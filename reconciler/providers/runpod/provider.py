@@ -35,7 +35,15 @@ from reconciler.providers.runpod.listing import read_listing
 from reconciler.providers.runpod.offers import CLOUDS, SECURE, Shelf, choice_of
 from reconciler.providers.runpod.orders import bid_of, order_of, why_refused
 from reconciler.providers.runpod.pods import MARK_VARIABLE, as_instance, is_gone, rate_of
-from reconciler.providers.runpod.wire import POD_ID, PodRow, UserRow, misfit, shape_or_none
+from reconciler.providers.runpod.volumes import as_volume, pods_by_volume
+from reconciler.providers.runpod.wire import (
+    POD_ID,
+    PodRow,
+    UserRow,
+    VolumeRow,
+    misfit,
+    shape_or_none,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -43,6 +51,7 @@ if TYPE_CHECKING:
 
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
+    from reconciler.model.volume import Volume
     from reconciler.providers.runpod.api import ApiAnswer, GraphAnswer, RunpodApi
 
     Answer = TypeVar("Answer")
@@ -63,6 +72,7 @@ CAPABILITIES = ProviderCapabilities(
     mark_places=("name", f"variable {MARK_VARIABLE}"),
     price_unit="USD per hour of a GPU",
     has_balance=True,
+    lists_volumes=True,
     paces=PACES,
 )
 _MICRO = Decimal("0.000001")
@@ -209,6 +219,25 @@ class RunpodProvider(Provider):
         if balance is None:
             raise self._unexpected("account", "no usable clientBalance")
         return balance.quantize(_MICRO, rounding=ROUND_FLOOR)
+
+    async def list_volumes(self) -> tuple[Volume, ...]:
+        """The network volumes. A pod's own volume goes with the pod and is in its rate."""
+        rows = self._rows(await self._asked(self._api.volumes()), "volumes", "networkVolumes")
+        if not rows:
+            return ()
+        pods = self._rows(await self._asked(self._api.pods()), "list", "pods")
+        mounted = pods_by_volume(pods)
+        try:
+            read = [VolumeRow.model_validate(row) for row in rows]
+        except ValidationError as error:
+            raise self._unexpected("volumes", misfit(error)) from None
+        return tuple(as_volume(self.name, row, mounted.get(row.id, ())) for row in read)
+
+    def _rows(self, answer: ApiAnswer, call: str, name: str) -> list[Any]:
+        rows = self._object(answer, call).get(name)
+        if not isinstance(rows, list):
+            raise self._unexpected(call, f"it holds no list of {name}")
+        return rows
 
     # --- answers ----------------------------------------------------------------------------
 

@@ -25,6 +25,7 @@ __all__ = [
     "SpotRow",
     "SshRow",
     "UserRow",
+    "VolumeRow",
     "misfit",
     "shape_or_none",
 ]
@@ -199,3 +200,12 @@ def shape_or_none(kind: type[Shape], value: object) -> Shape | None:
         return kind.model_validate(value)
     except ValidationError:
         return None
+
+
+class VolumeRow(Wire):
+    """One network volume; ``size`` in GB."""
+
+    id: Id
+    size: WholeOrNone = None
+    dataCenter: Text = None
+    type: Text = None

@@ -6,14 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
-import anyio.lowlevel
-
 from reconciler.clock import Clock, wall_now
+from reconciler.market.account import balance
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
 from reconciler.market.machine import Order
 from reconciler.market.settings import LIVELY
-from reconciler.market.units import usd
+from reconciler.market.units import microusd, usd
 from reconciler.market.world import World
 from reconciler.model.errors import (
     AuthenticationFailed,
@@ -42,9 +41,11 @@ from reconciler.providers.simulated.translation import (
     as_reading,
     note_of,
 )
+from reconciler.waiting import give_way
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from reconciler.market.settings import MarketSettings
     from reconciler.model.gpu_reading import GpuReading
@@ -130,7 +131,14 @@ class SimulatedProvider(Provider):
     async def create_instance(self, request: CreateRequest) -> Created:
         offer_id = request.offer.id
         fault = await self._begin("create_instance", offer_id=offer_id, label=request.mark)
-        order = Order(offer_id, request.mark, request.disk_bytes, request.image, note_of(request))
+        order = Order(
+            offer_id,
+            request.mark,
+            request.disk_bytes,
+            request.image,
+            note_of(request),
+            bid_microusd=None if request.bid_usd is None else microusd(request.bid_usd),
+        )
         now = self._clock.now()
         if not fault.has_effect:
             await self._answer("create_instance", fault)
@@ -155,10 +163,16 @@ class SimulatedProvider(Provider):
 
     async def gpus_inside(self, instance_id: str) -> GpuReading:
         """From the market's own books: nobody can log in to a simulated machine."""
-        await anyio.lowlevel.checkpoint()
+        await give_way()
         return as_reading(
             self._ask(lambda: self._world.gpus_inside(instance_id, self._clock.now()))
         )
+
+    async def balance(self) -> Decimal | None:
+        await self._travel()
+        told = self._ask(lambda: balance(self._world, self._clock.now()))
+        await self._travel()
+        return told
 
     async def close(self) -> None:
         if self._closes_world:
@@ -200,7 +214,7 @@ class SimulatedProvider(Provider):
             self._raise(fault, creating, instance_id)
 
     async def _travel(self) -> None:
-        await anyio.lowlevel.checkpoint()
+        await give_way()
         await self._clock.sleep(self._world.settings.call_latency.total_seconds() / 2)
 
     async def _wait(self, fault: Fault, deadline: timedelta, creating: bool) -> None:
@@ -268,6 +282,8 @@ def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
         runs_setup=True,
         opens_ports=True,
         ssh_answers=False,
+        at_hand=not settings.call_latency,
+        has_balance=settings.opening_balance_usd is not None,
         price_unit="USD per hour of a node, its disk apart",
     )
 

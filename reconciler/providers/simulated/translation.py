@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING
 
 from reconciler.market.machine import SSH_USER
 from reconciler.market.units import microseconds, usd
@@ -85,27 +85,27 @@ def _shown_price(quote: Quote, fault: Fault) -> Decimal:
 
 def _as_offer(provider: str, quote: Quote, usd_per_hour: Decimal) -> Offer:
     offer = quote.offer
-    return Offer(
-        provider=provider,
-        id=offer.id,
-        gpu=offer.gpu,
-        gpu_count=offer.gpu_count,
-        gpu_memory_bytes=offer.gpu_memory_bytes,
-        usd_per_hour=usd_per_hour,
-        disk_usd_per_gib_hour=_usd(offer.disk_microusd_per_gib),
-        vcpus=offer.vcpus,
-        memory_bytes=offer.memory_bytes,
-        disk_bytes_max=offer.disk_bytes_max,
-        cuda=None if offer.cuda is None else _decimal(offer.cuda),
-        region=offer.region,
-        country=offer.country,
-        host=offer.host,
-        spot=bool(offer.spot),
-        reliability=None if offer.reliability is None else _decimal(offer.reliability),
-        verified=None if offer.verified is None else bool(offer.verified),
-        hosting=cast("Literal['datacenter', 'community'] | None", offer.hosting),
-        stock=quote.available,
-        capacity_key=offer.capacity_key,
+    return Offer(  # in the order of its fields: 100 000 calls with names take twice as long
+        provider,
+        offer.id,
+        offer.gpu,
+        offer.gpu_count,
+        offer.gpu_memory_bytes,
+        usd_per_hour,
+        _usd(offer.disk_microusd_per_gib),
+        offer.vcpus,
+        offer.memory_bytes,
+        offer.disk_bytes_max,
+        None if offer.cuda is None else _decimal(offer.cuda),
+        offer.region,
+        offer.country,
+        offer.host,
+        bool(offer.spot),
+        None if offer.reliability is None else _decimal(offer.reliability),
+        None if offer.verified is None else bool(offer.verified),
+        offer.hosting,  # type: ignore[arg-type]  # the market's own word
+        quote.available,
+        offer.capacity_key,
     )
 
 
@@ -126,16 +126,16 @@ def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Inst
     word = machine.status_as_of(at) if fault.status is None else fault.status
     status = _STATUSES.get(word, InstanceStatus.UNKNOWN)
     reachable = status is InstanceStatus.RUNNING
-    return Instance(
-        provider=provider,
-        id=machine.id,
-        label=None if fault.drop_labels else machine.label,
-        status=status,
-        status_text=word,
-        usd_per_hour=_usd(machine.billed_microusd_as_of(at)),
-        gpu=machine.gpu,
-        gpu_count=machine.gpu_count,
-        region=machine.region,
-        ssh=SshEndpoint(machine.ssh_host, machine.ssh_port, SSH_USER) if reachable else None,
-        created_at=machine.created_at,
+    return Instance(  # in the order of its fields, as offers are
+        provider,
+        machine.id,
+        None if fault.drop_labels else machine.label,
+        status,
+        word,
+        _usd(machine.billed_microusd_as_of(at)),
+        machine.gpu,
+        machine.gpu_count,
+        machine.region,
+        SshEndpoint(machine.ssh_host, machine.ssh_port, SSH_USER) if reachable else None,
+        machine.created_at,
     )

@@ -22,7 +22,7 @@ from reconciler.model.value import dataclass
 from reconciler.providers.tensordock.wire import Host, HostGpu, misfit
 
 STORAGE_GB_MIN = 100
-LACKS: frozenset[Ability] = frozenset({"image"})
+LACKS: frozenset[Ability] = frozenset({"image", "spot", "node_timer"})
 RAM_GB = frozenset({2, 4, 6, 8, 10, *range(16, 257, 16), 512})
 """What they sell."""
 SIZES = ((4, 16), (8, 32), (16, 64))

@@ -105,10 +105,10 @@ class TensorDockProvider(Provider):
         await self._api.close()
 
     async def list_offers(self, query: OfferQuery) -> OfferListing:
-        """Three sizes of machine on every host that has the GPUs free."""
+        """Three sizes of machine on every host that has the GPUs free; for a fleet that wants spot
+        too, which then hears why it cannot have them.
+        """
         read_at = self._clock.now()
-        if False not in query.kinds:  # only spot is asked for
-            return OfferListing(self.name, (), {}, read_at)
         value = self._good(await self._asked(self._api.hosts()), "hosts")
         unusable: Counter[str] = Counter()
         try:

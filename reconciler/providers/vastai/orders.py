@@ -7,7 +7,9 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.quantity import GIB
+from reconciler.providers.vastai.api import DEFAULT_URL
 from reconciler.providers.vastai.instances import MARK_VARIABLE
+from reconciler.providers.vastai.node_timer import START_TIMER, TIMER_VARIABLE, timer_script
 
 if TYPE_CHECKING:
     from reconciler.providers.base import CreateRequest
@@ -49,19 +51,21 @@ def why_refused(request: CreateRequest) -> str:
             return "the name of an environment variable has letters, digits and _ only"
     if len(request.ports) > PORTS_MAX:
         return f"{PORTS_MAX} ports may be opened"
-    environment = _environment(request)
+    environment = _environment(request, DEFAULT_URL)
     if sum(len(name) + len(value) for name, value in environment.items()) > ENV_LENGTH_MAX:
         return f"env, setup and keys may hold about {ENV_LENGTH_MAX} characters together"
     return ""
 
 
-def _environment(request: CreateRequest) -> dict[str, str]:
+def _environment(request: CreateRequest, origin: str) -> dict[str, str]:
     """Ours last: nothing of the user's takes their place. A port is a flag of docker here."""
     environment = dict(request.env)
     if request.ssh_public_keys:
         environment[KEYS_VARIABLE] = _packed("".join(f"{key}\n" for key in request.ssh_public_keys))
     if request.setup:
         environment[SETUP_VARIABLE] = _packed(request.setup)
+    if request.destroys_itself_at is not None:
+        environment[TIMER_VARIABLE] = _packed(timer_script(request.destroys_itself_at, origin))
     environment.update({f"-p {port}:{port}": "1" for port in request.ports})
     return {**environment, MARK_VARIABLE: request.mark}
 
@@ -74,11 +78,13 @@ def _start_script(request: CreateRequest) -> str:
     """Keys first: whatever becomes of the rest, somebody can log in and look."""
     parts = [_ADD_KEYS] if request.ssh_public_keys else []
     parts.append(_ONSTART)
+    if request.destroys_itself_at is not None:
+        parts.append(START_TIMER)
     return "; ".join([*parts, _RUN_SETUP] if request.setup else parts)
 
 
-def order_of(request: CreateRequest) -> dict[str, Any]:
-    """The body of the create.
+def order_of(request: CreateRequest, origin: str = DEFAULT_URL) -> dict[str, Any]:
+    """The body of the create. ``origin``: where a machine's timer reaches the API.
 
     ``cancel_unavail`` is always true: else what cannot start is made all the same, stopped and
     billed. Without ``price`` a machine is on-demand, whatever was searched for.
@@ -91,9 +97,9 @@ def order_of(request: CreateRequest) -> dict[str, Any]:
         "runtype": "ssh_direct",
         "target_state": "running",
         "cancel_unavail": True,
-        "env": _environment(request),
+        "env": _environment(request, origin),
         "onstart": _start_script(request),
     }
     if request.offer.spot:
-        order["price"] = float(request.offer.usd_per_hour)
+        order["price"] = float(request.spot_usd_per_hour)
     return order

@@ -32,6 +32,7 @@ from reconciler.providers.base import (
 from reconciler.providers.vastai.api import PACES, CallFailed, Refusal, refusal_of
 from reconciler.providers.vastai.instances import MARK_VARIABLE, as_instance
 from reconciler.providers.vastai.listing import InstanceWalk
+from reconciler.providers.vastai.node_timer import set_command
 from reconciler.providers.vastai.offers import ask_of
 from reconciler.providers.vastai.orders import order_of, why_refused
 from reconciler.providers.vastai.searching import OfferWalk, pages_for, shapes_of
@@ -40,6 +41,7 @@ from reconciler.providers.vastai.wire import InstanceRow, UserRow, VolumeRow, mi
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from datetime import datetime
 
     from reconciler.clock import Clock
     from reconciler.model.instance import Instance
@@ -60,6 +62,7 @@ CAPABILITIES = ProviderCapabilities(
     runs_setup=True,
     opens_ports=True,
     ssh_answers=True,
+    node_ends_itself=True,
     mark_places=("label", f"variable {MARK_VARIABLE}"),
     has_balance=True,
     lists_volumes=True,
@@ -156,7 +159,9 @@ class VastProvider(Provider):
             raise CreateRefused(self.name, refused)
         secrets = tuple(request.env.values())
         try:
-            answer = await self._api.create(ask_of(request.offer.id), order_of(request), secrets)
+            answer = await self._api.create(
+                ask_of(request.offer.id), order_of(request, self.origin), secrets
+            )
         except CallFailed as error:
             if not error.sent:
                 raise CreateRefused(self.name, error.what) from error
@@ -197,6 +202,9 @@ class VastProvider(Provider):
         value = self._object(answer, "destroy", gone_is=instance_id)
         if value.get("success") is not True:
             raise self._unexpected("destroy", "it does not say that it was accepted")
+
+    def timer_command(self, ends_at: datetime) -> str:
+        return set_command(ends_at)
 
     async def balance(self) -> Decimal:
         """The account's credit: their field of that name is what can be spent."""

@@ -122,7 +122,7 @@ class Judge:
         state = self.state()
         intent = state.intents.get(label) if state else None
         if state is not None and intent is not None and state.budgets:
-            self.purse.bought(label, intent.usd_per_hour, now)
+            self.purse.bought(label, intent.provider, intent.usd_per_hour, now)
 
     def _no_second_in_the_slot(self, label: str, now: datetime) -> None:
         """No create while a machine that is to stay has its slot, but for a declared successor."""

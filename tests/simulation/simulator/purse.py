@@ -80,11 +80,11 @@ class Purse:
         return total * _MICRO_USD / _HOUR_US
 
     def _pays(self, budget: Budget, key: tuple[str, str]) -> bool:
-        return budget.covers(self.fleets[key], None, None, {})
+        return budget.covers(self.fleets[key], key[0], None, None, {})
 
     # --- what must hold ---------------------------------------------------------------------
 
-    def bought(self, label: str, usd_per_hour: Decimal, now: datetime) -> None:
+    def bought(self, label: str, provider: str, usd_per_hour: Decimal, now: datetime) -> None:
         """A create was sent: every budget in force has room for it (I6, admission)."""
         judge, mark, state = self._judge, parse_mark(label), self._judge.state()
         assert state is not None
@@ -92,7 +92,7 @@ class Purse:
             budget = record.budget
             if mark is None or budget.limit_usd is None:
                 continue
-            if not budget.covers(mark.fleet, None, None, {}):
+            if not budget.covers(mark.fleet, provider, None, None, {}):
                 continue
             least = self.spent(budget, now) + _for(usd_per_hour, TICK + DESTROY_TIME)
             judge.require(
@@ -120,7 +120,7 @@ class Purse:
             kept = [
                 one
                 for one in state.instances.values()
-                if one.doom is None and budget.covers(one.fleet, None, None, {})
+                if one.doom is None and budget.covers(one.fleet, one.provider, None, None, {})
             ]
             if not kept:
                 continue

@@ -41,8 +41,23 @@ def test_a_fleet_names_one_or_several_shared_ones() -> None:
 def test_a_match_finds_fleets_by_what_they_say_of_themselves() -> None:
     text = "budgets:\n  v: {match: {team: vision}, period: month, limit_usd: 5}\n" + DEV + "}\n"
     (found,) = budgets(text).values()
-    assert found.covers("dev", "vision", None, {})
-    assert not found.covers("dev", "language", None, {})
+    assert found.covers("dev", "simulated", "vision", None, {})
+    assert not found.covers("dev", "simulated", "language", None, {})
+
+
+def test_a_match_by_provider_leaves_out_what_is_spent_elsewhere() -> None:
+    match = "{team: vision, providers: [simulated]}"
+    text = f"budgets:\n  v: {{match: {match}, period: month, limit_usd: 5}}\n{DEV}}}\n"
+    (found,) = budgets(text).values()
+    assert found.covers("dev", "simulated", "vision", None, {})
+    assert not found.covers("dev", "other", "vision", None, {})
+
+
+def test_a_match_by_a_provider_that_is_not_configured_is_refused() -> None:
+    match = "{providers: [simulatde]}"
+    told = refusal(f"budgets:\n  v: {{match: {match}, period: day, limit_usd: 5}}\n{DEV}}}\n")
+    assert "unknown provider simulatde" in told
+    assert "simulated" in told
 
 
 def test_a_budget_for_nothing_is_refused() -> None:

@@ -62,7 +62,7 @@ def test_env_and_secrets_are_one_set_of_names_and_the_last_word_wins() -> None:
         ("secrets: {A: plain}", "a secret never stands here itself"),
         ("ready: {ssh: false, gpu_check: true}", "ssh: false leaves it out"),
         ("ready: {attempts: 0}", "attempts"),
-        ("ready: {on_fail: retry}", "on_fail"),
+        ("ready: {on_fail: retry}", "did you mean replace?"),
         ("ready: {timeout: 30}", "timeout"),
         ("ssh: {user: 'root; id'}", "a login name"),
         ("ssh: {user: -oProxyCommand=x}", "a login name"),

@@ -19,6 +19,10 @@ from tests.unit.documents.told import GPU, HEAD, told
         ('placement: ""', "4:47", "spread"),
         ("uniform: no", "4:45", 'text "no"'),
         ("placment: spread", "4:36", "placment"),
+        ("price_watch: {cheaper_by: 0}", "4:62", "0"),
+        ("price_watch: {cheaper_by: 20 %}", "4:62", "20 %"),
+        ("price_watch: {setup_cost_usd: 1}", "4:49", "cheaper_by"),
+        ("price_watch: {cheaper_by: 20, setup_cost_usd: -1}", "4:82", "0 and"),
     ],
 )
 def test_a_bad_value_in_a_fleet_is_told_at_its_place(
@@ -34,3 +38,10 @@ def test_a_cap_of_a_provider_is_a_positive_number_of_dollars(tmp_path: Path, wri
     head = HEAD.replace("simulated: {}", f"simulated: {{max_hourly_usd: {written}}}")
     (problem,) = told(tmp_path, f"{head}fleets: {{f: {{{GPU}}}}}\n")
     assert problem.startswith("a:3:41:"), problem
+
+
+@pytest.mark.parametrize("written", ["-1", "NaN", "'5'", "true", "5 USD"])
+def test_a_balance_to_keep_is_a_number_of_dollars(tmp_path: Path, written: str) -> None:
+    head = HEAD.replace("simulated: {}", f"simulated: {{min_balance_usd: {written}}}")
+    (problem,) = told(tmp_path, f"{head}fleets: {{f: {{{GPU}}}}}\n")
+    assert problem.startswith("a:3:42:"), problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 from reconciler.market.fault_catalogue import CATALOGUE
@@ -93,3 +94,26 @@ def test_a_machine_that_is_denied_and_was_not_destroyed_is_not_replaced(tmp_path
         assert len(shop.alive()) == 1
 
     story(tmp_path, tell)
+
+
+def test_who_waits_for_the_proof_is_told_now_and_then_how_long(tmp_path: Path) -> None:
+    said: list[tuple[datetime, str]] = []
+
+    async def tell(shop: Shop) -> None:
+        def remark(line: str) -> None:
+            said.append((shop.now, line))
+
+        await shop.apply(TWO)
+        assert (await shop.destroy("fleet.dev", remark=remark)).code is ExitCode.DONE
+        assert said[0][1].startswith("Waiting for proof that 2 machines are gone")
+        assert said[0][1].endswith(" left, then exit 11.")
+        await shop.apply(TWO)
+        inject(shop, "C4.3")
+        del said[:]
+        await shop.destroy("fleet.dev", remark=remark, verify_timeout=MINUTE)
+
+    story(tmp_path, tell)
+    times = [at for at, _ in said]
+    assert len(times) >= 2
+    assert all(b - a >= timedelta(seconds=15) for a, b in pairwise(times))
+    assert all("2 not accepted yet by the provider" in line for _, line in said)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from reconciler.clock import LoopClock, wall_now
@@ -33,6 +34,27 @@ def test_a_sleeper_notices_that_somebody_advanced_the_market(tmp_path: Path) -> 
 
     with small_world(path=path) as world, World.open(path) as other:
         assert 5 <= run_virtual(sleeper, world, other) <= 7
+
+
+def test_who_shares_a_market_sees_an_advance_in_the_next_turn_of_its_event_loop(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "market.sqlite"
+
+    async def look(world: World, other: World) -> None:
+        before = world.clock().now()
+        other.advance(2 * HOUR)
+        assert world.clock().now() - before < HOUR, "one moment within one turn"
+        await anyio.lowlevel.checkpoint()
+        assert world.clock().now() - before >= 2 * HOUR
+        world.advance(2 * HOUR)
+        assert world.clock().now() - before >= 4 * HOUR, "its own at once"
+        other.advance(2 * HOUR)
+
+    with small_world(path=path) as world, World.open(path) as other:
+        start = world.clock().now()
+        run_virtual(look, world, other)
+        assert world.clock().now() - start >= 6 * HOUR, "and where no loop runs, each time"
 
 
 def test_sleeping_for_no_time_returns_at_once() -> None:

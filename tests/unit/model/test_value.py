@@ -107,3 +107,52 @@ def test_the_standard_library_knows_their_fields() -> None:
     match Point(3, 4):
         case Point(x, y):
             assert (x, y) == (3, 4)
+
+
+def test_a_default_that_all_would_share_is_refused() -> None:
+    with pytest.raises(ValueError, match="things of all values would be one"):
+
+        @dataclass(slots=True)
+        class Basket:
+            things: list[int] = []  # noqa: RUF012 - it is what is tested
+
+
+def test_a_value_has_the_fields_of_its_base_first() -> None:
+    @dataclass(slots=True)
+    class Placed:
+        line: int
+
+    @dataclass(slots=True)
+    class Word(Placed):
+        text: str = ""
+
+    assert (Word(3, "x").line, Word(3).text) == (3, "")
+    assert [entry.name for entry in dataclasses.fields(Word)] == ["line", "text"]
+    assert dataclasses.replace(Word(3), text="y") == Word(3, "y") != Word(3, "z")
+
+
+def test_values_of_one_shape_keep_their_own_names_and_defaults() -> None:
+    @dataclass(frozen=True, slots=True)
+    class Pair:
+        a: int
+        things: list[int] = dataclasses.field(default_factory=list)
+
+    @dataclass(frozen=True, slots=True)
+    class Couple:
+        one: str
+        names: tuple[str, ...] = dataclasses.field(default_factory=lambda: ("x",))
+
+    assert repr(Pair(a=1)).endswith("Pair(a=1, things=[])")
+    assert repr(Couple(one="y")).endswith("Couple(one='y', names=('x',))")
+    with pytest.raises(TypeError, match="unexpected keyword argument 'a'"):
+        Couple(a=1)  # type: ignore[call-arg]
+
+
+def test_a_field_without_a_default_behind_one_with_it_is_refused() -> None:
+    @dataclass(slots=True)
+    class Mixed:
+        x: int = 1
+        y: int  # type: ignore[misc]
+
+    with pytest.raises(TypeError, match="Mixed: a field without a default"):
+        Mixed(1, 2)

@@ -78,7 +78,7 @@ def test_a_destroy_from_intent_to_proof() -> None:
     doomed = with_machine(doom=doom)
     (wish,) = between(with_machine(), doomed)
     assert (wish.action, wish.outcome, wish.reason) == ("destroy", "intent", "expired")
-    assert wish.usd == Decimal("2.000556"), "a second more than an hour: rounded up"
+    assert wish.usd == Decimal("2.000000"), "what the ledger says of an hour"
     failed = with_machine(doom=doom.with_(attempts=1, failures=1, last_error="busy"))
     (refused,) = between(doomed, failed)
     assert (refused.outcome, refused.detail) == ("failed", "attempt 1: busy")

@@ -136,6 +136,7 @@ def test_the_order_of_the_table_is_published() -> None:
         "SHORTENED",
         "OVER_NEW_BUDGET",
         "REPLACED",
+        "TAKEN_AWAY",
         "DRIFTED",
     ]
     promises = [rule.name for rule in ENFORCEMENT_RULES if rule.outranks_protection]

@@ -14,8 +14,8 @@ from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
 from reconciler.model.quantity import GIB
 from reconciler.planning import integer_program, joint_choice
-from reconciler.planning.capacity import host_of
 from reconciler.planning.exact_choice import Selection, choose_offers
+from reconciler.planning.hosts import host_of
 from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import FleetNeed, Standing, terms_of
 from tests.builders import fleet, offer

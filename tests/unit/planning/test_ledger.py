@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.model.budget import Budget, BudgetMatch, BudgetRecord
 from reconciler.model.ledger import (
     EMPTY_LEDGER,
     NOTHING,
@@ -18,10 +19,12 @@ from reconciler.model.ledger import (
     Segment,
     closed_machine_of,
 )
+from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import Forget, RateChange
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
 from reconciler.planning import billing, departures, transitions
+from reconciler.planning.budgets import budget_views
 from reconciler.planning.ledger import (
     closed,
     closing_of,
@@ -281,3 +284,41 @@ def test_a_dearer_rate_that_began_in_the_dark_counts_for_all_of_the_dark() -> No
     total = total_of(running_segments(told.instances[mark], told.ledger), START, START + 4 * HOUR)
     assert total.usd == Decimal("0.40") + 3 * Decimal("0.80")
     assert total.unknown == 1_600_000
+
+
+def test_folding_quiet_accounts_takes_no_money_from_any_budget() -> None:
+    """Over 1,000 fleets that came and went: what a budget knows them by outlives the folding."""
+    closings = [
+        closing_of(
+            record(
+                f"run-{number}",
+                absence=AbsenceEvidence(last_seen_at=START + HOUR),
+            ),
+            lease(f"run-{number}", labels={"project": f"p{number % 3}", "run": str(number)}),
+            None,
+            START,
+        )
+        for number in range(1100)
+    ]
+    budgets = [
+        Budget(name="all", match=BudgetMatch(), limit_usd=Decimal(9)),
+        Budget(name="label", match=BudgetMatch(labels={"project": "p1"}), limit_usd=Decimal(9)),
+        Budget(name="one", fleets=["run-7"], limit_usd=Decimal(9)),
+        Budget(name="two", match=BudgetMatch(fleets=["run-8", "run-9"]), limit_usd=Decimal(9)),
+    ]
+    records = [BudgetRecord(budget=one) for one in budgets]
+    state = recorded_state(
+        ledger=closed(EMPTY_LEDGER, closings),
+        budgets={one.budget.name: one for one in records},
+    )
+    later = START + timedelta(days=60)
+    folded = rolled_up(later)(state)
+    assert len(folded.ledger.spent) < 10
+    assert _sum(folded.ledger) == _sum(state.ledger)
+    for before, after in zip(
+        budget_views(records, state, {}, NOTHING_OBSERVED, later),
+        budget_views(records, folded, {}, NOTHING_OBSERVED, later),
+        strict=True,
+    ):
+        assert before.spent == after.spent > 0
+    assert rolled_up(later)(folded) is folded

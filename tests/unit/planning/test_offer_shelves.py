@@ -91,6 +91,15 @@ def test_a_ranking_is_read_once_and_as_far_as_it_is_asked() -> None:
     assert [entry.offer.id for entry in ranking.from_place(3)] == ["o3", "o4"]
 
 
+def test_two_who_read_a_ranking_in_turn_both_see_all_of_it() -> None:
+    market = [offer(f"o{number}", f"0.{number + 10}") for number in range(5)]
+    (ranking,) = OfferShelves(market, {}).rankings(fleet(), ANY)
+    one, other = ranking.from_place(), ranking.from_place(1)
+    seen = [next(who).offer.id for who in (one, other, other, one, other, one, one, one)]
+    assert seen == ["o0", "o1", "o2", "o1", "o3", "o2", "o3", "o4"]
+    assert [entry.offer.id for who in (one, other) for entry in who] == ["o4"]
+
+
 def test_a_node_that_alone_is_above_what_a_cap_leaves_is_no_candidate() -> None:
     market = [offer("a", "0.40"), offer("b", "0.30"), offer("c", "0.50", provider="other")]
     (ranking,) = OfferShelves(market, {"simulated": Decimal("0.30")}).rankings(fleet(), ANY)

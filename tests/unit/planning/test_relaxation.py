@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.model.explanation import Relaxation
-from reconciler.model.fleet import Fleet, NodeCount, OfferRules, Resources, Where
+from reconciler.model.fleet import Buying, Fleet, NodeCount, OfferRules, Resources, Where
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.hand_over import Boot
 from reconciler.model.offer import Offer
@@ -149,12 +149,19 @@ def test_every_reason_has_a_step_or_is_named_as_one_that_has_none() -> None:
         resources(cpu=Range(Decimal(1)), memory=Range(Decimal(1)), cuda=Range(Decimal(1))),
         Where(names, names, names, names, names),
         OfferRules(
-            Decimal("0.5"), True, "datacenter", names, names, frozenset({("simulated", "x")})
+            Decimal("0.5"),
+            True,
+            "datacenter",
+            names,
+            names,
+            frozenset({("simulated", "x")}),
+            frozenset({("simulated", "host x")}),
         ),
         max_gpu_hour_usd=Decimal(1),
         max_node_hour_usd=Decimal(1),
         image="a/b",
         boot=Boot("ubuntu", "true", (8000,)),
+        buying=Buying(bid_usd=Decimal(1)),
     )
     bare = fleet(spot=True, offers=OfferRules(verified=False))
     reasons = {reason for one in (full, bare) for reason, _ in refusal_tests(one)}

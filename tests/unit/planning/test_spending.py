@@ -9,7 +9,6 @@ import pytest
 
 from reconciler.planning.spending import (
     Running,
-    accrued_cost,
     enforced_by,
     hourly_burn_rate,
     live_rate,
@@ -40,11 +39,6 @@ def test_the_worst_case_counts_lease_tick_and_destroy_time(ends_at: datetime, se
 
 def test_nothing_costs_nothing() -> None:
     assert worst_case([], START, TICK) == hourly_burn_rate([]) == 0
-
-
-def test_cost_accrues_from_the_create() -> None:
-    assert accrued_cost(record(), START + HOUR) == Decimal("0.400112")
-    assert accrued_cost(record(), START - HOUR) == 0
 
 
 def test_nobody_enforces_what_no_loop_ever_visited() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from decimal import Decimal
 
 from reconciler.model.address import Address, Slot
+from reconciler.model.balance import BalanceSummary
 from reconciler.model.budget import BudgetSummary
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.office_windows import HoursSummary
 from reconciler.model.plan import (
     Adopt,
     Announce,
@@ -25,8 +27,16 @@ from reconciler.model.plan import (
     RateChange,
     Stranger,
 )
+from reconciler.model.proposal import SwapProposal
 from reconciler.model.reason import CreateReason, DestroyReason
-from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord, LeaseEnding, Succession
+from reconciler.model.record import (
+    AbsenceEvidence,
+    Doom,
+    HoursRecord,
+    InstanceRecord,
+    LeaseEnding,
+    Succession,
+)
 from tests.builders import (
     HOUR,
     create,
@@ -55,6 +65,7 @@ REQUEST = PlanRequest(
     only_record=True,
     from_state=True,
     allow_unbounded=True,
+    schedule=True,
 )
 
 
@@ -95,7 +106,14 @@ def sample_plan() -> Plan:
         lease_changes=(_lease_change(),),
         strangers=(Stranger("foreign", instance(status_text="odd"), START + HOUR),),
         fleets=(
-            summary(creates=1, destroys=2, unfilled=3, note="lease ended", command="do something"),
+            summary(
+                creates=1,
+                destroys=2,
+                unfilled=3,
+                note="lease ended",
+                command="do something",
+                hours=_hours(),
+            ),
         ),
         findings=(
             Finding("a warning"),
@@ -118,6 +136,34 @@ def sample_plan() -> Plan:
                 usd_per_hour=Decimal("1.5"),
                 is_wall=True,
                 changes=("limit raised",),
+                unproven_usd=Decimal("0.25"),
+            ),
+        ),
+        balances=(
+            BalanceSummary(
+                provider="simulated",
+                balance_usd=Decimal("12.345678"),
+                min_balance_usd=Decimal(5),
+                committed_usd=Decimal("9.5"),
+                usd_per_hour=Decimal("1.5"),
+                empty_at=START + 8 * HOUR,
+            ),
+            BalanceSummary("vastai", None, None, Decimal(1), Decimal("0.5"), why="not told"),
+        ),
+        proposals=(
+            SwapProposal(
+                slot=Slot("lab", 4),
+                mark="m-4",
+                provider="simulated",
+                instance_id="1004",
+                usd_per_hour=Decimal("0.75"),
+                to_provider="simulated",
+                to_region="nl",
+                to_offer="o9",
+                to_usd_per_hour=Decimal("0.5"),
+                setup_cost_usd=Decimal("0.1"),
+                saving_usd=Decimal("0.9"),
+                until=START + 4 * HOUR,
             ),
         ),
     )
@@ -166,6 +212,23 @@ def _doubt() -> Doubt:
     )
 
 
+def _hours() -> HoursSummary:
+    berlin = timezone(2 * HOUR)
+    return HoursSummary(
+        hours="Mon-Fri 08:00-20:00",
+        time_zone="Europe/Berlin",
+        until=(START + 900 * HOUR).astimezone(berlin),
+        opens_at=START.astimezone(berlin),
+        closes_at=(START + HOUR).astimezone(berlin),
+        next_opens_at=(START + 20 * HOUR).astimezone(berlin),
+        windows_left=30,
+        seconds_left=30 * 12 * 3600,
+        later_usd=Decimal("144.5"),
+        later_rate="cap",
+        armed=True,
+    )
+
+
 def _lease_change() -> LeaseChange:
     after = lease(
         team="nlp",
@@ -177,5 +240,14 @@ def _lease_change() -> LeaseChange:
         ended_at=START,
         ended_by=LeaseEnding.RELEASED,
         prevent_destroy=True,
+        hours=HoursRecord(
+            text="Mon-Fri 08:00-20:00",
+            time_zone="Europe/Berlin",
+            until=START + 900 * HOUR,
+            opens_at=START,
+            closes_at=START + HOUR,
+            opened=[0, 2],
+            terms="0123456789abcdef",
+        ),
     )
     return LeaseChange("train", lease(), after, ("ttl 4h -> 8h", "target 1 -> 2"))

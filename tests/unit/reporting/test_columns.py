@@ -42,6 +42,19 @@ def test_a_wide_table_shrinks_what_may_shrink_then_drops_what_may_go() -> None:
     assert table(columns, rows, width=20) == ["ID             PRICE", "iiiiiiiiiii...  1.00"]
 
 
+def test_an_id_is_never_cut_it_stands_below_its_row_where_it_does_not_fit() -> None:
+    columns = (Column("ID", shrink_to=4, whole=True), Column("PRICE", right=True))
+    rows = [["abc", "1.00"], ["i" * 20, "22.00"], ["j" * 40, "3.00"]]
+    assert table(columns, rows, width=30) == [
+        "ID                       PRICE",
+        "abc                       1.00",
+        "iiiiiiiiiiiiiiiiiiii     22.00",
+        "                          3.00",
+        "    " + "j" * 26,
+        "    " + "j" * 14,
+    ]
+
+
 def test_wrapped_lines_keep_inner_spaces_and_hang() -> None:
     assert wrap("one  two three", width=10, hang=2) == ["one  two", "  three"]
 

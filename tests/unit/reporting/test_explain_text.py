@@ -5,14 +5,15 @@ from dataclasses import replace
 from decimal import Decimal
 from textwrap import dedent
 
-from reconciler.model.fleet import Fleet, Where
+from reconciler.model.fleet import Buying, Fleet, Where
+from reconciler.model.host_memory import HostRecord
 from reconciler.model.offer import Offer, OfferBook
 from reconciler.planning.explanation import explain
 from reconciler.reporting.columns import display_width
 from reconciler.reporting.explain_json import explain_json
 from reconciler.reporting.explain_text import explain_text
 from tests.builders import fleet, listing, offer
-from tests.markets import GIB
+from tests.markets import GIB, START
 from tests.unit.reporting.hostile import HOSTILE, assert_clean
 
 
@@ -87,6 +88,19 @@ def test_with_ordered_alternatives_the_first_that_can_be_rented_is_the_best() ->
     big = offer("o8", "19.20", gpu="H100-SXM", gpu_count=8, gpu_memory_bytes=80 * GIB)
     text = explained(fleet(resources=resources), offer(), big)
     assert text.splitlines()[-1].startswith("Best now: $19.20/h")
+
+
+def test_explain_says_what_was_learnt_of_a_host_and_what_it_counts_for() -> None:
+    known = HostRecord(provider="simulated", host="host of o1", failures=1, seen_at=START)
+    buying = Buying("price-capacity-optimized", auto=True, learnt=(known,), as_of=START)
+    wanted = fleet(buying=replace(buying, max_share_percent=100))
+    text = explained(wanted, offer("o1", "0.40"), offer("o2", "0.50", spot=True))
+    assert "spot or on-demand" in text
+    first, second = [line for line in text.splitlines() if "RTX4090:1" in line]
+    assert (first.split()[-1], second.split()[-1]) == ("o2", "o1")
+    assert "RTX4090:1 spot" in first
+    learnt = "#2 counts as $0.600/h: +50.0 % 1 of 1 machine failed on host of o1"
+    assert learnt in text
 
 
 def test_explain_says_what_to_do_when_nothing_matches() -> None:

@@ -302,9 +302,9 @@ def test_of_a_plan_with_everything_in_it_every_action_is_counted_and_few_are_sho
     assert max(display_width(line) for line in lines) <= 80
     start = lines.index("  + 1800 to create: 450 healed, 450 new, 450 replaced, 450 scaled-up")
     assert lines[start + 1 : start + 12] == [
-        "  - 1440 to destroy: 180 drifted, 180 failed-ready, 180 orphaned, 180",
-        "      overpriced, 180 requested, 180 scaled-down, 180 undeclared, 90 expired, 90",
-        "      over-budget",
+        "  - 1440 to destroy: 180 drifted, 180 expired, 180 failed-ready, 180",
+        "      over-budget, 180 scaled-down, 180 undeclared, 90 orphaned, 90",
+        "      outside-hours, 90 overpriced, 90 requested",
         "-/+  360 to replace: 360 drifted",
         "  ~   90 to change",
         "  ?  270 unknown",

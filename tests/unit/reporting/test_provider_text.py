@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -55,6 +56,17 @@ def test_each_provider_has_its_checks_with_why_and_fix_below_what_failed() -> No
     ]
 
 
+def test_a_long_check_is_folded_and_a_path_is_not_cut() -> None:
+    path = "/" + "x" * 90
+    check = passed("account", f"lrn-{'1' * 30}; the first apply will pin the state to it, {path}")
+    report = ProvidersReport(START, (replace(REPORT.providers[0], checks=(check,)),))
+    _, first, *more = providers_text(report, PLAIN).splitlines()
+    assert len(first) <= 102
+    assert path in " ".join(more)
+    folded = providers_text(REPORT, PLAIN) + matrix_text(MATRIX, PLAIN)
+    assert all(len(line) <= 80 for line in folded.splitlines())
+
+
 def test_the_json_of_a_check_holds_money_as_text_and_the_most_urgent_code() -> None:
     found = json.loads(providers_json(REPORT))
     assert [one["balance_usd"] for one in found["providers"]] == ["1.5", None]
@@ -63,12 +75,18 @@ def test_the_json_of_a_check_holds_money_as_text_and_the_most_urgent_code() -> N
 
 def test_the_matrix_is_one_table_in_three_forms() -> None:
     assert matrix_text(MATRIX, PLAIN).splitlines() == [
-        "                one            two",
-        "spot machines   yes            no",
-        "a listing lags  1m30s          no limit",
-        "calls           list 1 in 2 s  as fast as it answers",
-        "                read | <b>",
-        "at once         4              8",
+        "one",
+        "  spot machines   yes",
+        "  a listing lags  1m30s",
+        "  calls           list 1 in 2 s",
+        "                  read | <b>",
+        "  at once         4",
+        "",
+        "two",
+        "  spot machines   no",
+        "  a listing lags  no limit",
+        "  calls           as fast as it answers",
+        "  at once         8",
     ]
     assert matrix_markdown(MATRIX).splitlines()[2:] == [
         "| spot machines | yes | no |",

@@ -51,8 +51,8 @@ def test_volumes_are_a_class_of_their_own() -> None:
         PROVIDER  VOLUME  SIZE     $/H  MOUNTED ON  STATUS
         vastai    7       40GB  $0.008  m-1         active
         vastai    8          ?       ?  nowhere
-        2 volumes, $0.008/h, 1 mounted nowhere: billed until you delete them there;
-        never touched here
+        2 volumes, $0.008/h and 1 of unknown rate, 1 mounted nowhere: billed until you
+        delete them there; never touched here
 
         Every machine in these accounts is covered by a record.
     """).strip()

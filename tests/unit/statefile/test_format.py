@@ -131,6 +131,7 @@ def test_texts_of_records_written_before_change_no_byte() -> None:
         first.with_(serial=9),
         first.with_(instances={**first.instances, "b": changed, "c": instance(2)}),
         first.with_(instances={"b": changed}),
+        first.with_(instances={"z": changed}),
         first,
     ):
         assert encode(one, texts) == encode(one)

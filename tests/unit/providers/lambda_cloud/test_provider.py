@@ -23,12 +23,13 @@ from reconciler.model.errors import (
 )
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.observation import Complete, Partial
+from reconciler.planning.offer_matching import match_offers
 from reconciler.providers.base import Created, CreateRequest, OfferQuery
 from reconciler.providers.lambda_cloud.api import LambdaApi
 from reconciler.providers.lambda_cloud.provider import LambdaProvider
 from reconciler.transport.api_base import parse_api_base
 from reconciler.transport.json_api import JsonApi
-from tests.builders import offer
+from tests.builders import fleet, offer
 from tests.markets import START
 from tests.unit.providers.lambda_cloud.rows import (
     EVENTS,
@@ -580,11 +581,12 @@ def test_offers_are_the_types_by_name() -> None:
     assert sum(found.unusable.values()) == 1
 
 
-def test_there_is_no_spot_and_nobody_is_asked_for_it() -> None:
-    script = Script((200, {}), always=ALWAYS)
+def test_a_fleet_that_wants_spot_hears_that_there_is_none() -> None:
+    said = (200, {"data": {"gpu_1x_a10": ITEM}})
     query = OfferQuery(kinds=frozenset({True}))
-    found = ask_over(script, lambda provider: provider.list_offers(query))
-    assert (found.offers, script.asked) == ((), [])
+    found, _ = ask(lambda provider: provider.list_offers(query), said)
+    match = match_offers(fleet(gpu="A10", spot=True), found.offers)
+    assert match.rejections == {"rents no spot machines": 1}
 
 
 @pytest.mark.parametrize(

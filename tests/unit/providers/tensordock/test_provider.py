@@ -24,13 +24,14 @@ from reconciler.model.errors import (
 )
 from reconciler.model.instance import InstanceStatus
 from reconciler.model.observation import Complete, Partial
+from reconciler.planning.offer_matching import match_offers
 from reconciler.providers.base import Created, CreateRequest, OfferQuery
 from reconciler.providers.tensordock.api import TensorDockApi
 from reconciler.providers.tensordock.opening import account_of
 from reconciler.providers.tensordock.provider import DETAILS_MAX, TensorDockProvider
 from reconciler.transport.api_base import parse_api_base
 from reconciler.transport.json_api import JsonApi
-from tests.builders import offer
+from tests.builders import fleet, offer
 from tests.markets import START
 from tests.unit.providers.scripted import Said, Script
 from tests.unit.providers.tensordock.rows import (
@@ -545,11 +546,12 @@ def test_offers_are_those_of_the_models_that_are_wanted() -> None:
     assert ask(lambda provider: provider.list_offers(other), said)[0].offers == ()
 
 
-def test_there_is_no_spot_and_nobody_is_asked_for_it() -> None:
-    script = Script((200, {}), always=ALWAYS)
-    query = OfferQuery(kinds=frozenset({True}))
-    found = ask_over(script, lambda provider: provider.list_offers(query))
-    assert (found.offers, script.asked) == ((), [])
+def test_a_fleet_that_wants_spot_hears_that_there_is_none() -> None:
+    said = (200, {"data": {"hostnodes": [HOST]}})
+    query = OfferQuery(frozenset({"RTX4090"}), kinds=frozenset({True}))
+    found, _ = ask(lambda provider: provider.list_offers(query), said)
+    match = match_offers(fleet(gpu="RTX4090", spot=True), found.offers)
+    assert match.rejections["rents no spot machines"] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,56 @@
+"""Models of values that come from our own code: as pydantic makes them, without its ceremony."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+_set = object.__setattr__
+
+
+class Trusted(BaseModel):
+    """Of a thousand machines that are bought nine thousand values are made. Nothing is validated,
+    and nothing may be private, extra, or known by another name.
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
+    def with_(self, **changes: Any) -> Self:
+        """A copy with some fields changed, as ``model_copy`` makes it, at half the cost."""
+        named = self.__pydantic_fields_set__ | changes.keys()
+        return self._filled({**self.__dict__, **changes}, named)
+
+    if not TYPE_CHECKING:  # the plugin of pydantic knows the fields of each class
+
+        @classmethod
+        def model_construct(cls, _fields_set: set[str] | None = None, **values: Any) -> Self:
+            """As pydantic's, at a fifth of the cost, unless a field is missing or has a default
+            that each value needs for itself.
+            """
+            blank, required = _blank(cls)
+            if _fields_set is not None or blank is None or not required <= values.keys():
+                return super().model_construct(_fields_set, **values)
+            return cls._filled({**blank, **values}, set(values))
+
+    @classmethod
+    def _filled(cls, values: dict[str, Any], named: set[str]) -> Self:
+        made = cls.__new__(cls)
+        _set(made, "__dict__", values)
+        _set(made, "__pydantic_fields_set__", named)
+        _set(made, "__pydantic_extra__", None)
+        _set(made, "__pydantic_private__", None)
+        return made
+
+
+@cache
+def _blank(kind: type[BaseModel]) -> tuple[dict[str, Any] | None, frozenset[str]]:
+    """Every field in its place with its default, if any, and those that must be given."""
+    fields = kind.model_fields
+    required = frozenset(name for name, field in fields.items() if field.is_required())
+    defaults = [field for name, field in fields.items() if name not in required]
+    if any(one.default_factory or isinstance(one.default, list | dict) for one in defaults):
+        return None, required
+    blank = {name: None if name in required else one.default for name, one in fields.items()}
+    return blank, required

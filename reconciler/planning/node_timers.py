@@ -1,0 +1,127 @@
+"""Machines that destroy themselves: which of them would do it too early, and who relies on it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from reconciler.model.mark import parse_mark
+from reconciler.model.quantity import NEVER
+from reconciler.model.record import NodeTimer
+from reconciler.planning.leases import planned_end
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime, timedelta
+
+    from reconciler.model.plan import Create
+    from reconciler.model.record import InstanceRecord, RecordedState
+
+
+class EarlyTimer(NamedTuple):
+    """A machine whose timer is ``now`` and should be ``wanted``."""
+
+    record: InstanceRecord
+    now: NodeTimer
+    wanted: NodeTimer
+
+
+class Assumed(NamedTuple):
+    """What is taken for true of machines that were found by their mark and never bought by this
+    state: on ``providers`` they were ordered with a timer of ``margin``. None: with none.
+    """
+
+    margin: timedelta | None
+    providers: frozenset[str]
+
+
+def early_timers(
+    state: RecordedState,
+    assumed: Assumed,
+    *,
+    fleet: str | None = None,
+    until: datetime | None = None,
+) -> list[EarlyTimer]:
+    """Living machines whose timer leaves less than half its margin after their lease's end.
+
+    ``until``: the end that the lease of ``fleet`` is to have.
+    """
+    found = []
+    for mark, timer in _timers(state, assumed):
+        record = state.instances.get(mark)
+        lease = state.leases.get(record.fleet) if record else None
+        if record is None or lease is None or record.doom is not None:
+            continue
+        if fleet not in (None, record.fleet):
+            continue
+        end = until or planned_end(lease, record.created_at)
+        if timer.ends_at < end + timer.margin / 2:
+            wanted = timer.with_(ends_at=(end + timer.margin).replace(microsecond=0))
+            found.append(EarlyTimer(record, timer, wanted))
+    return found
+
+
+def _timers(state: RecordedState, assumed: Assumed) -> Iterator[tuple[str, NodeTimer]]:
+    yield from state.node_timers.items()
+    margin = assumed.margin
+    if margin is None:
+        return
+    for mark, record in state.instances.items():
+        end = parse_mark(mark)
+        bought = record.specification is not None or mark in state.node_timers
+        if not bought and record.provider in assumed.providers and end and end.end != NEVER:
+            yield mark, NodeTimer.model_construct(ends_at=end.end + margin, margin=margin)
+
+
+class Relying(NamedTuple):
+    """Provider names: where machines end themselves, and where somebody has to do it."""
+
+    timed: frozenset[str]
+    others: frozenset[str]
+
+
+def who_relies(
+    state: RecordedState, creates: Iterable[Create] = (), margin: timedelta | None = None
+) -> Relying:
+    """Of the machines that live and those that are to be bought. A spot machine that is stopped by
+    its provider runs no timer while its disk is billed, so that nobody may rely on it.
+    """
+    timed: set[str] = set()
+    others: set[str] = set()
+    for record in state.instances.values():
+        spot = record.specification is None or record.specification.spot
+        where = timed if record.mark in state.node_timers and not spot else others
+        where.add(record.provider)
+    for create in creates:
+        offer = create.offer
+        able = margin is not None and "node_timer" not in offer.lacks and not offer.spot
+        (timed if able else others).add(offer.provider)
+    return Relying(frozenset(timed), frozenset(others))
+
+
+def in_words(relying: Relying, otherwise: str) -> str:
+    """Who enforces the ends where no loop does; ``otherwise``: what is said without timers."""
+    timed = ", ".join(sorted(relying.timed))
+    if not timed:
+        return f"{otherwise} (no machine here has a node timer)" if relying.others else otherwise
+    if not relying.others:
+        return f"node timer ({timed})"
+    return f"{otherwise} (node timer on some machines of {timed})"
+
+
+class TimedEnds:
+    """When machines end at the latest where no loop passes: their timer's margin counts too."""
+
+    def __init__(
+        self, timers: Mapping[str, NodeTimer], margin: timedelta | None, tick: timedelta
+    ) -> None:
+        self._timers, self._margin, self._tick = timers, margin, tick
+
+    def of(self, mark: str, end: datetime) -> datetime:
+        """``end`` is that of the lease; one tick is added later, for every machine alike."""
+        timer = self._timers.get(mark)
+        return end if timer is None or end == NEVER else max(end, timer.ends_at - self._tick)
+
+    def of_new(self, create: Create, end: datetime) -> datetime:
+        if self._margin is None or end == NEVER or "node_timer" in create.offer.lacks:
+            return end
+        return max(end, end + self._margin - self._tick)

@@ -1,0 +1,202 @@
+"""Machines that destroy themselves: at Vast.ai's face, with the loop switched off."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from reconciler.market.faults import Fault
+from reconciler.market.world import World
+from reconciler.model.errors import UnsafePlan
+from reconciler.model.exit_code import ExitCode
+from reconciler.model.hand_over import SshFiles
+from reconciler.model.instance import SshEndpoint
+from reconciler.transport.ssh_login import Login
+from tests.markets import START
+from tests.simulation.face_shop import face_story
+from tests.simulation.shop import several_offers
+from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop
+
+Result = TypeVar("Result")
+TIMED = VAST_QUICKSTART + "safety: {node_timer: 30m}\n"
+LEASE, MARGIN, HOUR = timedelta(hours=4), timedelta(minutes=30), timedelta(hours=1)
+_SETS = re.compile(r"echo ([0-9]+) > /root/\.gpu-shopper-ends && cat /root/\.gpu-shopper-ends")
+
+
+class TimedShop(VastShop):
+    """On its machines a new time in the timer's file moves the market's timer."""
+
+    reachable = True
+
+    def __init__(self, directory: Path, world: World) -> None:
+        super().__init__(directory, world)
+        self.documents = TIMED
+
+    async def log_in(
+        self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+    ) -> Login:
+        told = _SETS.fullmatch(command)
+        if told is None:
+            return await super().log_in(endpoint, alias, files, command, seconds)
+        await self.clock.sleep(1)
+        if not self.reachable:
+            return Login("unreachable", why="Connection refused")
+        machine = next(one for one in self.alive() if one.ssh_host == endpoint.host)
+        ends_at = datetime.fromtimestamp(int(told[1]), UTC)
+        self.world.set_timer(machine.id, ends_at, self.now)
+        return Login("done", f"Welcome to 24 GB of fun\n{told[1]}\n")
+
+    async def until(self, moment: datetime) -> None:
+        await self.wait(moment - self.now)
+
+
+def told(directory: Path, tell: Callable[[TimedShop], Awaitable[Result]]) -> Result:
+    return face_story(TimedShop, directory, tell)
+
+
+def test_a_machine_is_gone_though_nobody_ever_looks_again(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        result = await shop.apply()
+        assert result.code == 0, result.outcomes
+        assert result.plan.enforced_by == "node timer (vastai)"
+        end = START + LEASE + MARGIN
+        until = result.plan.worst_case_until
+        assert until is not None, "the margin counts where nobody else ends it"
+        assert until >= end + timedelta(minutes=1)
+        await shop.until(end - timedelta(minutes=1))
+        assert len(shop.alive()) == 1
+        await shop.until(end + timedelta(minutes=3))
+        assert not shop.alive()
+        assert shop.wire.count("DELETE", "instances") == 0, "it asked by itself"
+        # Who comes back finds it gone, proves it, and buys nothing.
+        again = await shop.reconcile()
+        await shop.wait(timedelta(minutes=6))
+        again = await shop.reconcile()
+        await shop.wait(timedelta(minutes=6))
+        again = await shop.reconcile()
+        assert not shop.state().instances, again.outcomes
+        assert shop.sent("create_instance") == 1
+
+    told(tmp_path, tell)
+
+
+def test_without_the_key_it_lives_on_and_the_plan_says_that_nobody_ends_it(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        result = await shop.apply(VAST_QUICKSTART)
+        assert result.plan.enforced_by.startswith("NOTHING")
+        await shop.until(START + 2 * LEASE)
+        assert len(shop.alive()) == 1
+        assert not shop.state().node_timers
+
+    told(tmp_path, tell)
+
+
+def test_extend_moves_the_timer_on_the_machine(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        await shop.until(START + HOUR)
+        end = await shop.extend("dev", 2 * HOUR)
+        await shop.until(START + LEASE + HOUR)
+        assert len(shop.alive()) == 1
+        await shop.until(end + MARGIN - timedelta(minutes=1))
+        assert len(shop.alive()) == 1
+        await shop.until(end + MARGIN + timedelta(minutes=3))
+        assert not shop.alive()
+
+    told(tmp_path, tell)
+
+
+def test_extend_is_refused_where_the_timer_cannot_be_moved(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        before = shop.state().leases["dev"].ends_at
+        shop.reachable = False
+        with pytest.raises(UnsafePlan, match="would destroy itself before that") as refused:
+            await shop.extend("dev", 2 * HOUR)
+        assert "Connection refused" in refused.value.why
+        assert shop.state().leases["dev"].ends_at == before
+
+    told(tmp_path, tell)
+
+
+def test_an_extension_within_half_the_margin_needs_no_login(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        shop.reachable = False
+        await shop.extend("dev", timedelta(minutes=10))
+        with pytest.raises(UnsafePlan):
+            await shop.extend("dev", timedelta(minutes=10))
+
+    told(tmp_path, tell)
+
+
+def test_a_longer_ttl_moves_it_at_apply_and_every_run_tries_again(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        shop.reachable = False
+        longer = TIMED.replace("ttl: 4h", "ttl: 8h")
+        result = await shop.apply(longer)
+        assert result.code is ExitCode.PARTIAL
+        (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert "still ends it 2026-" in outcome.detail
+        assert outcome.detail.endswith("UTC: Connection refused")
+        assert (await shop.reconcile()).code is ExitCode.PARTIAL
+        shop.reachable = True
+        assert (await shop.reconcile()).code == 0
+        await shop.until(START + 2 * LEASE - HOUR)
+        assert len(shop.alive()) == 1
+        await shop.until(START + 2 * LEASE + MARGIN + timedelta(minutes=3))
+        assert not shop.alive()
+
+    told(tmp_path, tell)
+
+
+def test_a_loop_goes_first_and_the_timer_of_a_machine_that_is_gone_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        await shop.until(START + LEASE + timedelta(minutes=1))
+        await shop.reconcile()
+        assert shop.wire.count("DELETE", "instances") == 1
+        await shop.until(START + LEASE + timedelta(minutes=3))
+        assert not shop.alive()
+        result = await shop.apply(renew=frozenset({"dev"}))
+        assert result.code in (0, ExitCode.PARTIAL)
+        await shop.wait(timedelta(minutes=3))
+        await shop.reconcile()
+        assert set(shop.state().node_timers) == set(shop.state().instances)
+        assert len(shop.state().instances) == 1
+
+    told(tmp_path, tell)
+
+
+def test_a_machine_whose_create_was_never_answered_has_its_timer_too(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        lost = Fault(error="unavailable", done=True)
+        shop.world.script_fault(lost, "create_instance", times=1)
+        result = await shop.apply()
+        assert result.code is ExitCode.PROVIDER_FAILURE
+        assert len(shop.alive()) == 1
+        await shop.until(START + LEASE + MARGIN + timedelta(minutes=3))
+        assert not shop.alive()
+
+    told(tmp_path, tell)
+
+
+def test_a_stopped_spot_machine_runs_no_timer_and_nobody_relies_on_it(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        spot = TIMED.replace("    ttl:", "    spot_policy: spot\n    ttl:")
+        result = await shop.apply(spot)
+        assert result.plan.enforced_by.startswith("NOTHING")
+        (machine,) = shop.alive()
+        shop.world.stop(machine.id, shop.now)
+        await shop.until(START + 2 * LEASE)
+        assert len(shop.alive()) == 1
+
+    face_story(TimedShop, tmp_path, tell, *several_offers(spot=1))
