@@ -266,7 +266,7 @@ class Simulation:
         state = self.judge.state()
         # Nobody can tell the wrong account from the right one where neither was seen before.
         if self.troubles.wrong_account and state and place.name in state.providers:
-            branch.account = "somebody else's"
+            branch.account = f"somebody else's at {place.name}"
         return branch
 
     def _replaced(self, target: object) -> None:
