@@ -109,7 +109,7 @@ async def _balances(workspace: Workspace, assessment: Assessment) -> Mapping[str
     if scene.request.mode is Mode.DESTROY or scene.request.only_record:
         return {}
     providers = {
-        name: one for name, one in workspace.providers.items() if not scene.is_unreadable(name)
+        name: one for name, one in workspace.providers.items() if name not in scene.unreadable
     }
     asked = {name for name in providers if _keeps_a_balance(workspace, name)}
     telling = {name for name, one in providers.items() if one.capabilities.has_balance} - asked

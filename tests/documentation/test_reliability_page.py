@@ -60,7 +60,10 @@ def test_every_promise_is_checked_or_said_to_be_unchecked() -> None:
     assert set(PROMISES) == {*JUDGED, *PROMISES_ELSEWHERE, *PROMISES_NOT_COVERED}
 
 
+_JUDGING = ("judge.py", "purse.py", "simulation.py")
+
+
 def test_what_the_judge_is_said_to_check_it_checks() -> None:
-    files = [(JUDGE / name).read_text(encoding="utf-8") for name in ("judge.py", "simulation.py")]
+    files = [(JUDGE / name).read_text(encoding="utf-8") for name in _JUDGING]
     for name in JUDGED:
         assert any(f'"{name}"' in text for text in files), name

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.planning import budget_scene, ledger
 from reconciler.statefile import local_file
 from reconciler.statefile.format import encode
 from tests.simulation.simulator.campaign import campaign, judged, report
@@ -110,3 +111,33 @@ def test_an_engine_that_forgets_is_found_and_told_with_its_seed(
 def test_this_one_run_keeps_every_promise() -> None:
     """What an edit of the code breaks first is seen here (see tests/mutants)."""
     assert judged(draw(1)).broken is None
+
+
+def _lowered() -> Schedule:
+    """Three machines that have cost two dollars when a budget of less than one is applied."""
+    rest = (("max_destroy", 10), ("renew", False), ("who", "laptop"))
+    return Schedule(
+        5,
+        300,
+        (
+            Step(0, "apply", (("detach", True), ("documents", 1), *rest)),
+            Step(20, "apply", (("detach", True), ("documents", 15), *rest)),
+            Step(22, "reconcile", (("heal", False), ("who", "cron"))),
+        ),
+    )
+
+
+def test_I6_a_wall_that_does_not_stand_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = judged(_lowered())
+    assert verdict.broken is None, verdict.broken
+    assert any("destroy_instance" in line for line in verdict.log)
+    assert verdict.checked["I27"]
+    monkeypatch.setattr(budget_scene, "over_budget", lambda *_: {})
+    assert str(judged(_lowered()).broken).startswith("I6")
+
+
+def test_I27_a_ledger_that_counts_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "rate_changed", lambda known, *_: known)
+    monkeypatch.setattr(ledger, "closed", lambda known, _: known)
+    found = {str(judged(draw(seed)).broken).partition(":")[0] for seed in range(3)}
+    assert "I27" in found

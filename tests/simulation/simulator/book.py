@@ -51,9 +51,12 @@ class Book(World):
     number = 0
 
     @classmethod
-    def opened(cls, seed: int, offers: tuple[MarketOffer, ...], settings: MarketSettings) -> Book:
+    def opened(
+        cls, name: str, seed: int, offers: tuple[MarketOffer, ...], settings: MarketSettings
+    ) -> Book:
         """As ``World.create`` in memory, which makes each table anew."""
         facts = first_facts_of(seed, START, settings, Pace(START, START, 1.0))
+        facts["account"] += f"-{name}"  # no two providers share one
         storage = Storage(None)
         storage._connection.deserialize(_tables(offers, settings.to_json()))
         changes = [(value, name) for name, value in facts.items()]

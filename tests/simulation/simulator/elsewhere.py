@@ -52,8 +52,8 @@ PROMISES = {
     "I33": "a mass loss needs two witnesses",
 }
 JUDGED = (
-    "I1", "I2", "I3", "I4", "I7", "I8", "I9", "I11", "I12", "I16", "I17", "I18", "I19", "I20",
-    "I23", "I24", "I30", "I31",
+    "I1", "I2", "I3", "I4", "I6", "I7", "I8", "I9", "I11", "I12", "I16", "I17", "I18", "I19",
+    "I20", "I23", "I24", "I27", "I30", "I31",
 )  # fmt: skip
 """Checked by the simulator's judge under this name (I26 and I28 are I11 and I12 there)."""
 
@@ -170,8 +170,8 @@ NOT_COVERED = {
         "C1.10", "C1.11", "C1.12", "C1.13", "C2.9", "C3.6", "C3.10",
     ),
     "no provider here works that way yet": ("C4.6", "C4.7", "C4.11", "C5.7", "C5.14", "C7.14"),
-    "not modelled: bills of provisioning, minimum periods, balances, changing rates": (
-        "C5.9", "C5.10", "C5.11", "C5.12", "C5.15",
+    "not modelled: bills of provisioning, minimum periods, balances": (
+        "C5.9", "C5.10", "C5.11", "C5.12",
     ),
     "of the network below HTTP": (
         "C6.2", "C6.3", "C6.11", "C6.14", "C6.15", "C6.16", "C6.17", "C7.13", "C7.16",

@@ -108,7 +108,8 @@ class Market:
 
     def __init__(self, seed: int) -> None:
         self.worlds = {
-            place.name: Book.opened(seed, place.offers(), place.settings) for place in PLACES
+            place.name: Book.opened(place.name, seed, place.offers(), place.settings)
+            for place in PLACES
         }
 
         self.rises: dict[tuple[str, str], list[tuple[int, int]]] = {}

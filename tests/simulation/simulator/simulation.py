@@ -263,8 +263,10 @@ class Simulation:
 
         clocks = process.true_clock, process.clock
         branch = Branch(place, self.market.worlds[place.name], clocks, hook)
-        if self.troubles.wrong_account:
-            branch.account = "somebody else's"
+        state = self.judge.state()
+        # Nobody can tell the wrong account from the right one where neither was seen before.
+        if self.troubles.wrong_account and state and place.name in state.providers:
+            branch.account = f"somebody else's at {place.name}"
         return branch
 
     def _replaced(self, target: object) -> None:
