@@ -10,18 +10,13 @@ import re
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Mode
+from reconciler.reporting.action_lines import action_lines, see_one
 from reconciler.reporting.balance_text import plan_balance_lines
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import cell
 from reconciler.reporting.hours_text import hours_note
 from reconciler.reporting.palette import PLAIN
-from reconciler.reporting.plan_entries import (
-    SIGNS,
-    action_lines,
-    plan_entries,
-    see_one,
-    sign_counts,
-)
+from reconciler.reporting.plan_entries import SIGNS, plan_entries, sign_counts
 from reconciler.reporting.plan_text import (
     aside_lines,
     closing_step,

@@ -7,19 +7,12 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import format_rate, format_usd
 from reconciler.model.plan import Mode
+from reconciler.reporting.action_lines import action_lines, more_lines, see_one
 from reconciler.reporting.balance_text import plan_balance_lines
 from reconciler.reporting.budget_text import plan_budget_lines
 from reconciler.reporting.columns import WIDTH, Column, cell, display_width, table, wrap
 from reconciler.reporting.hours_text import hours_note, later_lines
-from reconciler.reporting.plan_entries import (
-    SIGNS,
-    Entry,
-    action_lines,
-    more_lines,
-    plan_entries,
-    see_one,
-    sign_counts,
-)
+from reconciler.reporting.plan_entries import SIGNS, Entry, plan_entries, sign_counts
 from reconciler.reporting.proposal_text import proposal_lines
 from reconciler.reporting.wording import counted, minute, rate_change, utc, whole_usd
 
