@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -12,6 +11,8 @@ import click
 from reconciler.cli.closed_output import say
 
 if TYPE_CHECKING:
+    import asyncio
+
     from reconciler.execution.interruption import Interruption
     from reconciler.model.address import Slot
     from reconciler.model.progress import SlotProgress
@@ -138,6 +139,8 @@ class LiveProgress:
         self._frame = None
         if not self._drawn and self._live.is_started:
             self._draw()
+            import asyncio  # a view that shows nothing needs no event loop
+
             self._frame = asyncio.get_running_loop().call_later(_FRAME_SECONDS, self._next_frame)
 
     def _draw(self) -> None:

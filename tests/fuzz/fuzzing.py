@@ -36,7 +36,7 @@ class Fuzzed:
     slowest_seconds: float = 0.0
     grown_bytes: int = 0
     escaped: str = ""
-    seconds: float = field(default=0.0)
+    seconds: float = 0.0
     places: dict[Place, bytes] = field(default_factory=dict)
     """Where inputs were refused, each with the first that was."""
     kept: list[bytes] = field(default_factory=list)

@@ -86,6 +86,7 @@ class Book(World):
             connection.execute(
                 "UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,)
             )
+        self._offers.clear()  # read once: nothing else changes what is offered
 
     def raise_rate(self, machine_id: str, percent: int) -> None:
         """Of a machine that runs."""
