@@ -72,6 +72,11 @@ else:
         for name, kind in vars(cls).get("__annotations__", {}).items():
             if not str(kind).startswith(("ClassVar", "typing.ClassVar")):
                 default = fields[name] = vars(cls).get(name, dataclasses.MISSING)
+                if (
+                    isinstance(default, dataclasses.Field)
+                    and default.default is not dataclasses.MISSING
+                ):
+                    raise TypeError(f"{name}: write its default itself; field() is for factories")
                 if type(default).__hash__ is None:
                     raise ValueError(f"{name} of all values would be one: use default_factory")
         return fields
