@@ -279,7 +279,8 @@ def _line(
         y, x = frame.y(usd), place(since)
         if since > until:
             yield Stroke(place(until), y, x, y, colour, _THIN)
-        yield Stroke(x, y, x, frame.y(after), colour, _THIN)
+        if usd != after:
+            yield Stroke(x, y, x, frame.y(after), colour, _THIN)
     for since, until, usd in line.runs:
         left, right = place(since), place(until)
         for start, end in _dashes(left, right) if line.spot else ((left, right),):
