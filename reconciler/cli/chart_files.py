@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler.cli.closed_output import put
 from reconciler.model.drawing import Box, Stroke
+from reconciler.model.exit_code import ExitCode
 from reconciler.model.text import printable
 
 if TYPE_CHECKING:
@@ -32,6 +34,24 @@ class ChartFileType(click.ParamType[Path]):
         if path.suffix.lower() not in (".svg", ".png"):
             self.fail("name a file that ends in .svg or .png", param, ctx)
         return path
+
+
+chart_option = click.option("--chart", "as_chart", is_flag=True, help="As bars.")
+chart_file_option = click.option(
+    "-o",
+    "--out",
+    "chart_file",
+    type=ChartFileType(),
+    metavar="FILE",
+    help="Draw it into FILE, an SVG or a PNG by its name.",
+)
+
+
+def drawn(path: Path, drawing: Drawing) -> int:
+    """Write ``drawing`` and say so. Raises as ``write_chart`` does."""
+    write_chart(path, drawing)
+    put(f"Wrote {printable(str(path))}: {printable(drawing.title, 120)}.")
+    return ExitCode.DONE
 
 
 def write_chart(path: Path, drawing: Drawing) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from reconciler.cli.chart_files import chart_file_option, chart_option, drawn
 from reconciler.cli.lazy_group import TerraformCommand
 from reconciler.cli.parameters import AddressType
 from reconciler.cli.running import on_workspace
@@ -75,8 +76,14 @@ class _UsdType(click.ParamType[Decimal]):
     "--limit", type=click.IntRange(min=1), default=40, metavar="N", help="Rows (default: 40)."
 )
 @click.option("--fresh", is_flag=True, help="Search again, also within a minute of the last time.")
-@click.option("--history", is_flag=True, help="What each GPU cost whenever `offers` looked.")
+@click.option(
+    "--history",
+    is_flag=True,
+    help="What each GPU cost whenever `offers` looked: table, --chart, --out.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Every matching offer as JSON.")
+@chart_option
+@chart_file_option
 @click.pass_obj
 def offers_command(directory: Path, /, **options: Any) -> int:
     """List what can be rented now, cheapest per GPU first; prices include the disk."""
@@ -84,18 +91,21 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     from reconciler.operations.market_view import list_market, remembered_prices
     from reconciler.planning.offer_view import view_offers
 
+    _refuse_forms(options)
     wanted, disk_bytes = _filter(options), _disk_bytes(options["disk"])
 
     async def verb(
         workspace: Workspace, _: Interruption
-    ) -> tuple[OfferBook, tuple[PriceSeries, ...]]:
+    ) -> tuple[OfferBook, str, tuple[PriceSeries, ...]]:
         book = await list_market(workspace, _query(wanted, fresh=options["fresh"]))
-        return book, remembered_prices(workspace) if options["history"] else ()
+        prices = remembered_prices(workspace) if options["history"] else ()
+        return book, workspace.name, prices
 
-    book, prices = on_workspace(directory, verb)
+    book, name, prices = on_workspace(directory, verb)
     as_json = bool(options["as_json"])
     if options["history"]:
-        return _show_history(book, [one for one in prices if _fits(one, wanted)], as_json)
+        code = _show_history([one for one in prices if _fits(one, wanted)], name, options)
+        return ExitCode.PROVIDER_FAILURE if book.failures else code
     view = view_offers(
         book.listings,
         wanted,
@@ -118,16 +128,33 @@ def offers_command(directory: Path, /, **options: Any) -> int:
     return ExitCode.DONE if view.matching else ExitCode.NO_OFFER
 
 
-def _show_history(book: OfferBook, prices: list[PriceSeries], as_json: bool) -> int:
+def _refuse_forms(options: dict[str, Any]) -> None:
+    drawings = options["as_chart"] + (options["chart_file"] is not None)
+    if drawings and not options["history"]:
+        raise click.UsageError("--chart and --out show what GPUs have cost: add --history")
+    if drawings + options["as_json"] > 1:
+        raise click.UsageError("--json, --chart or --out: choose one")
+
+
+def _show_history(prices: list[PriceSeries], workspace: str, options: dict[str, Any]) -> int:
     from reconciler.model.exit_code import ExitCode
     from reconciler.reporting.price_table import price_table, prices_json
 
-    if as_json:
+    palette = palette_for(sys.stdout)
+    if options["chart_file"] is not None:
+        from reconciler.reporting.price_chart import price_drawing
+
+        return drawn(options["chart_file"], price_drawing(prices, workspace))
+    if options["as_chart"]:
+        from reconciler.reporting.price_chart import price_bars
+
+        click.echo(price_bars(prices, workspace, palette))
+    elif options["as_json"]:
         click.echo(json.dumps(prices_json(prices), indent=2))
     else:
         width = shutil.get_terminal_size((_PIPED_COLUMNS, 24)).columns
-        click.echo(price_table(prices, palette_for(sys.stdout), width=max(80, width)))
-    return ExitCode.PROVIDER_FAILURE if book.failures else ExitCode.DONE
+        click.echo(price_table(prices, palette, width=max(80, width)))
+    return ExitCode.DONE
 
 
 def _fits(series: PriceSeries, wanted: OfferFilter) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import click
 
-from reconciler.cli.chart_files import ChartFileType, write_chart
+from reconciler.cli.chart_files import chart_file_option, chart_option, drawn
 from reconciler.cli.closed_output import put
 from reconciler.cli.lazy_group import TerraformCommand, TerraformGroup
 from reconciler.cli.parameters import SinceType
@@ -22,7 +22,6 @@ from reconciler.model.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from reconciler.model.costs import CostKey, CostReport
-    from reconciler.model.drawing import Drawing
     from reconciler.operations.money import MoneyView
 
 _MAX_ERROR_PERCENT = "0.1"
@@ -34,15 +33,6 @@ since_option = click.option(
 )
 until_option = click.option(
     "--until", type=SinceType(), metavar="WHEN", help="Until then; default: now."
-)
-chart_option = click.option("--chart", "as_chart", is_flag=True, help="As bars.")
-chart_file_option = click.option(
-    "-o",
-    "--out",
-    "chart_file",
-    type=ChartFileType(),
-    metavar="FILE",
-    help="Draw it into FILE, an SVG or a PNG by its name.",
 )
 
 
@@ -105,7 +95,7 @@ def costs_command(
     if chart_file is not None:
         from reconciler.reporting.cost_chart import cost_drawing
 
-        return _drawn(chart_file, cost_drawing(report, money.workspace))
+        return drawn(chart_file, cost_drawing(report, money.workspace))
     put(_costs_as(report, money.workspace, forms))
     return ExitCode.DONE
 
@@ -139,7 +129,7 @@ def budgets_command(directory: Path, /, chart_file: Path | None, **forms: bool) 
     if chart_file is not None:
         from reconciler.reporting.budget_chart import budget_drawing
 
-        return _drawn(chart_file, budget_drawing(money.curves(), workspace, now))
+        return drawn(chart_file, budget_drawing(money.curves(), workspace, now))
     if forms["as_chart"]:
         from reconciler.reporting.budget_chart import budget_bars
 
@@ -154,14 +144,6 @@ def budgets_command(directory: Path, /, chart_file: Path | None, **forms: bool) 
 def _one_form(forms: dict[str, bool], chart_file: Path | None) -> None:
     if sum(forms.values()) + (chart_file is not None) > 1:
         raise click.UsageError("--json, --csv, --chart or --out: choose one")
-
-
-def _drawn(path: Path, drawing: Drawing) -> int:
-    from reconciler.model.text import printable
-
-    write_chart(path, drawing)
-    put(f"Wrote {printable(str(path))}: {printable(drawing.title, 120)}.")
-    return ExitCode.DONE
 
 
 @click.command(cls=TerraformCommand)

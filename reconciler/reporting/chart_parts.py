@@ -56,7 +56,7 @@ def money(usd: Decimal) -> str:
     """As short as an axis needs it."""
     if usd == usd.to_integral_value():
         return f"${usd:,.0f}"
-    return f"${usd:,.2f}" if usd >= Decimal("0.01") else f"${usd.normalize():f}"
+    return f"${usd:,.2f}" if usd == round(usd, 2) else f"${usd.normalize():f}"
 
 
 def short(text: str, width: float, size: int = 12) -> str:

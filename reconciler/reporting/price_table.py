@@ -31,6 +31,7 @@ _BELOW = (
     "Dollars for one GPU and hour without its disk, the cheapest of each hour in which `offers` or "
     "`explain` looked."
 )
+NO_PRICES = "No prices are remembered yet: each `gpu-shopper offers` adds what it sees."
 
 
 def price_table(
@@ -38,7 +39,7 @@ def price_table(
 ) -> str:
     """One line for each kind of node, within ``width`` columns."""
     if not series:
-        return "No prices are remembered yet: each `gpu-shopper offers` adds what it sees."
+        return NO_PRICES
     heading, *lines = table(_COLUMNS, [_row(one) for one in series], width=width)
     return "\n".join([palette.strong(heading), *lines, "", palette.quiet(_BELOW)])
 
@@ -48,15 +49,16 @@ def _row(series: PriceSeries) -> list[str]:
         gpu_text(series.gpu, series.gpu_count),
         "spot" if series.spot else "",
         series.provider,
-        _price(series.now.usd_per_gpu_hour),
-        _price(series.lowest_usd),
-        _price(series.highest_usd),
+        price_text(series.now.usd_per_gpu_hour),
+        price_text(series.lowest_usd),
+        price_text(series.highest_usd),
         str(len(series.points)),
         f"{series.points[0].since.astimezone(UTC):%Y-%m-%d %H:%M}Z",
     ]
 
 
-def _price(usd: Decimal) -> str:
+def price_text(usd: Decimal) -> str:
+    """``0.150``: dollars to a tenth of a cent, as prices of GPUs differ."""
     return f"{usd:,.3f}"
 
 

@@ -92,6 +92,9 @@ def test_bad_input_35_a_lock_timeout_is_a_duration(
         "offers --max-gpu-hour -1",
         "offers --disk lots",
         "offers --gpu RTX4091",
+        "offers --history -chart -json",
+        "offers --history -chart -o prices.svg",
+        "offers --history -o prices.gif",
         "simulate new --speed 0",
         "simulate new --speed nan",
         "",
@@ -104,6 +107,16 @@ def test_what_cannot_be_meant_is_a_usage_error(
     assert said.code == 64
     assert "Traceback" not in said.err
     assert len(said.err.splitlines()) <= 10
+
+
+@pytest.mark.parametrize("line", ["offers -chart", "offers -o prices.svg"])
+def test_a_chart_of_offers_is_one_of_their_history(
+    capsys: pytest.CaptureFixture[str], directory: Path, line: str
+) -> None:
+    said = run(capsys, *line.split(), directory=directory)
+    assert said.code == 64
+    assert "add --history" in said.err
+    assert not (directory / "prices.svg").exists()
 
 
 @pytest.mark.parametrize("line", ["plan -target=fleet.deb", "apply -renew=fleet.deb -auto-approve"])

@@ -30,3 +30,8 @@ def test_a_lost_spot_machine_is_healed_on_demand_after_its_last_chance(tmp_path:
         kinds = {(one["gpu"], one["spot"]): one["points"] for one in json.loads(history.out)}
         assert kinds["RTX4090", True][0]["usd_per_gpu_hour"] == "0.150001"
         assert "0.150" in shop.run("offers", "--history", "--spot").out
+        bars = shop.run("offers", "--history", "-gpu", "RTX4090", "-chart")
+        assert "RTX4090 spot: lowest $0.150, " in bars.out, bars.err
+        drawn = shop.run("offers", "--history", "-gpu", "RTX4090", "-o", "prices.svg")
+        assert drawn.out.startswith("Wrote prices.svg: What GPUs have cost"), drawn.err
+        assert "spot, last $0.150" in (shop.directory / "prices.svg").read_text()

@@ -20,9 +20,11 @@ from reconciler.reporting.chart_parts import text_width, ticks
 from reconciler.reporting.columns import display_width
 from reconciler.reporting.cost_chart import cost_bars, cost_drawing, spans_of
 from reconciler.reporting.palette import PLAIN
+from reconciler.reporting.price_chart import price_drawing
 from reconciler.reporting.svg_text import svg_text
 from tests.markets import START
 from tests.unit.reporting.hostile import HOSTILE
+from tests.unit.reporting.price_samples import HISTORIES
 
 DAY = timedelta(days=1)
 FOUR = ("vastai", "runpod", "lambda", "tensordock")
@@ -68,6 +70,7 @@ DRAWINGS: dict[str, Drawing] = {
     "a budget of an hour": budget_drawing((curve("new", 0, "5", "0", ahead=0),), "lab", START),
     "far over": budget_drawing((curve("x" * 90, 20, "10", "99999"),), "lab", START),
     "40 budgets": budget_drawing([curve(name, 9, "99", "7") for name in FORTY], "lab", START),
+    **{f"prices: {name}": price_drawing(series, "lab") for name, series in HISTORIES.items()},
 }
 
 
