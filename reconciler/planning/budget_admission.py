@@ -146,21 +146,28 @@ def admit(
     """The larger ``weight`` first, then by slot. A gang that does not fit whole is not bought."""
     removed = _removed(views, scene)
     accounts = account_purses(scene, decisions)
-    if not views and not accounts:
+    if not views and not accounts and not scene.new_budgets:
         return Admission(tuple(creates), budgets=removed)
     purses = [_Purse(view, scene, decisions, tick) for view in views]
+    unapplied = [_Purse(view, scene, decisions, tick) for view in scene.new_budgets]
     admitted: list[Create] = []
     for group in _groups(creates, scene):
-        admitted += _admitted(group, [*purses, *accounts])
+        admitted += _admitted(group, [*purses, *unapplied, *accounts])
     slots = {create.slot for create in admitted}
-    findings = [purse.refusal(admitted) for purse in purses if purse.refused]
+    short = [purse for purse in purses if purse.refused]
+    # One and the same budget as it was applied and as it is written is said once.
+    known = {purse.view.budget.name for purse in short}
+    short += [one for one in unapplied if one.refused and one.view.budget.name not in known]
+    findings = [purse.refusal(admitted) for purse in short]
     findings += [account.refusal(admitted) for account in accounts if account.refused]
     findings += _not_walls(purses, scene)
     for account in accounts:
         findings += account.findings(refusing=bool(account.refused))
     summaries = tuple(_summary(purse, scene) for purse in purses)
     return Admission(
-        tuple(_within(one, [*purses, *accounts]) for one in creates if one.slot in slots),
+        tuple(
+            _within(one, [*purses, *unapplied, *accounts]) for one in creates if one.slot in slots
+        ),
         tuple(findings),
         (*summaries, *removed),
         tuple(one.summary() for one in accounts if one.is_used or one.refused),

@@ -202,6 +202,23 @@ def test_the_loop_is_soft_on_a_limit_that_was_not_applied(tmp_path: Path) -> Non
     assert (alive, later) == (1, 0)
 
 
+def test_a_loop_heals_nothing_beyond_a_limit_that_was_not_applied(tmp_path: Path) -> None:
+    """Else it would rent again what it has just ended for that limit."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(documents(fleet("dev"), shared("200")))
+        await shop.wait(3 * HOUR)
+        for _ in range(4):
+            lower = documents(fleet("dev"), shared("1"))
+            result = await shop.reconcile(lower, heal=True)
+            await shop.wait(6 * MINUTE)
+        assert shop.sent("create_instance") == 1
+        assert shop.alive() == ()
+        assert result.code is ExitCode.REFUSED_BY_BUDGET
+
+    story(tmp_path, tell)
+
+
 def test_a_raised_limit_counts_only_after_apply(tmp_path: Path) -> None:
     text = documents(fleet("dev", ttl="20h"), shared("9"))
 
