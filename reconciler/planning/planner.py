@@ -243,6 +243,7 @@ def _leases_after(
                 now,
                 renew=renew,
                 held=[one.index for one in mine if one.doom is None],
+                max_ttl=_safety(desired).max_ttl,
             )
         else:
             leases[name] = lease_after_apply(

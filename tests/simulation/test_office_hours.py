@@ -431,6 +431,34 @@ def test_the_next_window_waits_for_the_end_of_one_that_was_extended_into_it(
     story(tmp_path, tell)
 
 
+@pytest.mark.parametrize(
+    ("extended", "other"),
+    [(16, "Mon-Fri 08:00-21:00"), (0, "Wed 18:00 - Thu 18:00")],
+    ids=["extended into the next window", "a longer window around it"],
+)
+def test_no_machine_outlives_max_ttl_because_its_hours_changed(
+    tmp_path: Path, extended: int, other: str
+) -> None:
+    """However often they are changed: it goes, and the window is filled anew."""
+    strict = office().replace("fleets:", "safety: {max_ttl: 1d}\nfleets:")
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(strict)
+        if extended:
+            await shop.extend("dev", extended * HOUR)
+        await until(shop, at(1, 17, 50))
+        if extended:
+            await loop_until(shop, at(2, 9))
+        await shop.apply(strict.replace("Mon-Fri 08:00-20:00", other))
+        await loop_until(shop, at(2, 22))
+        assert len(stays(shop)) == 2
+        for began, gone in stays(shop):
+            assert gone is not None
+            assert gone - began <= 24 * HOUR + 2 * MINUTE
+
+    story(tmp_path, tell)
+
+
 def test_a_used_up_budget_opens_no_window_and_holds_up_no_other_fleet(tmp_path: Path) -> None:
     """Exit 6 is reported by every pass; the fleet beside it opens and closes (I6)."""
     poor = office(budget="{max_total_usd: 5.2}")
