@@ -11,6 +11,7 @@ from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
+from reconciler.model.reason import DestroyReason
 from reconciler.model.value import dataclass
 from reconciler.planning.balance_guard import account_purses
 from reconciler.planning.budgets import (
@@ -59,6 +60,12 @@ class _Purse:
         self.view = view
         self.tick = tick
         self.committed, self.burn = _commitments(view, scene, decisions, tick)
+        self.kills = any(
+            one.reason is DestroyReason.OVER_BUDGET
+            and not one.again
+            and covers_fleet(view.budget, one.record.fleet, one.record.provider, scene.leases)
+            for one in decisions.destroys
+        )
         self.refused: list[Create] = []
         self._scene = scene
         self._inside: dict[_Place, bool] = {}
@@ -99,7 +106,9 @@ class _Purse:
         return cap is not None and self.burn + create.usd_per_hour > cap
 
     def _heals_after_a_kill(self) -> bool:
-        return self._scene.request.mode is Mode.LOOP and self.view.killed_lately
+        """In this very plan as well: the state learns of it too late for its purchases."""
+        lately = self.kills or self.view.killed_lately
+        return self._scene.request.mode is Mode.LOOP and lately
 
     def refusal(self, admitted: Iterable[Create]) -> Finding:
         """The shortfall, and what would fit."""
