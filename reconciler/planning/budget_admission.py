@@ -11,6 +11,7 @@ from reconciler.model.cost import ZERO, format_rate, format_usd
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
+from reconciler.model.reason import DestroyReason
 from reconciler.model.value import dataclass
 from reconciler.planning.balance_guard import account_purses
 from reconciler.planning.budgets import (
@@ -59,6 +60,12 @@ class _Purse:
         self.view = view
         self.tick = tick
         self.committed, self.burn = _commitments(view, scene, decisions, tick)
+        self.kills = any(
+            one.reason is DestroyReason.OVER_BUDGET
+            and not one.again
+            and covers_fleet(view.budget, one.record.fleet, one.record.provider, scene.leases)
+            for one in decisions.destroys
+        )
         self.refused: list[Create] = []
         self._scene = scene
         self._inside: dict[_Place, bool] = {}
@@ -99,7 +106,9 @@ class _Purse:
         return cap is not None and self.burn + create.usd_per_hour > cap
 
     def _heals_after_a_kill(self) -> bool:
-        return self._scene.request.mode is Mode.LOOP and self.view.killed_lately
+        """In this very plan as well: the state learns of it too late for its purchases."""
+        lately = self.kills or self.view.killed_lately
+        return self._scene.request.mode is Mode.LOOP and lately
 
     def refusal(self, admitted: Iterable[Create]) -> Finding:
         """The shortfall, and what would fit."""
@@ -146,21 +155,28 @@ def admit(
     """The larger ``weight`` first, then by slot. A gang that does not fit whole is not bought."""
     removed = _removed(views, scene)
     accounts = account_purses(scene, decisions)
-    if not views and not accounts:
+    if not views and not accounts and not scene.new_budgets:
         return Admission(tuple(creates), budgets=removed)
     purses = [_Purse(view, scene, decisions, tick) for view in views]
+    unapplied = [_Purse(view, scene, decisions, tick) for view in scene.new_budgets]
     admitted: list[Create] = []
     for group in _groups(creates, scene):
-        admitted += _admitted(group, [*purses, *accounts])
+        admitted += _admitted(group, [*purses, *unapplied, *accounts])
     slots = {create.slot for create in admitted}
-    findings = [purse.refusal(admitted) for purse in purses if purse.refused]
+    short = [purse for purse in purses if purse.refused]
+    # One and the same budget as it was applied and as it is written is said once.
+    known = {purse.view.budget.name for purse in short}
+    short += [one for one in unapplied if one.refused and one.view.budget.name not in known]
+    findings = [purse.refusal(admitted) for purse in short]
     findings += [account.refusal(admitted) for account in accounts if account.refused]
     findings += _not_walls(purses, scene)
     for account in accounts:
         findings += account.findings(refusing=bool(account.refused))
     summaries = tuple(_summary(purse, scene) for purse in purses)
     return Admission(
-        tuple(_within(one, [*purses, *accounts]) for one in creates if one.slot in slots),
+        tuple(
+            _within(one, [*purses, *unapplied, *accounts]) for one in creates if one.slot in slots
+        ),
         tuple(findings),
         (*summaries, *removed),
         tuple(one.summary() for one in accounts if one.is_used or one.refused),

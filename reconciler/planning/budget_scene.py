@@ -29,10 +29,12 @@ def with_budgets(scene: Scene, *, renewed: bool) -> Scene:
         return replace(scene, budgets=views)
     ended = over_budget(views, scene.observed, scene.tick)
     warned: dict[str, str] = {}
+    new: list[BudgetView] = []
     if scene.request.mode is Mode.LOOP and declared != recorded.budgets:
-        new = over_budget(_views(declared.values(), scene), scene.observed, scene.tick)
-        warned = {mark: why for mark, why in new.items() if mark not in ended}
-    return replace(scene, budgets=views, over_budget=ended, over_new_budget=warned)
+        new = _views(declared.values(), scene)
+        found = over_budget(new, scene.observed, scene.tick)
+        warned = {mark: why for mark, why in found.items() if mark not in ended}
+    return replace(scene, budgets=views, over_budget=ended, over_new_budget=warned, new_budgets=new)
 
 
 def _views(records: Iterable[BudgetRecord], scene: Scene) -> list[BudgetView]:

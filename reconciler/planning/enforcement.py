@@ -172,7 +172,8 @@ def _successor_failed(at: Situation) -> Verdict | None:
         return None
     stays = f"{old.instance_id} keeps the slot"
     if instance.status is InstanceStatus.STOPPED:
-        return Verdict(DestroyReason.FAILED_READY, f"it stopped; {stays}")
+        lost = (TAKEN_AWAY,) if was_spot(at.record) else ()
+        return Verdict(DestroyReason.FAILED_READY, f"it stopped; {stays}", lost)
     timeout = at.given.fleet.ready.timeout if at.given.fleet else DEFAULT_READY_TIMEOUT
     late = at.given.now >= at.record.created_at + timeout
     if at.record.ready_at is None and late and instance.status is not InstanceStatus.UNKNOWN:

@@ -39,7 +39,7 @@ def lease_after_apply(
         destroyed = recorded.ended_by is LeaseEnding.DESTROYED
         if renew or destroyed:
             return lease_of(fleet, now if renew and occupied else None, recorded)
-        return recorded
+        return without_schedule(recorded)
     if is_applied(fleet, recorded):
         return recorded
     moved = _terms_moved(fleet, recorded)
@@ -85,6 +85,15 @@ def same_hours(lease: LeaseRecord, active: OfficeHours) -> bool:
 def same_terms(lease: LeaseRecord, active: OfficeHours) -> bool:
     """True when its windows buy what was applied."""
     return lease.hours is not None and lease.hours.terms == active.terms
+
+
+def without_schedule(lease: LeaseRecord) -> LeaseRecord:
+    """``lease`` of a fleet that was applied without its office hours, or not at all: no loop opens
+    another window of theirs until they are applied again.
+    """
+    if lease.hours is None or not lease.hours.terms:
+        return lease
+    return lease.with_(hours=lease.hours.with_(terms=""))
 
 
 def ends_otherwise(fleet: Fleet, recorded: LeaseRecord) -> datetime | None:
@@ -210,7 +219,8 @@ def _hours_lines(before: LeaseRecord | None, after: LeaseRecord) -> list[str]:
     if new.opens_at and new.closes_at and (moved or renewed):
         lines.append(f"window {new.opens_at:%Y-%m-%d %H:%M} - {new.closes_at:%Y-%m-%d %H:%M} UTC")
     if old is not None and old.terms != new.terms:
-        lines.append("its windows buy what the documents say now")
+        again = "its windows buy what the documents say now"
+        lines.append(again if new.terms else "no window opens before its hours are applied again")
     if before is not None and before.ended_by is LeaseEnding.DESTROYED and not lines:
         lines.append("opened again by its next window")
     return lines

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from reconciler.model.mark import parse_mark
 from reconciler.model.quantity import NEVER
 from reconciler.model.record import NodeTimer
-from reconciler.planning.leases import planned_end
+from reconciler.planning.leases import is_of_earlier_window, machine_end
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -53,7 +53,9 @@ def early_timers(
             continue
         if fleet not in (None, record.fleet):
             continue
-        end = until or planned_end(lease, record.created_at)
+        end = machine_end(lease, record.created_at)
+        if until is not None and not is_of_earlier_window(lease, record.created_at):
+            end = until
         if timer.ends_at < end + timer.margin / 2:
             wanted = timer.with_(ends_at=(end + timer.margin).replace(microsecond=0))
             found.append(EarlyTimer(record, timer, wanted))

@@ -18,7 +18,7 @@ from reconciler.model.plan import LeaseChange, Mode, Plan
 from reconciler.model.value import dataclass
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.clock_rule import clock_findings, is_off
-from reconciler.planning.leases import describe_change, lease_after_apply
+from reconciler.planning.leases import describe_change, lease_after_apply, without_schedule
 from reconciler.planning.machines import decide_machines
 from reconciler.planning.mass_loss import disbelieving, find_mass_losses
 from reconciler.planning.plan_findings import (
@@ -210,7 +210,8 @@ def _admitted(creates: tuple[Create, ...], assessment: Assessment) -> Admission 
     scene = assessment.scene
     settings = scene.desired.providers.values() if scene.desired else ()
     guarded = scene.observed.balances or any(one.min_balance_usd is not None for one in settings)
-    if not scene.budgets and not scene.recorded.budgets and not guarded:
+    budgets = scene.budgets or scene.new_budgets or scene.recorded.budgets
+    if not budgets and not guarded:
         return None
     from reconciler.planning.budget_admission import admit
 
@@ -242,12 +243,23 @@ def _leases_after(
                 now,
                 renew=renew,
                 held=[one.index for one in mine if one.doom is None],
+                max_ttl=_safety(desired).max_ttl,
             )
         else:
             leases[name] = lease_after_apply(
                 fleet, before, now, renew=renew, occupied=name in occupied
             )
-    return leases
+    return {**leases, **dict(_left_out(desired, leases, request))}
+
+
+def _left_out(
+    desired: DesiredState | None, leases: Mapping[str, LeaseRecord], request: PlanRequest
+) -> Iterator[tuple[str, LeaseRecord]]:
+    """What the leases of office hours become whose fleets the documents do not declare any more."""
+    for name, lease in leases.items():
+        declared = desired is None or name in desired.fleets
+        if lease.hours is not None and not declared and request.covers_fleet(name):
+            yield name, without_schedule(lease)
 
 
 def _at_this_hour(desired: DesiredState | None, now: datetime) -> DesiredState | None:

@@ -16,7 +16,7 @@ from reconciler.model.value import dataclass
 from reconciler.planning.clock_rule import is_off
 from reconciler.planning.fleet_diff import free_slots
 from reconciler.planning.host_memory import shunning
-from reconciler.planning.leases import has_ended
+from reconciler.planning.leases import ends_otherwise, has_ended
 from reconciler.planning.limited_needs import limited, seated, with_learnt
 from reconciler.planning.occupancy import Occupancy, standing_of
 from reconciler.planning.purchase_terms import FleetNeed, PurchaseTerms, Standing, terms_of
@@ -112,7 +112,9 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
         heals = scene.request.heal and lease is not None and lease.started_at is not None
         opens = scene.request.schedule and _is_windows(lease)
         wanted = min(wanted, lease.target) if lease and (heals or opens) else 0
-    slots = [] if ended else free_slots(fleet.nodes.maximum, wanted, occupancy.taken)
+    slots = free_slots(fleet.nodes.maximum, wanted, occupancy.taken)
+    if ended or _ends_by_documents(fleet, lease, scene):
+        slots = []
     if scene.request.mode is Mode.LOOP and not heals:
         # Each slot is filled once in a window: what a person destroyed since stays destroyed.
         slots = [index for index in slots if _is_unopened(index, lease)]
@@ -164,6 +166,14 @@ def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool
     """A fleet whose ``expires_at`` has passed ends before it begins."""
     started = lease is not None and lease.started_at is not None
     return not started and fleet.expires_at is not None and fleet.expires_at <= scene.now
+
+
+def _ends_by_documents(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool:
+    """Whether documents that nobody applied end it: what a loop would buy, it would destroy."""
+    if scene.request.mode is not Mode.LOOP or lease is None:
+        return False
+    end = ends_otherwise(fleet, lease)
+    return end is not None and end <= scene.now
 
 
 @dataclass(frozen=True, slots=True)

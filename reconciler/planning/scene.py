@@ -55,6 +55,8 @@ class Scene:
     """Marks of machines that a budget ends, and why."""
     over_new_budget: Mapping[str, str] = field(default_factory=dict)
     """The same by budgets that stand in the documents alone, not applied yet."""
+    new_budgets: Sequence[BudgetView] = ()
+    """Those: nothing ends for them without a warning, and a loop buys nothing beyond them."""
     _circumstances: dict[str, Circumstances] = field(default_factory=dict)
     """Under started leases, by fleet: most fleets have many machines."""
 

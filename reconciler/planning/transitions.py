@@ -21,6 +21,7 @@ from reconciler.model.record import (
     duplicate_key,
 )
 from reconciler.planning import ledger as books
+from reconciler.planning.leases import is_of_earlier_window
 from reconciler.planning.plan_safety import FUSE_WINDOW
 
 if TYPE_CHECKING:
@@ -135,7 +136,8 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         lease = _slot_opened(lease, lease.hours, record)
         leases = {**leases, record.fleet: lease}
     intent = state.intents.get(record.mark)
-    if lease is not None and lease.started_at is None and lease.ended_at is None:
+    earlier = lease is not None and is_of_earlier_window(lease, record.created_at)
+    if lease is not None and lease.started_at is None and not (lease.ended_at or earlier):
         # A machine that was found ends by its order's time: so does the lease that begins with it.
         started = now if intent is None else min(now, record.created_at)
         leases = {**leases, record.fleet: lease.with_(started_at=started)}
@@ -332,15 +334,21 @@ def lease_changed(change_of_lease: LeaseChange) -> Change:
 
 def lease_ended(fleet: str, by: LeaseEnding, now: datetime) -> Change:
     """A person ended it: what is left of it is destroyed as requested. An end that lies ahead, by
-    a clock that was wrong, is moved to ``now``.
+    a clock that was wrong, is moved to ``now``. A destroy is a person's last word whatever ended
+    the lease before: no schedule opens another window after it.
     """
 
     def change(state: RecordedState) -> RecordedState:
         lease = state.leases.get(fleet)
         ended_at = lease.ended_at if lease else None
-        if lease is None or (ended_at is not None and ended_at <= now):
+        if lease is None:
             return state
-        ended = lease.with_(ended_at=now, ended_by=by)
+        if ended_at is None or ended_at > now:
+            ended = lease.with_(ended_at=now, ended_by=by)
+        elif by is LeaseEnding.DESTROYED and lease.ended_by is not by:
+            ended = lease.with_(ended_by=by)
+        else:
+            return state
         return state.with_(leases={**state.leases, fleet: ended})
 
     return change

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from reconciler.model.fleet import DEFAULT_MAX_TTL
 from reconciler.model.record import HoursRecord, LeaseEnding
 from reconciler.planning.leases import (
     has_ended,
@@ -58,11 +59,14 @@ def lease_in_hours(
     *,
     renew: bool,
     held: Iterable[int] = (),
+    max_ttl: timedelta = DEFAULT_MAX_TTL,
 ) -> LeaseRecord:
     """The lease as it stands once ``fleet``, which has office hours, is applied.
 
     In a window that the recorded lease is not for, a new one opens; a machine that runs goes on in
-    it. Outside of hours a lease ends, unless a person has extended it under these same hours.
+    it, where that ends within ``max_ttl`` of its lease's start (``safety.max_ttl``). Outside of
+    hours a lease ends, unless a person has extended it under these same hours; one that was
+    extended into another window runs on to its own end.
     ``held``: the slots that hold a machine now.
     """
     window = window_at(active, now)
@@ -77,9 +81,14 @@ def lease_in_hours(
         return _with_terms(fleet, active, recorded)
     if not ended and same and (mine or recorded.extended_to is not None):
         return _with_terms(fleet, active, recorded)
+    if not ended and _is_extended_into(window, recorded):
+        return _with_terms(fleet, active, recorded)
     lease = _lease_of_window(fleet, active, window, recorded)
     if ended or recorded.started_at is None:
         return lease
+    if window.closes_at > recorded.started_at + max_ttl:
+        # It counts from the opening: machines made before are of an earlier window, and go.
+        return lease.with_(started_at=max(recorded.started_at, window.opens_at))
     # What runs goes on: other hours end it at another time.
     length = window.closes_at - min(window.opens_at, recorded.started_at)
     opened = set(held)
@@ -87,6 +96,14 @@ def lease_in_hours(
         opened.update(recorded.hours.opened)
     hours = _hours_of(active, window).with_(opened=sorted(opened))
     return lease.with_(started_at=recorded.started_at, ttl=length, hours=hours)
+
+
+def _is_extended_into(window: Window, recorded: LeaseRecord) -> bool:
+    """Whether a person moved the end of an earlier window to within ``window``."""
+    hours = recorded.hours
+    if recorded.extended_to is None or hours is None or hours.closes_at is None:
+        return False
+    return hours.closes_at <= window.opens_at
 
 
 def _lease_outside(

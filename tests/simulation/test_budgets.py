@@ -17,6 +17,7 @@ from reconciler.model.notice import NoticeKind
 from reconciler.model.reason import DestroyReason
 from reconciler.planning.budget_curves import budget_curves
 from reconciler.planning.forecast import budget_summaries
+from tests.markets import market_offer
 from tests.simulation.shop import Shop, story
 
 MINUTE = timedelta(minutes=1)
@@ -139,6 +140,27 @@ def test_after_a_kill_a_healing_loop_buys_nothing_until_the_next_period(tmp_path
     assert next_day > 2
 
 
+def test_a_pass_that_ends_a_machine_for_a_budget_buys_no_cheaper_one(tmp_path: Path) -> None:
+    """Nor does a later one in that period."""
+
+    async def tell(shop: Shop) -> None:
+        lab = fleet("lab")
+        await shop.apply(documents(lab))  # takes the cheapest
+        two = fleet("dev", ttl="4h", nodes="{min: 1, target: 2, max: 2}", budget="[dev]")
+        shrinks = "budgets: {dev: {period: total, limit_usd: 4, on_exceed: [shrink, destroy]}}\n"
+        await shop.apply(documents(lab + two, shrinks))
+        await shop.destroy("fleet.lab")
+        await shop.extend("dev", 3 * HOUR)
+        first = await shop.reconcile(heal=True)
+        assert [one.reason for one in first.plan.destroys] == [DestroyReason.OVER_BUDGET]
+        await loop(shop, HOUR, heal=True)
+        assert fleets_alive(shop) == ["dev"]
+        assert shop.sent("create_instance") == 3
+
+    cheap = market_offer("o0", base_microusd=50_000, host="h0")
+    story(tmp_path, tell, cheap, market_offer("o1"), market_offer("o2"))
+
+
 def test_shrink_gives_up_the_lightest_fleet_so_that_the_rest_lasts(tmp_path: Path) -> None:
     first = documents(
         fleet("batch", ttl="20h", weight=10) + fleet("serve", ttl="20h", weight=500),
@@ -200,6 +222,23 @@ def test_the_loop_is_soft_on_a_limit_that_was_not_applied(tmp_path: Path) -> Non
     announced, alive, later = story(tmp_path, tell)
     assert announced == [DestroyReason.OVER_BUDGET]
     assert (alive, later) == (1, 0)
+
+
+def test_a_loop_heals_nothing_beyond_a_limit_that_was_not_applied(tmp_path: Path) -> None:
+    """Else it would rent again what it has just ended for that limit."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(documents(fleet("dev"), shared("200")))
+        await shop.wait(3 * HOUR)
+        for _ in range(4):
+            lower = documents(fleet("dev"), shared("1"))
+            result = await shop.reconcile(lower, heal=True)
+            await shop.wait(6 * MINUTE)
+        assert shop.sent("create_instance") == 1
+        assert shop.alive() == ()
+        assert result.code is ExitCode.REFUSED_BY_BUDGET
+
+    story(tmp_path, tell)
 
 
 def test_a_raised_limit_counts_only_after_apply(tmp_path: Path) -> None:

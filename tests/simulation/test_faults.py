@@ -290,6 +290,23 @@ def test_an_orphan_whose_own_end_has_passed_is_expired(tmp_path: Path) -> None:
     story(tmp_path, tell)
 
 
+def test_a_loop_does_not_heal_what_a_shorter_lease_that_nobody_applied_ends(
+    tmp_path: Path,
+) -> None:
+    """Else it would rent and destroy in turn (section 12, 1)."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply()
+        await shop.wait(3 * HOUR)
+        for _ in range(4):
+            await shop.reconcile(QUICKSTART.replace("4h", "2h"), heal=True)
+            await shop.wait(6 * MINUTE)
+        assert shop.sent("create_instance") == 1
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
 def test_a_lost_state_is_refused_while_machines_of_this_name_live(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         await shop.apply()

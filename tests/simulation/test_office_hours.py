@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.market.faults import Fault
 from reconciler.market.ledger import billed_total
 from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
@@ -21,6 +22,7 @@ from reconciler.operations.run import RunResult
 from reconciler.statefile.decision_file import decode_decision, encode_decision
 from tests.markets import market_offer
 from tests.simulation.shop import Shop, story
+from tests.simulation.test_spot import MARKET, offers_of, take_away
 
 OFFICE = """
 version: 1
@@ -35,6 +37,7 @@ fleets:
 """
 EMPTY = "version: 1\nworkspace: demo\nproviders: {simulated: {}}\nfleets: {}\n"
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
 
 
 def office(hours: str = "Mon-Fri 08:00-20:00", zone: str = "Europe/Berlin", **more: str) -> str:
@@ -213,6 +216,110 @@ def test_a_released_window_stays_closed_and_the_next_one_opens(tmp_path: Path) -
     story(tmp_path, tell)
 
 
+def test_a_second_destroy_is_a_last_word_too(tmp_path: Path) -> None:
+    """The apply of the evening allowed the next window, and then a person destroyed the fleet."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(office())
+        await shop.destroy()
+        await until(shop, at(1, 20))
+        await shop.apply()
+        await until(shop, at(1, 21))
+        await shop.destroy()
+        await loop_until(shop, at(2, 7))
+        assert len(stays(shop)) == 1
+
+    story(tmp_path, tell)
+
+
+def test_a_fleet_that_was_released_and_then_destroyed_stays_so(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        await shop.apply(office())
+        await shop.release("dev")
+        await shop.destroy()
+        await loop_until(shop, at(2, 7))
+        assert len(stays(shop)) == 1
+
+    story(tmp_path, tell)
+
+
+@pytest.mark.parametrize(
+    "without",
+    [
+        EMPTY.replace("fleets: {}", "fleets: {lab: {resources: {gpu: RTX4090}, ttl: 1h}}"),
+        office().replace("    active: {hours: Mon-Fri 08:00-20:00, timezone: Europe/Berlin}\n", ""),
+    ],
+    ids=["the fleet", "its hours"],
+)
+def test_hours_that_were_taken_out_and_come_back_wait_for_an_apply(
+    tmp_path: Path, without: str
+) -> None:
+    """An apply without them was the last word (section 12, 1); a merged revert is no approval."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(office())
+        await loop_until(shop, at(1, 19))
+        await shop.apply(without)
+        assert not (await shop.plan()).has_changes  # I17
+        await until(shop, at(2, 7))
+        result = await shop.reconcile(office(), schedule=True)
+        assert result.plan.creates == ()
+        await shop.apply(office())
+        assert [one.fleet for one in shop.state().records_of("dev") if not one.doom] == ["dev"]
+
+    story(tmp_path, tell)
+
+
+def test_a_create_of_the_window_before_does_not_begin_the_lease_of_the_next(
+    tmp_path: Path,
+) -> None:
+    """Its outcome was unknown, and nobody passed before the next window."""
+
+    async def tell(shop: Shop) -> None:
+        await until(shop, at(1, 17, 50))
+        lost = Fault(error="unavailable", done=True, appears_after=30 * MINUTE)
+        shop.world.script_fault(lost, "create_instance", times=1)
+        await shop.apply(office())
+        await until(shop, at(2, 7))
+        await shop.reconcile(schedule=True)
+        await loop_until(shop, at(2, 8))
+        assert [gone is None for _, gone in stays(shop)] == [False, True]
+        assert shop.state().leases["dev"].ends_at == at(2, 18)
+
+    story(tmp_path, tell)
+
+
+def test_a_loop_does_not_heal_what_unapplied_hours_close(tmp_path: Path) -> None:
+    """Else it would rent and destroy in turn, as long as nobody applies them."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(office())
+        await shop.wait(3 * HOUR)
+        for _ in range(4):
+            await shop.reconcile(office("Mon-Fri 08:00-15:00"), heal=True)
+            await shop.wait(6 * MINUTE)
+        assert len(stays(shop)) == 1
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
+def test_a_slot_that_lost_too_often_is_on_demand_for_this_window_alone(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> None:
+        more = {"spot_policy": "auto", "nodes": "2..6", "spot": "{fallback_after: 1}"}
+        await shop.apply(office(**more))
+        await take_away(shop)
+        assert (await shop.reconcile(schedule=True)).plan.creates == ()
+        await shop.reconcile(schedule=True, heal=True)
+        await shop.wait(2 * MINUTE)
+        assert offers_of(shop) == ["o3", "o4"]
+        assert not (await shop.plan()).changes_machines
+        await loop_until(shop, at(2, 7), heal=True)
+        assert offers_of(shop) == ["o1-spot", "o2-spot"]
+
+    story(tmp_path, tell, *MARKET)
+
+
 def test_hours_that_nobody_applied_open_nothing_and_shorter_ones_close_softly(
     tmp_path: Path,
 ) -> None:
@@ -320,6 +427,34 @@ def test_the_next_window_waits_for_the_end_of_one_that_was_extended_into_it(
         assert shop.alive() == ()
         assert not any(one.doom is None for one in shop.state().instances.values())
         assert last.plan.creates == ()
+
+    story(tmp_path, tell)
+
+
+@pytest.mark.parametrize(
+    ("extended", "other"),
+    [(16, "Mon-Fri 08:00-21:00"), (0, "Wed 18:00 - Thu 18:00")],
+    ids=["extended into the next window", "a longer window around it"],
+)
+def test_no_machine_outlives_max_ttl_because_its_hours_changed(
+    tmp_path: Path, extended: int, other: str
+) -> None:
+    """However often they are changed: it goes, and the window is filled anew."""
+    strict = office().replace("fleets:", "safety: {max_ttl: 1d}\nfleets:")
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(strict)
+        if extended:
+            await shop.extend("dev", extended * HOUR)
+        await until(shop, at(1, 17, 50))
+        if extended:
+            await loop_until(shop, at(2, 9))
+        await shop.apply(strict.replace("Mon-Fri 08:00-20:00", other))
+        await loop_until(shop, at(2, 22))
+        assert len(stays(shop)) == 2
+        for began, gone in stays(shop):
+            assert gone is not None
+            assert gone - began <= 24 * HOUR + 2 * MINUTE
 
     story(tmp_path, tell)
 

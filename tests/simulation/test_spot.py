@@ -102,6 +102,25 @@ def test_a_lost_machine_goes_first_even_with_create_before_destroy(tmp_path: Pat
     story(tmp_path, tell, *MARKET)
 
 
+def test_a_successor_that_was_taken_away_is_a_loss_too(tmp_path: Path) -> None:
+    """Else the next one is bought on the very host that took it away."""
+
+    async def tell(shop: Shop) -> None:
+        documents = SPOT + "    lifecycle: {create_before_destroy: true}\n"
+        await shop.apply(documents)
+        changed = documents + "    image: other:1\n"
+        await shop.apply(changed, options={"detach": True})
+        (new,) = (one for one in shop.state().instances.values() if one.succeeds)
+        shop.world.stop(new.instance_id, shop.now)
+        await shop.wait(MINUTE)
+        await shop.reconcile(heal=True)
+        await shop.wait(2 * MINUTE)
+        await shop.apply(fused=False)
+        assert offers_of(shop) == ["o3-spot"]
+
+    story(tmp_path, tell, *MARKET)
+
+
 def test_where_a_machine_was_taken_away_is_avoided_for_an_hour(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         await shop.apply(SPOT)

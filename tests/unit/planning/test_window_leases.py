@@ -14,8 +14,9 @@ from reconciler.model.fleet import Fleet, NodeCount
 from reconciler.model.office_hours import OfficeHours, Span
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import DestroyReason
-from reconciler.model.record import HoursRecord, LeaseRecord, RecordedState
+from reconciler.model.record import HoursRecord, LeaseRecord, NodeTimer, RecordedState
 from reconciler.planning.fingerprint import plan_fingerprint
+from reconciler.planning.node_timers import Assumed, early_timers
 from reconciler.planning.planner import compute_plan
 from reconciler.planning.saved_plan import agreement
 from tests.builders import (
@@ -167,4 +168,21 @@ def test_a_slot_that_held_a_machine_in_this_window_is_filled_again_by_heal_alone
     assert [(one.slot.index, one.reason.value) for one in both.creates] == [
         (0, "healed"),
         (1, "new"),
+    ]
+
+
+@pytest.mark.parametrize("until", [None, CLOSES + HOUR], ids=["the next window", "an extension"])
+def test_the_timer_of_a_machine_of_an_earlier_window_is_not_moved(until: datetime | None) -> None:
+    """It is its last protection where nothing else ends it; that of the window's own is moved."""
+    margin = timedelta(minutes=30)
+    old = record(created_at=MONDAY - 24 * HOUR)
+    new = record(index=1, created_at=MONDAY)
+    timers = {
+        old.mark: NodeTimer(ends_at=MONDAY + margin, margin=margin),
+        new.mark: NodeTimer(ends_at=MONDAY + HOUR, margin=margin),
+    }
+    state = recorded_state(old, new, window_lease()).with_(node_timers=timers)
+    found = early_timers(state, Assumed(None, frozenset()), fleet="train", until=until)
+    assert [(one.record.mark, one.wanted.ends_at) for one in found] == [
+        (new.mark, (until or CLOSES) + margin)
     ]
