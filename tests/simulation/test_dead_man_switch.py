@@ -32,6 +32,8 @@ class TimedShop(VastShop):
     """On its machines a new time in the timer's file moves the market's timer."""
 
     reachable = True
+    shown = True
+    """Whether a login is good for anything but the timer."""
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
@@ -42,7 +44,8 @@ class TimedShop(VastShop):
     ) -> Login:
         told = _SETS.fullmatch(command)
         if told is None:
-            return await super().log_in(endpoint, alias, files, command, seconds)
+            found = await super().log_in(endpoint, alias, files, command, seconds)
+            return found if self.shown else Login("unreachable", why="Connection refused")
         await self.clock.sleep(1)
         if not self.reachable:
             return Login("unreachable", why="Connection refused")
@@ -200,3 +203,18 @@ def test_a_stopped_spot_machine_runs_no_timer_and_nobody_relies_on_it(tmp_path: 
         assert len(shop.alive()) == 1
 
     face_story(TimedShop, tmp_path, tell, *several_offers(spot=1))
+
+
+def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        short = TIMED.replace("30m", "10m")
+        await shop.apply(short)
+        (old,) = shop.alive()
+        await shop.until(START + LEASE - timedelta(minutes=1))
+        shop.shown = False
+        longer = short.replace("ttl: 4h", "ttl: 8h\n    nodes: 2")
+        result = await shop.apply(longer)
+        assert shop.now > START + LEASE + timedelta(minutes=11), "it waited for the second one"
+        assert old.id in {one.id for one in shop.alive()}, result.outcomes
+
+    told(tmp_path, tell)
