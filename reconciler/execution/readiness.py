@@ -61,7 +61,8 @@ async def look_once(
     since then may also have given it another host key.
     """
     provider = context.providers[record.provider]
-    instance = await context.look(provider, record.instance_id)
+    with context.listings.watching(provider):
+        instance = await context.look(provider, record.instance_id)
     if instance is None or not instance.is_ready:
         return None, None
     check = HandOverCheck(record, context)

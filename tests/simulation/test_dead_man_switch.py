@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from reconciler.market.faults import Fault
+from reconciler.market.offer import MarketOffer
 from reconciler.market.world import World
 from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
@@ -32,6 +33,7 @@ class TimedShop(VastShop):
     """On its machines a new time in the timer's file moves the market's timer."""
 
     reachable = True
+    login_seconds = 1
     shown = True
     """Whether a login is good for anything but the timer."""
 
@@ -46,10 +48,11 @@ class TimedShop(VastShop):
         if told is None:
             found = await super().log_in(endpoint, alias, files, command, seconds)
             return found if self.shown else Login("unreachable", why="Connection refused")
-        await self.clock.sleep(1)
+        await self.clock.sleep(self.login_seconds)
         if not self.reachable:
             return Login("unreachable", why="Connection refused")
-        machine = next(one for one in self.alive() if one.ssh_host == endpoint.host)
+        where = (endpoint.host, endpoint.port)
+        machine = next(one for one in self.alive() if (one.ssh_host, one.ssh_port) == where)
         ends_at = datetime.fromtimestamp(int(told[1]), UTC)
         self.world.set_timer(machine.id, ends_at, self.now)
         return Login("done", f"Welcome to 24 GB of fun\n{told[1]}\n")
@@ -58,8 +61,10 @@ class TimedShop(VastShop):
         await self.wait(moment - self.now)
 
 
-def told(directory: Path, tell: Callable[[TimedShop], Awaitable[Result]]) -> Result:
-    return face_story(TimedShop, directory, tell)
+def told(
+    directory: Path, tell: Callable[[TimedShop], Awaitable[Result]], *offers: MarketOffer
+) -> Result:
+    return face_story(TimedShop, directory, tell, *offers)
 
 
 def test_a_machine_is_gone_though_nobody_ever_looks_again(tmp_path: Path) -> None:
@@ -218,3 +223,18 @@ def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -
         assert old.id in {one.id for one in shop.alive()}, result.outcomes
 
     told(tmp_path, tell)
+
+
+def test_extend_keeps_a_loop_waiting_for_a_minute_at_most(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 40"))
+        shop.login_seconds = 25
+        begun = shop.now
+        with pytest.raises(UnsafePlan, match="could not all be told in time"):
+            await shop.extend("dev", 2 * HOUR)
+        assert shop.now - begun <= timedelta(seconds=61)
+        await shop.extend("dev", 2 * HOUR)
+        await shop.until(START + LEASE + HOUR)
+        assert len(shop.alive()) == 40
+
+    told(tmp_path, tell, *several_offers(40))
