@@ -136,22 +136,39 @@ class PlanExecutor:
                 tasks.start_soon(self._apart, self._settle, record)
         self._raise_failure()
 
-    async def look_into(self, marks: Iterable[str]) -> None:
-        """One look at each of these machines that is not ready yet; one that lied is destroyed."""
+    async def look_into(self, marks: Iterable[str], replaced: frozenset[str]) -> None:
+        """One look at each of these machines that is not ready yet; one that lied is destroyed,
+        and of one that is ready the machine whose place it takes, if that is among ``replaced``.
+        """
+
+        async def look(record: InstanceRecord) -> None:
+            await self._look(record, replaced)
+
         async with anyio.create_task_group() as tasks:
             for mark in marks:
                 record = self.state.instances.get(mark)
                 if record is not None and record.ready_at is None and record.doom is None:
-                    tasks.start_soon(self._apart, self._look, record)
+                    tasks.start_soon(self._apart, look, record)
         self._raise_failure()
 
-    async def _look(self, record: InstanceRecord) -> None:
+    async def _look(self, record: InstanceRecord, replaced: frozenset[str]) -> None:
+        takes_over = record.succeeds is not None and record.succeeds.mark in replaced
         outcome, destroy = await look_once(record, self._context)
         if outcome is not None:
             self.report.add(outcome)
         if destroy is not None:
             self.report.failed_ready.append(record)
+        elif outcome is not None and outcome.done and takes_over:
+            destroy = await self._superseded(record)
+        if destroy is not None:
             await self._destroy(destroy)
+
+    async def _superseded(self, record: InstanceRecord) -> Destroy | None:
+        if record.succeeds is None:
+            return None
+        destroy, undone = await superseded_by(record, self._context)
+        self.report.add(*undone)
+        return destroy
 
     async def _apart(self, step: Callable[[Action], Awaitable[None]], action: Action) -> None:
         """An error in one action must not cancel another, least of all a destroy."""
@@ -183,9 +200,8 @@ class PlanExecutor:
         self.report.add(outcome)
         if destroy is not None:
             self.report.failed_ready.append(record)
-        if destroy is None and outcome.done and record.succeeds is not None:
-            destroy, undone = await superseded_by(record, self._context)
-            self.report.add(*undone)
+        elif outcome.done:
+            destroy = await self._superseded(record)
         if destroy is not None:
             await self._destroy(destroy)
 

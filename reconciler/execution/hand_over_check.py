@@ -44,10 +44,13 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A probe was made, and it failed for good. ``lied``: it is not what was sold."""
+    """A probe was made, and it failed for good. ``lied``: it is not what was sold, or
+    ``other_key``, not the server of the first contact.
+    """
 
     why: str
     lied: bool = False
+    other_key: bool = False
 
 
 class HandOverCheck:
@@ -124,7 +127,7 @@ class HandOverCheck:
             case "no-client":
                 return Fit(f"not looked into: {login.why}")
             case "other-key":
-                return Unfit(login.why, lied=True)
+                return Unfit(login.why, lied=True, other_key=True)
             case "refused" if not self._context.has_own_key(self._record.fleet):
                 return Fit("an SSH server answers; not looked into: no key of the workspace")
             case "done":

@@ -13,6 +13,7 @@ import anyio
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import is_from_documentation
 from reconciler.model.mark import parse_mark
+from reconciler.model.observation import DirectRead
 from reconciler.model.plan import SlotOutcome
 from reconciler.model.quantity import NEVER
 from reconciler.model.record import NodeTimer
@@ -80,7 +81,8 @@ async def _moved(record: InstanceRecord, wanted: NodeTimer, context: ExecutionCo
     provider = context.providers.get(record.provider)
     if provider is None or not provider.capabilities.node_ends_itself:
         return f"{record.provider} cannot be asked"
-    read = await context.read(provider, record.instance_id)
+    with context.listings.watching(provider):
+        read = await _seen(record, provider, context)
     if read.not_found:
         return ""  # there is nothing left that could end; the plan says so
     endpoint = read.instance.ssh if read.instance else None
@@ -101,6 +103,17 @@ async def _moved(record: InstanceRecord, wanted: NodeTimer, context: ExecutionCo
         return "the machine did not take the new time"
     await context.journal.commit(transitions.timer_set(record.mark, wanted))
     return ""
+
+
+async def _seen(
+    record: InstanceRecord, provider: Provider, context: ExecutionContext
+) -> DirectRead:
+    """By a listing that many share; else by a read, of which a provider allows one in a while."""
+    budget = context.budget(provider, "read")
+    found = await context.listings.find(provider, record.instance_id, budget, context.clock)
+    if found is not None:
+        return DirectRead(instance=found)
+    return await context.read(provider, record.instance_id)
 
 
 def _says(login: Login, ends_at: datetime) -> bool:

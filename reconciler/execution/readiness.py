@@ -57,10 +57,12 @@ async def look_once(
     """One look at a machine that no run has waited for and that its provider calls running.
 
     Only a lie ends it, as it would have then. Whatever else stands in the way is looked at again
-    by the next run; once `ready.timeout` is over the provider's word has to do.
+    by the next run; once `ready.timeout` is over the provider's word has to do. Who has had it
+    since then may also have given it another host key.
     """
     provider = context.providers[record.provider]
-    instance = await context.look(provider, record.instance_id)
+    with context.listings.watching(provider):
+        instance = await context.look(provider, record.instance_id)
     if instance is None or not instance.is_ready:
         return None, None
     check = HandOverCheck(record, context)
@@ -68,12 +70,14 @@ async def look_once(
     if found is None and check.was_contradicted:
         await context.interruption.sleep(context.clock, _SECOND_LOOK_SECONDS)
         found = await check.look(instance)
-    if isinstance(found, Unfit) and found.lied:
-        return await _failed(record, found, context)
+    timeout = context.ready_rules(record.fleet).timeout
+    is_old = context.clock.now() >= record.created_at + timeout
+    if isinstance(found, Unfit) and found.lied and not (is_old and found.other_key):
+        return await _failed(record, found, context, later=True)
     if isinstance(found, Fit):
         return await _ready(record, instance, found, context), None
     trouble = found.why if isinstance(found, Unfit) else f"{check.stage}: {check.trouble}"
-    if context.clock.now() >= record.created_at + context.ready_rules(record.fleet).timeout:
+    if is_old:
         words = Fit(f"by its provider's word alone: {trouble}")
         return await _ready(record, instance, words, context), None
     detail = printable(f"{trouble}; the next run looks again", 200)
@@ -184,20 +188,34 @@ def _too_late(record: InstanceRecord, limit: str) -> tuple[SlotOutcome, Destroy]
 
 
 async def _failed(
-    record: InstanceRecord, found: Unfit, context: ExecutionContext
+    record: InstanceRecord, found: Unfit, context: ExecutionContext, *, later: bool = False
 ) -> tuple[SlotOutcome, Destroy | None]:
+    """``later``: it was not waited for. Then somebody may have put it under protection, and one
+    that stays is not looked into again.
+    """
     if await _ended_by_others(record, context):
         # Whoever ended it wants no other one, and says nothing about its host.
         detail = "another run has ended it meanwhile"
         code = ExitCode.NOT_READY
         return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
     now = context.clock.now()
-    learnt = host_memory.failed(record, found.why, lied=found.lied, now=now)
-    await context.journal.commit(learnt)
-    if context.ready_rules(record.fleet).on_fail == "keep":
-        detail = f"{found.why}: kept until its lease ends (on_fail: keep)"
+    learnt = [host_memory.failed(record, found.why, lied=found.lied, now=now)]
+    kept_by = _kept_by(record, context, later=later)
+    if kept_by and later:
+        learnt.append(transitions.became_ready(record.mark, now))
+    await context.journal.commit(transitions.in_turn(learnt))
+    if kept_by:
+        detail = f"{found.why}: kept until its lease ends ({kept_by})"
         code = ExitCode.NOT_READY
         return SlotOutcome(record.slot, "ready", False, detail, code, mark=record.mark), None
     detail = f"{found.why}: destroyed"
     outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.PARTIAL, mark=record.mark)
     return outcome, Destroy(record, DestroyReason.FAILED_READY, detail)
+
+
+def _kept_by(record: InstanceRecord, context: ExecutionContext, *, later: bool) -> str:
+    """Which of the user's words keeps a machine that failed; "" for none."""
+    if context.ready_rules(record.fleet).on_fail == "keep":
+        return "on_fail: keep"
+    lease = context.journal.state.leases.get(record.fleet)
+    return "prevent_destroy" if later and lease is not None and lease.prevent_destroy else ""

@@ -11,18 +11,21 @@ from reconciler.model.errors import ProviderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from datetime import timedelta
 
     from reconciler.providers.base import Provider
 
 
 async def read_balances(
-    providers: Mapping[str, Provider], names: Iterable[str]
+    providers: Mapping[str, Provider], names: Iterable[str], *, longest: timedelta
 ) -> dict[str, Balance]:
-    """By provider, all asked at once. Never raises for a provider's failure."""
+    """By provider, all asked at once, none for longer than ``longest`` or its own deadline. Never
+    raises for a provider's failure.
+    """
     found: dict[str, Balance] = {}
 
     async def ask(name: str) -> None:
-        found[name] = await _balance(providers[name])
+        found[name] = await _balance(providers[name], longest)
 
     async with anyio.create_task_group() as tasks:
         for name in names:
@@ -30,11 +33,12 @@ async def read_balances(
     return dict(sorted(found.items()))
 
 
-async def _balance(provider: Provider) -> Balance:
+async def _balance(provider: Provider, longest: timedelta) -> Balance:
     if not provider.capabilities.has_balance:
         return Balance(None, "this provider does not tell it")
     try:
-        with anyio.fail_after(provider.capabilities.call_deadline.total_seconds()):
+        deadline = min(provider.capabilities.call_deadline, longest)
+        with anyio.fail_after(deadline.total_seconds()):
             told = await provider.balance()
     except ProviderError as error:
         return Balance(None, error.what)

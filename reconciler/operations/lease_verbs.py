@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+import anyio
 
 from reconciler.execution.interruption import Interruption
 from reconciler.execution.journal import Journal
@@ -19,14 +22,19 @@ from reconciler.planning import transitions
 from reconciler.planning.leases import has_ended
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
     from decimal import Decimal
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.model.plan import SlotOutcome
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
     from reconciler.operations.workspace import Workspace
+
+
+_LOCKED_FOR = timedelta(minutes=1)
+"""The longest that ``extend`` logs in to machines: it holds the lock, and a loop waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,17 @@ async def _move_timers(context: ExecutionContext, fleet: str, until: datetime) -
     from reconciler.planning.node_timers import early_timers
 
     early = early_timers(context.journal.state, assumed(context), fleet=fleet, until=until)
-    kept = [one for one in await move_timers(early, context) if not one.done]
+    outcomes: list[SlotOutcome] = []
+    with anyio.move_on_after(_LOCKED_FOR.total_seconds()) as in_time:
+        outcomes = await move_timers(early, context)
+    if in_time.cancelled_caught:
+        raise UnsafePlan(
+            f"fleet.{fleet} is not extended: its machines could not all be told in time",
+            why=f"nobody may hold the lock for longer than {format_duration(_LOCKED_FOR)} here: "
+            "a loop has to pass",
+            fix="try again: it goes on with those that were not told yet",
+        )
+    kept = [one for one in outcomes if not one.done]
     if kept:
         raise UnsafePlan(
             f"fleet.{fleet} is not extended: {kept[0].slot} would destroy itself before that",

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from reconciler.model.record import RecordedState
     from reconciler.operations.workspace import Workspace
 
+_LOOP_WAITS = timedelta(seconds=10)
+"""The longest that a pass of the loop waits to be told a balance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -120,7 +123,9 @@ async def _balances(workspace: Workspace, assessment: Assessment) -> Mapping[str
         return {}
     from reconciler.inventory.balances import read_balances  # the usual market tells none
 
-    return await read_balances(providers, sorted(asked))
+    # A loop goes by them for a warning, and what it has to destroy waits for nobody.
+    longest = _LOOP_WAITS if scene.request.mode is Mode.LOOP else timedelta.max
+    return await read_balances(providers, sorted(asked), longest=longest)
 
 
 def _keeps_a_balance(workspace: Workspace, provider: str) -> bool:

@@ -45,8 +45,7 @@ async def reconcile_once(
             await _alert_now_and_then(record, run, executor)
         await _warn_of_budgets(run, executor, seen)
         await _warn_of_balances(run, executor, seen)
-    await run.look_into()
-    await run.move_timers()
+    await run.visit(seen.plan)
     result = run.result(seen.plan)
     result.outcomes += [overdue_outcome(record) for record in overdue]
     _tell(unrecorded, result)

@@ -6,6 +6,8 @@ from dataclasses import field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import anyio
+
 from reconciler.execution.destruction import prove_absence
 from reconciler.execution.executor import PlanExecutor
 from reconciler.execution.interruption import Interruption
@@ -35,13 +37,14 @@ if TYPE_CHECKING:
     from reconciler.model.observation import ObservedState
     from reconciler.model.plan import Create, Plan
     from reconciler.model.progress import SlotProgress
-    from reconciler.model.record import InstanceRecord
+    from reconciler.model.record import InstanceRecord, RecordedState
     from reconciler.operations.look import Look
     from reconciler.operations.notices import Notifier
     from reconciler.operations.workspace import Workspace
     from reconciler.planning.transitions import Change
     from reconciler.statefile.backend import StateLock
 
+_SHORTEST_VISIT = timedelta(seconds=10)
 DEFAULT_VERIFY_TIMEOUT = timedelta(minutes=10)
 """How long ``apply`` and ``destroy`` wait for proof of absence (SPEC.md section 12, 5)."""
 
@@ -122,6 +125,22 @@ def _settled(outcome: SlotOutcome, proven: set[str], ready: set[Slot]) -> bool:
     return outcome.action in ("destroy", "prove") and not outcome.done and outcome.mark in proven
 
 
+def _until_looked_into(plan: Plan, recorded: RecordedState | None) -> tuple[Plan, frozenset[str]]:
+    """``plan`` without what rests on a provider's word that machines are ready: neither are they
+    noted as that, nor do they take another one's place, before `look_into` has asked them. Also
+    the marks of the machines that are destroyed only then.
+    """
+    known = recorded.instances if recorded else {}
+    heirs = (known[mark].succeeds for mark in plan.became_ready if mark in known)
+    old = {heir.mark for heir in heirs if heir is not None}
+    plan = replace(plan, became_ready=())
+    if not old:
+        return plan, frozenset()
+    replaced = {one.record.mark for one in plan.destroys if one.succeeded} & old
+    destroys = tuple(one for one in plan.destroys if one.record.mark not in replaced)
+    return replace(plan, destroys=destroys), frozenset(replaced)
+
+
 def _not_started(create: Create, error: GpuShopperError) -> SlotOutcome:
     detail = f"not started: {error.what}"
     return SlotOutcome(create.slot, "create", False, detail, error.exit_code)
@@ -140,6 +159,7 @@ class Run:
         self._earlier: list[SlotOutcome] = []
         self._observed: ObservedState = NOTHING_OBSERVED
         self._to_look_into: tuple[str, ...] = ()
+        self._to_replace: frozenset[str] = frozenset()
         self.shown: Plan | None = None
 
     def show(self, plan: Plan) -> None:
@@ -166,7 +186,8 @@ class Run:
         if not self.options.detach and not plan.request.only_record:
             # Their provider's word is not enough: `look_into` asks them.
             self._to_look_into += plan.became_ready
-            plan = replace(plan, became_ready=())
+            plan, waiting = _until_looked_into(plan, seen.recorded)
+            self._to_replace |= waiting
         if self.options.remark is not None:
             context.remark = self.options.remark
         if self._executor is not None:
@@ -204,20 +225,33 @@ class Run:
         return executor
 
     async def wait(self) -> None:
-        """Ready checks, then proof of absence; the lock is not held."""
+        """Timers, ready checks, then proof of absence; the lock is not held."""
         assert self._executor is not None
         assert self._context is not None
         executor, options = self._executor, self.options
+        # First: a timer may end a machine while another one is waited for.
+        await self.move_timers()
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)
         await self.look_into()
-        await self.move_timers()
         state = self._context.journal.state
         if not options.wait:
             executor.report.add(*pending_outcomes(state, self.workspace))
         elif any(one.doom for one in state.instances.values()):
             proofs = await prove_absence(self._context, options.verify_timeout)
             executor.report.add(*proofs)
+
+    async def visit(self, plan: Plan) -> None:
+        """What a pass of the loop does over SSH, for as long as it has time: machines that do not
+        answer must not keep it from the next end. What is left is for the next pass.
+        """
+        now, longest = self.workspace.clock.now(), self.workspace.safety.tick
+        longest = self.options.interval or longest
+        due = self._next_deadline(plan)
+        left = longest if due is None else min(due - now, longest)
+        with anyio.move_on_after(max(left, _SHORTEST_VISIT).total_seconds()):
+            await self.move_timers()
+            await self.look_into()
 
     async def look_into(self) -> None:
         """Go on where a run that did not wait, or was killed, left its machines (SPEC.md section
@@ -227,7 +261,7 @@ class Run:
         """
         marks, self._to_look_into = self._to_look_into, ()
         if self._executor is not None and marks and not self.interruption.requested:
-            await self._executor.look_into(marks)
+            await self._executor.look_into(marks, self._to_replace)
 
     async def move_timers(self) -> None:
         """Machines that would destroy themselves before their lease ends are told its new end.

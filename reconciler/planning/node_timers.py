@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from reconciler.model.plan import Create
-    from reconciler.model.record import InstanceRecord, RecordedState
+    from reconciler.model.record import InstanceRecord, PendingCreate, RecordedState
 
 
 class EarlyTimer(NamedTuple):
@@ -84,15 +84,20 @@ class Relying(NamedTuple):
 def who_relies(
     state: RecordedState, creates: Iterable[Create] = (), margin: timedelta | None = None
 ) -> Relying:
-    """Of the machines that live and those that are to be bought. A spot machine that is stopped by
-    its provider runs no timer while its disk is billed, so that nobody may rely on it.
+    """Of the machines that live or may live, and those that are to be bought. A spot machine that
+    is stopped by its provider runs no timer while its disk is billed, so that nobody may rely on
+    it.
     """
     timed: set[str] = set()
     others: set[str] = set()
-    for record in state.instances.values():
-        spot = record.specification is None or record.specification.spot
-        where = timed if record.mark in state.node_timers and not spot else others
-        where.add(record.provider)
+    unresolved = (one for one in state.intents.values() if one.blocks_slot)
+    let_go = (one.record for one in state.let_go.values())
+    living: list[InstanceRecord | PendingCreate] = [*state.instances.values(), *unresolved]
+    living += let_go
+    for one in living:
+        spot = one.specification is None or one.specification.spot
+        where = timed if one.mark in state.node_timers and not spot else others
+        where.add(one.provider)
     for create in creates:
         offer = create.offer
         able = margin is not None and "node_timer" not in offer.lacks and not offer.spot

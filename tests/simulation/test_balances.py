@@ -210,3 +210,28 @@ def test_an_account_that_could_not_be_read_is_not_asked_for_its_balance(tmp_path
         "the balance of simulated is not known (its account was not read): whether it lasts until "
         "the leases there end cannot be told"
     ]
+
+
+def test_an_account_that_does_not_tell_its_balance_keeps_no_machine_alive(tmp_path: Path) -> None:
+    async def tell(shop: Shop) -> tuple[int, timedelta]:
+        await shop.apply(documents("2"))
+
+        async def hangs() -> Decimal:
+            await shop.clock.sleep(3600)
+            return Decimal(1000)
+
+        shop.provider.balance = hangs  # type: ignore[method-assign]
+        slow = replace(shop.provider.capabilities, call_deadline=timedelta(seconds=90))
+        shop.provider.capabilities = slow
+        lease = shop.state().leases["dev"].ends_at
+        assert lease is not None
+        await shop.wait(lease - shop.now)
+        begun = shop.now
+        await shop.reconcile()
+        took = shop.now - begun
+        await shop.wait(HOUR / 20)
+        return len(shop.alive()), took
+
+    left, took = story(tmp_path, tell, settings=account("100"))
+    assert left == 0
+    assert took < timedelta(seconds=15)

@@ -11,6 +11,7 @@ from typing import TypeVar
 import pytest
 
 from reconciler.market.faults import Fault
+from reconciler.market.offer import MarketOffer
 from reconciler.market.world import World
 from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
@@ -32,6 +33,9 @@ class TimedShop(VastShop):
     """On its machines a new time in the timer's file moves the market's timer."""
 
     reachable = True
+    login_seconds = 1
+    shown = True
+    """Whether a login is good for anything but the timer."""
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
@@ -42,11 +46,13 @@ class TimedShop(VastShop):
     ) -> Login:
         told = _SETS.fullmatch(command)
         if told is None:
-            return await super().log_in(endpoint, alias, files, command, seconds)
-        await self.clock.sleep(1)
+            found = await super().log_in(endpoint, alias, files, command, seconds)
+            return found if self.shown else Login("unreachable", why="Connection refused")
+        await self.clock.sleep(self.login_seconds)
         if not self.reachable:
             return Login("unreachable", why="Connection refused")
-        machine = next(one for one in self.alive() if one.ssh_host == endpoint.host)
+        where = (endpoint.host, endpoint.port)
+        machine = next(one for one in self.alive() if (one.ssh_host, one.ssh_port) == where)
         ends_at = datetime.fromtimestamp(int(told[1]), UTC)
         self.world.set_timer(machine.id, ends_at, self.now)
         return Login("done", f"Welcome to 24 GB of fun\n{told[1]}\n")
@@ -55,8 +61,10 @@ class TimedShop(VastShop):
         await self.wait(moment - self.now)
 
 
-def told(directory: Path, tell: Callable[[TimedShop], Awaitable[Result]]) -> Result:
-    return face_story(TimedShop, directory, tell)
+def told(
+    directory: Path, tell: Callable[[TimedShop], Awaitable[Result]], *offers: MarketOffer
+) -> Result:
+    return face_story(TimedShop, directory, tell, *offers)
 
 
 def test_a_machine_is_gone_though_nobody_ever_looks_again(tmp_path: Path) -> None:
@@ -200,3 +208,33 @@ def test_a_stopped_spot_machine_runs_no_timer_and_nobody_relies_on_it(tmp_path: 
         assert len(shop.alive()) == 1
 
     face_story(TimedShop, tmp_path, tell, *several_offers(spot=1))
+
+
+def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        short = TIMED.replace("30m", "10m")
+        await shop.apply(short)
+        (old,) = shop.alive()
+        await shop.until(START + LEASE - timedelta(minutes=1))
+        shop.shown = False
+        longer = short.replace("ttl: 4h", "ttl: 8h\n    nodes: 2")
+        result = await shop.apply(longer)
+        assert shop.now > START + LEASE + timedelta(minutes=11), "it waited for the second one"
+        assert old.id in {one.id for one in shop.alive()}, result.outcomes
+
+    told(tmp_path, tell)
+
+
+def test_extend_keeps_a_loop_waiting_for_a_minute_at_most(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 40"))
+        shop.login_seconds = 25
+        begun = shop.now
+        with pytest.raises(UnsafePlan, match="could not all be told in time"):
+            await shop.extend("dev", 2 * HOUR)
+        assert shop.now - begun <= timedelta(seconds=61)
+        await shop.extend("dev", 2 * HOUR)
+        await shop.until(START + LEASE + HOUR)
+        assert len(shop.alive()) == 40
+
+    told(tmp_path, tell, *several_offers(40))
