@@ -129,12 +129,14 @@ def adopted(adopt: Adopt, now: datetime) -> Change:
 
 
 def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:
-    lease = state.leases.get(record.fleet)
     leases = state.leases
+    intent = state.intents.get(record.mark)
+    # Whoever comes after the proof of its absence is destroyed: nobody has leased it.
+    kept = intent is None or intent.watched_until is None
+    lease = leases.get(record.fleet) if kept else None
     if lease is not None and lease.hours is not None:
         lease = _slot_opened(lease, lease.hours, record)
         leases = {**leases, record.fleet: lease}
-    intent = state.intents.get(record.mark)
     if lease is not None and lease.started_at is None and lease.ended_at is None:
         # A machine that was found ends by its order's time: so does the lease that begins with it.
         started = now if intent is None else min(now, record.created_at)
