@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 
     Call = Callable[[], Coroutine[Any, Any, None]]
@@ -30,16 +31,21 @@ def run_at_once(
     return in_loop(_Rest(verb))
 
 
-def loop_runs() -> bool:
-    """Whether the caller is inside an event loop."""
+def running_loop() -> AbstractEventLoop | None:
+    """The event loop that the caller is inside of. Loads no event loop to tell."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
-        return False
+        return None
     try:
-        asyncio.get_running_loop()
+        loop: AbstractEventLoop = asyncio.get_running_loop()
     except RuntimeError:
-        return False
-    return True
+        return None
+    return loop
+
+
+def loop_runs() -> bool:
+    """Whether the caller is inside an event loop."""
+    return running_loop() is not None
 
 
 async def event_loop() -> None:

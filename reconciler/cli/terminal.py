@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ import click
 from reconciler.cli.closed_output import forsake, say
 
 if TYPE_CHECKING:
+    from asyncio import TimerHandle
     from collections.abc import Iterator
 
     from reconciler.execution.interruption import Interruption
@@ -111,7 +111,7 @@ class LiveProgress:
 
         self._lines: dict[Slot, str] = {}
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
-        self._frame: asyncio.TimerHandle | None = None
+        self._frame: TimerHandle | None = None
         """Until it ends nothing is drawn."""
         self._drawn = True
         self._lost = False
@@ -144,6 +144,8 @@ class LiveProgress:
             self._next_frame()
 
     def _next_frame(self) -> None:
+        import asyncio
+
         self._frame = None
         if not self._drawn and self._live.is_started:
             with self._until_lost():

@@ -7,7 +7,6 @@ stand in the order of the fields of `MarketOffer` and `Machine`.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sqlite3
 import stat
@@ -15,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reconciler.market.errors import MarketError
+from reconciler.waiting import running_loop
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from types import TracebackType
 
@@ -66,7 +67,7 @@ class Storage:
         Raises ``MarketError`` when the path is not a regular file of ours or not a database.
         """
         self.path = path
-        self._seen: tuple[asyncio.AbstractEventLoop, int] | None = None
+        self._seen: tuple[AbstractEventLoop, int] | None = None
         """The loop whose present turn has asked for ``changes`` already, and the answer."""
         if path is not None:
             _claim(path)
@@ -106,7 +107,7 @@ class Storage:
         if seen is not None and seen[0].is_running():
             return seen[1]
         version = self._version()
-        loop = _running_loop()
+        loop = running_loop()
         if loop is not None:
             self._seen = loop, version
             loop.call_soon(self._end_turn)
@@ -185,13 +186,6 @@ class Transaction:
             raise self._unusable(broken) from broken
         if isinstance(error, sqlite3.Error):
             raise self._unusable(error) from error
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _claim(path: Path) -> None:
