@@ -82,7 +82,7 @@ def test_it_is_configured_planned_bought_and_destroyed_like_any_other(
 ) -> None:
     run = commands(site, tmp_path, DOCUMENTS)
     assert run("validate").code == 0
-    assert " shelf" in run("providers", "matrix").out.splitlines()[0]
+    assert "shelf" in run("providers", "matrix").out.split()
     applied = run("apply", "-auto-approve")
     assert applied.code == 0, applied.err
     rented = json.loads((tmp_path / "shelf.json").read_text())
