@@ -32,7 +32,7 @@ def run_at_once(
 
 
 def running_loop() -> AbstractEventLoop | None:
-    """The event loop that the caller is inside of. Never loads one to find out."""
+    """The event loop that the caller is inside of. Loads no event loop to tell."""
     asyncio = sys.modules.get("asyncio")
     if asyncio is None:
         return None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
 
-from reconciler.cli.closed_output import say
+from reconciler.cli.closed_output import forsake, say
 
 if TYPE_CHECKING:
-    import asyncio
+    from asyncio import TimerHandle
+    from collections.abc import Iterator
 
     from reconciler.execution.interruption import Interruption
     from reconciler.model.address import Slot
@@ -97,7 +99,9 @@ class PlainProgress:
 
 
 class LiveProgress:
-    """One line per slot, redrawn in place; the newest twenty where there are more."""
+    """One line per slot, redrawn in place; the newest twenty where there are more. When the
+    terminal goes away the run goes on, and is shown nowhere.
+    """
 
     _LINES_MAX = 20
 
@@ -107,17 +111,20 @@ class LiveProgress:
 
         self._lines: dict[Slot, str] = {}
         self._live = Live(console=Console(stderr=True), auto_refresh=False)
-        self._frame: asyncio.TimerHandle | None = None
+        self._frame: TimerHandle | None = None
         """Until it ends nothing is drawn."""
         self._drawn = True
+        self._lost = False
 
     def __enter__(self) -> LiveProgress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._drawn:
-            self._draw()
-        if self._live.is_started:
+        if not self._live.is_started:
+            return
+        with self._until_lost():
+            if not self._drawn:
+                self._draw()
             self._live.stop()
 
     def show(self, progress: SlotProgress) -> None:
@@ -130,18 +137,31 @@ class LiveProgress:
         self._lines[progress.slot] = progress_line(progress)
         self._drawn = False
         # Not before there is something to show: it hides the cursor, and a question may come first.
-        if not self._live.is_started:
-            self._live.start()
+        if not self._live.is_started and not self._lost:
+            with self._until_lost():
+                self._live.start()
         if self._frame is None:
             self._next_frame()
 
     def _next_frame(self) -> None:
+        import asyncio
+
         self._frame = None
         if not self._drawn and self._live.is_started:
-            self._draw()
-            import asyncio  # a view that shows nothing needs no event loop
-
+            with self._until_lost():
+                self._draw()
             self._frame = asyncio.get_running_loop().call_later(_FRAME_SECONDS, self._next_frame)
+
+    @contextmanager
+    def _until_lost(self) -> Iterator[None]:
+        """That a terminal cannot be written to must not keep a machine alive."""
+        try:
+            yield
+        except OSError:
+            self._lost = True
+            forsake(2)
+            with suppress(IndexError):  # where it could not even start
+                self._live.stop()
 
     def _draw(self) -> None:
         from rich.text import Text

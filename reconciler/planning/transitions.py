@@ -130,12 +130,14 @@ def adopted(adopt: Adopt, now: datetime) -> Change:
 
 
 def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:
-    lease = state.leases.get(record.fleet)
     leases = state.leases
+    intent = state.intents.get(record.mark)
+    # Whoever comes after the proof of its absence is destroyed: nobody has leased it.
+    kept = intent is None or intent.watched_until is None
+    lease = leases.get(record.fleet) if kept else None
     if lease is not None and lease.hours is not None:
         lease = _slot_opened(lease, lease.hours, record)
         leases = {**leases, record.fleet: lease}
-    intent = state.intents.get(record.mark)
     earlier = lease is not None and is_of_earlier_window(lease, record.created_at)
     if lease is not None and lease.started_at is None and not (lease.ended_at or earlier):
         # A machine that was found ends by its order's time: so does the lease that begins with it.

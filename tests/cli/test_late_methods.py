@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         if not hasattr(dataclasses, "_create_fn"):
             pytest.skip("this Python compiles a class in one go")
         monkeypatch.setattr(dataclasses, "_create_fn", vars(dataclasses)["_create_fn"])
-        compile_methods_late()
+        compile_methods_late(frozenset({__name__.partition(".")[0]}))
     return str(request.param)
 
 
@@ -65,3 +66,17 @@ def test_what_was_called_once_stands_in_its_class(compiled: str) -> None:
     named(1)
     assert vars(point)["__init__"].__code__.co_varnames == ("self", "x", "y")
     assert "__init__" not in vars(named)
+
+
+def test_the_classes_of_a_plugin_show_their_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(dataclasses, "_create_fn"):
+        pytest.skip("this Python compiles a class in one go")
+    monkeypatch.setattr(dataclasses, "_create_fn", vars(dataclasses)["_create_fn"])
+    compile_methods_late()
+
+    @dataclasses.dataclass
+    class Settings:
+        region: str
+        retries: int = 3
+
+    assert list(inspect.signature(Settings).parameters) == ["region", "retries"]

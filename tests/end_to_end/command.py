@@ -11,7 +11,7 @@ import pty
 import select
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -152,11 +152,29 @@ class Person:
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
+    def waits(self, until: Callable[[], bool]) -> None:
+        """Wait until something holds elsewhere."""
+        for _ in range(_TURNS):
+            if until():
+                return
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout=_TURN_SECONDS)
+        raise AssertionError(f"it did not happen within {_LIMIT_SECONDS:g} s:\n{self.seen}")
+
+    def goes_away(self) -> None:
+        """Close the window; the command runs on without a terminal, as after ``disown``."""
+        os.close(self._terminal)
+        self._terminal = -1
+
     def end(self) -> int:
         """Read to the end; the exit code."""
-        while self._more():
+        while self._terminal >= 0 and self._more():
             pass
         return self._process.wait(timeout=_LIMIT_SECONDS)
+
+    def close(self) -> None:
+        if self._terminal >= 0:
+            self.goes_away()
 
     def _more(self) -> bool:
         ready, _, _ = select.select([self._terminal], [], [], _LIMIT_SECONDS)
@@ -178,12 +196,13 @@ def at_a_terminal(*arguments: str, cwd: Path, **env: str) -> Iterator[Person]:
         process = start(arguments, cwd=cwd, env=surroundings, files=(other_side,) * 3)
     finally:
         os.close(other_side)
+    person = Person(process, terminal)
     try:
-        yield Person(process, terminal)
+        yield person
     finally:
         process.kill()
         process.wait()
-        os.close(terminal)
+        person.close()
 
 
 def stand_in(folder: Path, name: str, script: str) -> Path:

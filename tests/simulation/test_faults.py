@@ -100,6 +100,30 @@ def test_C1_17_a_machine_that_appears_after_it_was_proven_absent_is_doomed(tmp_p
     story(tmp_path, tell)
 
 
+def test_C1_17_a_late_machine_that_is_not_kept_begins_no_lease(tmp_path: Path) -> None:
+    """The lease would have ended before the next machine was bought under it."""
+
+    async def tell(shop: Shop) -> None:
+        late = Fault(error="unavailable", done=True, appears_after=5 * HOUR)
+        shop.world.script_fault(late, "create_instance", times=1)
+        await shop.apply()
+        shop.world.script_fault(Fault(error="no-capacity"), "create_instance")
+        for _ in range(3):
+            await shop.wait(MINUTE)
+            await shop.apply()
+        shop.world.clear_faults()
+        await shop.wait(5 * HOUR)
+        await shop.apply()
+        for _ in range(2):
+            await shop.wait(MINUTE)
+            await shop.reconcile()
+        (machine,) = shop.alive()
+        assert list(shop.state().instances) == [machine.label]
+        assert shop.state().leases["dev"].ended_at is None
+
+    story(tmp_path, tell)
+
+
 def test_C1_9_a_vanished_offer_is_replaced_by_one_under_the_ceiling(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         inject(shop, "C1.9", 2)
