@@ -40,7 +40,7 @@ class _LimitBlock(Block):
     max_hourly_usd: Written[Usd] = Field(
         None, description="Most dollars an hour for all its machines together, at any moment."
     )
-    time_zone: Written[TimeZone] = Field(
+    timezone: Written[TimeZone] = Field(
         None, description="Where its days, weeks and months begin; default UTC."
     )
     warn_at: Written[_Percents] = Field(
@@ -126,7 +126,7 @@ class FleetBudgetBlock(_LimitBlock):
 def _terms(block: _LimitBlock) -> dict[str, Any]:
     return {
         "max_hourly_usd": block.max_hourly_usd,
-        "time_zone": block.time_zone or "UTC",
+        "time_zone": block.timezone or "UTC",
         "warn_at": sorted(set(DEFAULT_WARN_AT if block.warn_at is None else block.warn_at)),
         "on_exceed": list(block.on_exceed or DEFAULT_ON_EXCEED),
     }
@@ -144,7 +144,7 @@ def stricter(base: FleetBudgetBlock, over: FleetBudgetBlock) -> FleetBudgetBlock
             "max_hourly_usd": min(hourly, default=None),
             "max_total_usd": min(total, default=None),
             "period": over.period or base.period,
-            "time_zone": over.time_zone or base.time_zone,
+            "timezone": over.timezone or base.timezone,
             "warn_at": sorted(warned) or None,
             "on_exceed": [step for step in EXCEED_STEPS if step in steps] or None,
         }

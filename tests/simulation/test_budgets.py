@@ -349,7 +349,7 @@ def test_documents_that_cannot_be_read_do_not_lift_a_budget(tmp_path: Path) -> N
 @pytest.mark.parametrize("period", ["hour", "day", "week", "month", "total"])
 def test_the_curve_of_a_budget_ends_with_what_it_has_spent(tmp_path: Path, period: str) -> None:
     """Machines that are gone and machines that run, over midnights of another time zone."""
-    keys = {} if period == "total" else {"time_zone": "Asia/Kolkata"}
+    keys = {} if period == "total" else {"timezone": "Asia/Kolkata"}
     text = documents(
         fleet("old", ttl="30h") + fleet("new", ttl="90h"), shared("900", period=period, **keys)
     )

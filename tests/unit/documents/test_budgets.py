@@ -73,7 +73,7 @@ def test_a_budget_for_nothing_is_refused() -> None:
         ("{max_total_usd: .inf}", "finite"),
         ("{period: day}", "write max_total_usd"),
         ("{max_total_usd: 5, period: year}", "period"),
-        ("{max_total_usd: 5, time_zone: Mars/Olympus}", "no time zone"),
+        ("{max_total_usd: 5, timezone: Mars/Olympus}", "no time zone"),
         ("{max_total_usd: 5, on_exceed: [destroy, notify]}", "in this order"),
         ("{max_total_usd: 5, warn_at: [120]}", "100"),
         ("{max_usd: 5}", "unknown key max_usd"),
