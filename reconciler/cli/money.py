@@ -160,9 +160,9 @@ def forecast_command(directory: Path, as_json: bool) -> int:
         told = forecast_json(found, money.workspace)
         put(json.dumps({**told, "office_hours": hours_forecast_json(in_hours)}, indent=2))
     else:
-        if in_hours is not None:
-            put(hours_forecast_text(in_hours) + "\n")
         put(forecast_text(found, money.workspace, palette_for(sys.stdout)))
+        if in_hours is not None:
+            put("\n" + hours_forecast_text(in_hours))
     return ExitCode.DONE
 
 
