@@ -132,13 +132,17 @@ cassettes: setup ## record the cassettes anew; with a key in the environment fro
 	@$(BIN)/python -m tests.cassettes.recording $(PROVIDER)
 
 WITNESS ?= $(VENV)/witness
+CLIENTS := vastai runpod
 
 .PHONY: witness
 witness: setup ## install the vendors' own clients apart, for tests against our faces
-	@$(BIN)/python -m venv --clear $(WITNESS)
-	@$(WITNESS)/bin/python -m pip --disable-pip-version-check install -qq --only-binary :all: \
-	    --require-hashes --requirement .ci/witness.lock
-	@echo "witness: run the tests with GPU_SHOPPER_VASTAI=$(WITNESS)/bin/vastai"
+	@for client in $(CLIENTS); do \
+	    $(BIN)/python -m venv --clear $(WITNESS)/$$client && \
+	    $(WITNESS)/$$client/bin/python -m pip --disable-pip-version-check install -qq \
+	        --only-binary :all: --require-hashes --requirement .ci/witness-$$client.lock || exit 1; \
+	done
+	@echo "witness: run the tests with GPU_SHOPPER_VASTAI=$(WITNESS)/vastai/bin/vastai"
+	@echo "witness:                 and GPU_SHOPPER_RUNPOD=$(WITNESS)/runpod/bin/python"
 
 .PHONY: schemas
 schemas: setup ## generate schemas/ anew
@@ -152,7 +156,12 @@ lock: setup ## write the locks anew after a change of the dependencies in pyproj
 	@$(PIP) install -qq --only-binary :all: 'uv>=0.13,<0.14'
 	$(UV_COMPILE) --group build --group dev --output-file .ci/requirements.lock
 	$(UV_COMPILE) --constraints .ci/requirements.lock --output-file deploy/requirements.lock
-	$(subst pyproject.toml,.ci/witness.in,$(UV_COMPILE)) --output-file .ci/witness.lock
+	@for client in $(CLIENTS); do \
+	    echo $(subst pyproject.toml,.ci/witness-$$client.in,$(UV_COMPILE)) \
+	        --output-file .ci/witness-$$client.lock; \
+	    $(subst pyproject.toml,.ci/witness-$$client.in,$(UV_COMPILE)) \
+	        --output-file .ci/witness-$$client.lock || exit 1; \
+	done
 
 .PHONY: clean
 clean: ## remove .venv, caches and build outputs
