@@ -82,12 +82,12 @@ STORIES = (
     ),
 )
 POINTS = {
-    "first apply": (418, 69),
+    "first apply": (420, 69),
     "replacement": (695, 66),
     "surge replacement": (864, 109),
-    "heal after loss": (438, 70),
+    "heal after loss": (486, 79),
     "destroy with proof": (657, 94),
-    "expiry with an unknown create": (386, 66),
+    "expiry with an unknown create": (392, 66),
 }
 """How many points there are at least, at each of which the process dies, and how many of those
 leave something of their own: fewer need a reason. (Two stories have five steps of the event loop
