@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from reconciler.documents.yaml_source import Path, SourceDocument
 
 _ECHO_LENGTH: Final = 60
+_COMPARED_MAX: Final = 500  # a hundred words compared with thousands each take seconds (I23)
 _MESSAGE_LENGTH: Final = 400
 _SECRET_TRACE: Final = 8  # so much of a value inside a message counts as showing it
 _KEY_MARK: Final = "[key]"  # pydantic's last step to an error in a mapping's key
@@ -89,6 +90,8 @@ def _most_similar(word: str, allowed: Iterable[str]) -> str:
     meant = _MEANT.get(word, "")
     if meant in others:
         return meant
+    if len(others) > _COMPARED_MAX:
+        others = [other for other in others if other[:1] == word[:1]][:_COMPARED_MAX]
     return next(iter(get_close_matches(word[:100], others, 1)), "")
 
 

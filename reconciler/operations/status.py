@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from reconciler.inventory.observe import read_instances
 from reconciler.model.hand_over import DEFAULT_SSH
-from reconciler.model.instance import SshEndpoint
+from reconciler.model.instance import InstanceStatus, SshEndpoint
 from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.status import IntentRow, MachineRow, StatusReport
@@ -16,7 +17,7 @@ from reconciler.planning.ledger import spent_on
 from reconciler.planning.spending import live_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
     from reconciler.model.address import Slot
@@ -27,17 +28,26 @@ if TYPE_CHECKING:
     from reconciler.operations.look import Look
     from reconciler.operations.workspace import Workspace
 
+    _Key = tuple[str, str]
+
+_STARTING = (InstanceStatus.PLACED, InstanceStatus.CREATED, InstanceStatus.BOOTING)
+
 
 async def read_status(workspace: Workspace) -> StatusReport:
-    """One report as of now. Works without readable documents, from what the state remembers."""
+    """One report as of now. Works without readable documents, from what the state remembers.
+
+    A listing may lag: a machine that was ready before and is listed as still starting is asked
+    for by itself.
+    """
     seen = await look(workspace, PlanRequest(Mode.LOOP))
     state = seen.recorded or workspace.fresh_state()
+    listed = await _brought_up_to_date(workspace, state, seen)
     plan = seen.plan
     kinds = Counter(stranger.kind for stranger in plan.strangers)
     return StatusReport(
         workspace=workspace.name,
         now=plan.now,
-        rows=tuple(sorted(_rows(seen, state), key=_place)),
+        rows=tuple(sorted(_rows(seen, state, listed), key=_place)),
         intents=tuple(_intents(state)),
         strangers=tuple(sorted(kinds.items())),
         usd_per_hour=plan.rate_before,
@@ -50,12 +60,26 @@ async def read_status(workspace: Workspace) -> StatusReport:
     )
 
 
-def _rows(seen: Look, state: RecordedState) -> Iterator[MachineRow]:
+async def _brought_up_to_date(
+    workspace: Workspace, state: RecordedState, seen: Look
+) -> dict[_Key, Instance]:
+    """What is listed, by provider and id; what the state knows better is read anew."""
     listed = {
         (found.provider, found.id): found
         for inventory in seen.observed.inventories.values()
         for found in inventory.instances
     }
+    ready = {(one.provider, one.instance_id) for one in state.instances.values() if one.ready_at}
+    late = [key for key in ready & listed.keys() if listed[key].status in _STARTING]
+    for key, read in (await read_instances(workspace.providers, late)).items():
+        if read.instance is not None and read.instance.label == listed[key].label:
+            listed[key] = read.instance
+    return listed
+
+
+def _rows(
+    seen: Look, state: RecordedState, listed: Mapping[_Key, Instance]
+) -> Iterator[MachineRow]:
     desired = seen.inputs.desired
     proven_gone = {forget.mark for forget in seen.plan.forgets}
     for record in sorted(state.instances.values(), key=lambda one: (one.slot, one.mark)):

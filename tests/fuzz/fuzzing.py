@@ -12,13 +12,15 @@ import re
 import resource
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import field
 
 from reconciler.model.value import dataclass
 from tests.fuzz.mutation import mutated_bytes
 from tests.fuzz.targets import Target
+from tests.work import calls_of
 
-SECONDS_MAX = 2.0
+_SLOW_SECONDS = 0.5  # from here on an input's work is counted as well
 MEMORY_BYTES_MAX = 256 * 2**20
 _FROM_WHAT_WAS_FOUND = 0.4
 _LONGEST = 4000
@@ -34,6 +36,8 @@ class Fuzzed:
     answered: int = 0
     refused: int = 0
     slowest_seconds: float = 0.0
+    most_calls: int = 0
+    """Of the inputs that were slow: the work that they took."""
     grown_bytes: int = 0
     escaped: str = ""
     seconds: float = 0.0
@@ -78,7 +82,15 @@ def _one(target: Target, data: bytes, found: Fuzzed) -> None:
             found.kept.append(data)
     except Exception:
         found.escaped = f"{data!r}\n{traceback.format_exc()}"
-    found.slowest_seconds = max(found.slowest_seconds, time.process_time() - begun)
+    spent = time.process_time() - begun
+    found.slowest_seconds = max(found.slowest_seconds, spent)
+    if spent > _SLOW_SECONDS:
+        found.most_calls = max(found.most_calls, calls_of(lambda: _again(target, data)))
+
+
+def _again(target: Target, data: bytes) -> None:
+    with suppress(Exception):
+        target.read(data)
 
 
 def _place_of(refusal: Exception) -> Place:
