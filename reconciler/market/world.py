@@ -28,7 +28,7 @@ from reconciler.market.machine import (
     new_machine,
 )
 from reconciler.market.market_clock import MarketClock, Pace
-from reconciler.market.offer import MarketOffer, Quote
+from reconciler.market.offer import AS_QUOTE, MarketOffer, Quote
 from reconciler.market.prices import PriceBoard
 from reconciler.market.rows import (
     add_machine,
@@ -183,7 +183,7 @@ class World:
             available -= board.rented_by_others(offer.capacity_key, offer.stock)
             if available > 0:
                 price = board.price(offer.id, offer.base_microusd)
-                quotes.append(Quote(offer, price, available))
+                quotes.append(AS_QUOTE((offer, price, available)))
         return quotes
 
     def all_offers(self) -> list[MarketOffer]:

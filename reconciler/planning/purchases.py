@@ -208,7 +208,7 @@ def buy(
     from reconciler.planning.offer_shelves import OfferShelves
 
     unreadable = scene.unreadable
-    seen = [one for one in offers if one.provider not in unreadable]
+    seen = [one for one in offers if one.provider not in unreadable] if unreadable else offers
     selection = choose_offers(wanting, OfferShelves(seen, caps.rooms), caps.rooms)
     left = caps.after(selection.nodes.values())
     fallback = FallbackOffers(selection, caps.rooms)
