@@ -29,6 +29,7 @@ class Capacity:
 
     def __init__(self, base: Capacity | None = None) -> None:
         self._taken: dict[CapacityKey, dict[int, int]] = {}
+        """By stock. What stands here is never changed in its place: capacities share it."""
         self._used_up: dict[CapacityKey, int] = {}
         """The stock of offers of which surely none is left: what is asked for most often."""
         self._base = base
@@ -80,9 +81,8 @@ class Capacity:
     def take(self, offer: Offer, count: int = 1) -> None:
         key, stock = (offer.provider, offer.capacity_key), offer.stock
         levels = self._taken.get(key)
-        if levels is None:
-            levels = self._taken[key] = {}
-        taken = levels[stock] = levels.get(stock, 0) + count
+        taken = count if levels is None else count + levels.get(stock, 0)
+        self._taken[key] = {stock: taken} if levels is None else {**levels, stock: taken}
         if taken >= stock:
             self._used_up[key] = stock
 
@@ -92,10 +92,10 @@ class Capacity:
         for key, levels in other._taken.items():
             mine = self._taken.get(key)
             if mine is None:
-                self._taken[key] = dict(levels)
+                self._taken[key] = levels
                 continue
-            for stock, count in levels.items():
-                taken = mine[stock] = mine.get(stock, 0) + count
+            self._taken[key] = both = _sum(mine, levels)
+            for stock, taken in both.items():
                 if taken >= stock:
                     self._used_up[key] = stock
         self._used_up.update(other._used_up)
@@ -120,7 +120,11 @@ class Capacity:
         below = self._base._levels(key) if self._base is not None else None
         if not mine or not below:
             return mine or below or {}
-        return {stock: mine.get(stock, 0) + below.get(stock, 0) for stock in {*mine, *below}}
+        return _sum(mine, below)
+
+
+def _sum(one: dict[int, int], other: dict[int, int]) -> dict[int, int]:
+    return {stock: one.get(stock, 0) + other.get(stock, 0) for stock in {*one, *other}}
 
 
 def _rooms(levels: dict[int, int], stock: int) -> Iterator[int]:
