@@ -118,11 +118,11 @@ def read_what_can_be(file: str, raw_bytes: bytes) -> SourceDocument:
     if plain is not None:
         return SourceDocument(file, *plain, (), _LateTree(file, text))
     tree = build_tree(file, text)
-    data = _data_of(tree.root) if tree.root is not None else None
+    data = data_of(tree.root) if tree.root is not None else None
     return SourceDocument(file, data, tree.node_count, tree.problems, tree)
 
 
-def _data_of(node: Node) -> Data:
+def data_of(node: Node) -> Data:
     """Plain data of ``node``. The guard bounds the recursion to 64 levels."""
     if type(node) is ScalarNode:  # most are, so they are asked for first
         return REFUSED if node.refused else node.value
@@ -132,8 +132,8 @@ def _data_of(node: Node) -> Data:
     if isinstance(target, ScalarNode):
         return target.value
     if isinstance(target, MappingNode):
-        return {name: _data_of(value) for name, value in target.values.items()}
-    return [_data_of(item) for item in target.items]
+        return {name: data_of(value) for name, value in target.values.items()}
+    return [data_of(item) for item in target.items]
 
 
 def _content(node: Node) -> ScalarNode | CollectionNode:
