@@ -29,7 +29,7 @@ _LENGTH_MAX: Final = SCALAR_BYTES_MAX // 4  # a character has at most 4 bytes
 _SILENT: Final = frozenset({yaml.StreamStartEvent, yaml.StreamEndEvent, yaml.DocumentEndEvent})
 
 
-class _LeftToTheGuard(Exception):  # noqa: N818 - nothing is wrong yet
+class _LeftToTheGuard(Exception):
     """Something stands here that only the guard can judge."""
 
 
