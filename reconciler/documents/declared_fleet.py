@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from operator import attrgetter
-from typing import Any
 
 from reconciler.documents.fleet_blocks import (
     FleetSettings,
@@ -52,16 +51,16 @@ class FleetMaker:
     """Makes fleets of settings; those that share their settings share everything but the name."""
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[FleetSettings, tuple[Any, ...]]] = {}
+        self._known: dict[int, tuple[FleetSettings, Fleet]] = {}
 
     def fleet_of(self, name: str, settings: FleetSettings) -> Fleet:
         """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
         known = self._known.get(id(settings))
         if known is not None:
-            return Fleet(name, *known[1])
+            return Fleet(name, *_all_but_name(known[1]))
         made = _fleet_of(name, settings)
         if made.own_budget is None:  # that one has the fleet's name
-            self._known[id(settings)] = (settings, _all_but_name(made))
+            self._known[id(settings)] = (settings, made)
         return made
 
 
