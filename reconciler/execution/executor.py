@@ -14,7 +14,8 @@ from reconciler.execution.readiness import look_once, wait_until_ready
 from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
-from reconciler.model.plan import Create, Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Create, Destroy
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, departures, transitions
 from reconciler.planning.ledger import spent_on

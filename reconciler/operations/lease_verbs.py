@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.execution.context import ExecutionContext
-    from reconciler.model.plan import SlotOutcome
+    from reconciler.model.outcome import SlotOutcome
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
