@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.budget import BudgetRecord
+    from reconciler.model.pins import ProviderPin
     from reconciler.model.plan import (
         Adopt,
         Announce,
@@ -35,13 +36,7 @@ if TYPE_CHECKING:
         Doubt,
         Stranger,
     )
-    from reconciler.model.record import (
-        HoursRecord,
-        LeaseRecord,
-        NodeTimer,
-        ProviderPin,
-        RecordedState,
-    )
+    from reconciler.model.record import HoursRecord, LeaseRecord, NodeTimer, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
 
