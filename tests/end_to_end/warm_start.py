@@ -28,6 +28,10 @@ _ROOT = Path(__file__).parents[2]
 _LOCALE = "C.UTF-8"
 _LONGEST_SECONDS = 120.0
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every command that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 class Process(Protocol):
     """What is asked of a process that was started."""
