@@ -16,7 +16,6 @@ from reconciler.planning.fleet_diff import free_slots, machine_differences
 from reconciler.planning.planner import compute_plan
 from tests.builders import (
     PROVIDER,
-    START,
     complete,
     desired,
     fleet,
@@ -27,6 +26,7 @@ from tests.builders import (
     recorded_state,
     specification,
 )
+from tests.markets import START
 
 
 @pytest.mark.parametrize(
