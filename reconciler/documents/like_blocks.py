@@ -38,9 +38,12 @@ class LikeBlocks:
         fresh = {name: written[name] for name in reversed(firsts.values())}
         if not all(name in fresh or _FLEET_NAME.fullmatch(name) for name in texts):
             return FleetDocument.model_validate(data)
+        shared = len(fresh) < len(written)
         try:
             document = FleetDocument.model_validate({**data, "fleets": fresh})
         except ValidationError:
+            if not shared:
+                raise
             return FleetDocument.model_validate(data)  # of like blocks each has its own place
         self._known |= {text: document.fleets[name] for text, name in firsts.items()}
         fleets = {name: self._known[text] for name, text in texts.items()}
