@@ -117,7 +117,7 @@ class HandOverCheck:
         self.enter("gpu check" if "gpu check" in self._begun else stage)
 
     async def _by_login(self, instance: Instance, endpoint: SshEndpoint) -> Fit | Unfit | None:
-        alias = key_alias(self._record.provider, instance.id)
+        alias = key_alias(self._record.provider, instance.id, endpoint.host)
         command = QUESTION if self._rules.gpu_check else "true"
         try:
             login = await self._context.log_in(self._record.fleet, endpoint, alias, command)

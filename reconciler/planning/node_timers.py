@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 
 class EarlyTimer(NamedTuple):
-    """A machine whose timer is ``now`` and should be ``wanted``."""
+    """A machine whose timer is ``now`` and should end it at ``until``, or later."""
 
     record: InstanceRecord
     now: NodeTimer
-    wanted: NodeTimer
+    until: datetime
+
+    @property
+    def is_early(self) -> bool:
+        """Otherwise it should be what it is, and only the machine knows whether it is."""
+        return self.now.ends_at.replace(microsecond=0) < self.until
 
 
 class Assumed(NamedTuple):
@@ -57,8 +62,25 @@ def early_timers(
         if until is not None and not is_of_earlier_window(lease, record.created_at):
             end = until
         if timer.ends_at < end + timer.margin / 2:
-            wanted = timer.with_(ends_at=(end + timer.margin).replace(microsecond=0))
-            found.append(EarlyTimer(record, timer, wanted))
+            until = (end + timer.margin).replace(microsecond=0)
+            found.append(EarlyTimer(record, timer, until))
+    return found
+
+
+def timers_in_doubt(state: RecordedState, now: datetime) -> list[EarlyTimer]:
+    """Living machines whose timer may be another one than we know: nobody heard what they said,
+    or one that was moved may have been lost. A container that its host makes anew begins with the
+    time that it was ordered with, or one margin of life, whichever is later: looked at twice in a
+    margin, none ends before somebody knows.
+    """
+    found = []
+    for mark, timer in state.node_timers.items():
+        record = state.instances.get(mark)
+        if record is None or record.doom is not None:
+            continue
+        stale = timer.told_at is not None and now >= timer.told_at + timer.margin / 2
+        if stale or timer.asked is not None:
+            found.append(EarlyTimer(record, timer, timer.ends_at.replace(microsecond=0)))
     return found
 
 
@@ -126,7 +148,7 @@ class TimedEnds:
     def of(self, mark: str, end: datetime) -> datetime:
         """``end`` is that of the lease; one tick is added later, for every machine alike."""
         timer = self._timers.get(mark)
-        return end if timer is None or end == NEVER else max(end, timer.ends_at - self._tick)
+        return end if timer is None or end == NEVER else max(end, timer.at_latest - self._tick)
 
     def of_new(self, create: Create, end: datetime) -> datetime:
         if self._margin is None or end == NEVER or "node_timer" in create.offer.lacks:

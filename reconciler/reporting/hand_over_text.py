@@ -114,7 +114,7 @@ def _ansible_variables(
     yield "ansible_host", endpoint.host
     yield "ansible_port", endpoint.port
     yield "ansible_user", endpoint.user
-    alias = key_alias(row.provider, row.instance_id)
+    alias = key_alias(row.provider, row.instance_id, endpoint.host)
     options = [f"{name}={value}" for name, value in ssh_options(alias, files_for(row, files))]
     plain = [one for one in options if not any(mark in one for mark in _TEMPLATE_MARKS)]
     if plain:
