@@ -68,6 +68,8 @@ def test_a_provider_that_lacks_the_kind_is_refused_with_that_reason(tmp_path: Pa
         assert shop.wire.count("PUT", "asks") == 0
         explained = await explain_fleet(shop.workspace(documents), "dev")
         assert explained.rejections == {"boots no VM images": 6}
+        (finding,) = [one for one in result.plan.findings if one.code is ExitCode.NO_OFFER]
+        assert finding.message.endswith("can be rented: vastai boots no VM images")
 
     vast_story(tmp_path, tell)
 
