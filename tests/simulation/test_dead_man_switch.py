@@ -249,17 +249,17 @@ def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -
 
 def test_extend_keeps_a_loop_waiting_for_a_minute_at_most(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
-        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 40"))
-        shop.login_seconds = 25
+        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 24"))
+        shop.login_seconds = 45
         begun = shop.now
         with pytest.raises(UnsafePlan, match="could not all be told in time"):
             await shop.extend("dev", 2 * HOUR)
         assert shop.now - begun <= timedelta(seconds=61)
         await shop.extend("dev", 2 * HOUR)
         await shop.until(START + LEASE + HOUR)
-        assert len(shop.alive()) == 40
+        assert len(shop.alive()) == 24
 
-    told(tmp_path, tell, *several_offers(40))
+    told(tmp_path, tell, *several_offers(24))
 
 
 def test_a_time_that_may_have_reached_a_machine_counts_until_the_machine_says_which_it_is(
