@@ -58,9 +58,19 @@ async def follow_leases(context: ExecutionContext) -> list[SlotOutcome]:
     state = context.journal.state
     early = early_timers(state, assumed(context))
     known = {one.record.mark for one in early}
-    doubtful = timers_in_doubt(state, context.clock.now())
-    doubtful = [one for one in doubtful if one.record.mark not in known]
+    doubtful = [one for one in _doubtful(context) if one.record.mark not in known]
     return await move_timers([*early, *doubtful], context)
+
+
+async def look_at_timers(context: ExecutionContext) -> list[SlotOutcome]:
+    """Ask machines of whose timer nobody knows what it goes by; new ones, whether there is one."""
+    return await move_timers(_doubtful(context), context)
+
+
+def _doubtful(context: ExecutionContext) -> list[EarlyTimer]:
+    """Of those that somebody can log in to."""
+    found = timers_in_doubt(context.journal.state, context.clock.now())
+    return [one for one in found if context.has_own_key(one.record.fleet)]
 
 
 def assumed(context: ExecutionContext) -> Assumed:
@@ -87,18 +97,22 @@ async def move_timers(early: Iterable[EarlyTimer], context: ExecutionContext) ->
 class _Told(NamedTuple):
     """``why`` not; "" once the machine has said that it goes by ``ends_at``, or is gone.
 
-    ``lost``: it did not go by what it was told before. ``other_key``: so it seems.
+    ``lost``: it did not go by what it was told before. ``missing``: no timer runs on it.
+    ``other_key``: so it seems.
     """
 
     why: str = ""
     ends_at: datetime | None = None
     lost: bool = False
+    missing: bool = False
     other_key: bool = False
 
 
 def _outcome(one: EarlyTimer, told: _Told) -> SlotOutcome | None:
     """None where there is nothing to say: a look that found, or could not see, what was known."""
     slot, mark = one.record.slot, one.record.mark
+    if not one.now.runs and (told.why or told.missing):
+        return None  # it has none, as far as is known
     if told.why:
         if not (one.is_early or told.other_key):
             return None
@@ -106,6 +120,9 @@ def _outcome(one: EarlyTimer, told: _Told) -> SlotOutcome | None:
         if not one.is_early:
             when = f"its own timer may end it before {one.now.ends_at:%Y-%m-%d %H:%M} UTC"
         return SlotOutcome(slot, "timer", False, f"{when}: {told.why}", ExitCode.PARTIAL, mark=mark)
+    if told.missing:
+        detail = "no timer runs on it: nothing there ends it, and nobody relies on that any more"
+        return SlotOutcome(slot, "timer", True, detail, ExitCode.PARTIAL, mark=mark)
     if not (one.is_early or told.lost):
         return None
     ends_at = told.ends_at or one.until
@@ -152,13 +169,15 @@ async def _set(
             await commit(timer_moves.timer_not_asked(record.mark, one.until))
         return _Told(login.why, other_key=login.end == "other-key")
     said = _said(login)
-    if said is None or said[1] < one.until:
+    if said == (None, None):
+        await commit(timer_moves.timer_missing(record.mark, one.now))
+        return _Told(missing=True)
+    held, holds = said or (None, None)
+    if holds is None or holds < one.until:
         return _Told("the machine did not take the new time")
-    held, holds = said
     now = context.clock.now()
-    told = timer_moves.timer_told(record.mark, one.now, holds, asked=asked, now=now)
-    await commit(told)
-    return _Told(ends_at=holds, lost=held is None or held < one.now.ends_at)
+    await commit(timer_moves.timer_told(record.mark, one.now, holds, asked=asked, now=now))
+    return _Told(ends_at=holds, lost=held is None or held < one.now.ends_at.replace(microsecond=0))
 
 
 def _asked(mark: str, context: ExecutionContext) -> datetime | None:
@@ -177,7 +196,7 @@ async def _seen(
     return await context.read(provider, record.instance_id)
 
 
-def _said(login: Login) -> tuple[datetime | None, datetime] | None:
+def _said(login: Login) -> tuple[datetime | None, datetime | None] | None:
     """What it went by before, and what it goes by now; None where it does not say that plainly.
 
     Whatever stands before the last two words is a greeting.
@@ -186,5 +205,6 @@ def _said(login: Login) -> tuple[datetime | None, datetime] | None:
     plain = all(word.isascii() and word.isdigit() and len(word) <= _DIGITS_MAX for word in words)
     if login.code != 0 or len(words) != len(("held", "holds")) or not plain:
         return None
-    held, holds = (datetime.fromtimestamp(int(word), UTC) for word in words)
-    return (held if int(words[0]) else None), holds
+    seconds = map(int, words)
+    held, holds = (datetime.fromtimestamp(one, UTC) if one else None for one in seconds)
+    return held, holds

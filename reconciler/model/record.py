@@ -333,6 +333,8 @@ class NodeTimer(_Stored):
     """A later time that it was, or was to be, told: nobody heard whether it took it."""
     told_at: AwareDatetime | None = None
     """When it last said that it goes by ``ends_at``; None for what it was ordered with."""
+    runs: bool = True
+    """False once the machine has said that there is no such timer on it."""
 
     @property
     def at_latest(self) -> datetime:

@@ -39,7 +39,7 @@ def timer_told(
         open_still = known.asked if known.asked != asked else None
         if known.told_at is not None and known.told_at > now:
             return timer_set(mark, known.with_(asked=open_still))(state)
-        told = known.with_(ends_at=answer, told_at=now, asked=open_still)
+        told = known.with_(ends_at=answer, told_at=now, asked=open_still, runs=True)
         return timer_set(mark, told)(state)
 
     return change
@@ -53,5 +53,15 @@ def timer_not_asked(mark: str, asked: datetime) -> Change:
         if known is None or known.asked != asked:
             return state
         return timer_set(mark, known.with_(asked=None))(state)
+
+    return change
+
+
+def timer_missing(mark: str, timer: NodeTimer) -> Change:
+    """The machine said that no timer runs on it: nobody relies on one any more."""
+
+    def change(state: RecordedState) -> RecordedState:
+        known = state.node_timers.get(mark, timer)
+        return timer_set(mark, known.with_(runs=False, asked=None))(state)
 
     return change

@@ -40,6 +40,7 @@ class TimedShop(VastShop):
     answers = True
     """Whether the machine's answer arrives."""
     other_key = False
+    timer_runs = True
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
@@ -68,6 +69,8 @@ class TimedShop(VastShop):
             return Login("other-key", why="another key")
         if not self.reachable:
             return Login("unreachable", why="Connection refused")
+        if not self.timer_runs:
+            return Login("done", "0 0\n")
         where = (endpoint.host, endpoint.port)
         machine = next(one for one in self.alive() if (one.ssh_host, one.ssh_port) == where)
         ends_at = datetime.fromtimestamp(int(told[1]), UTC)
@@ -344,11 +347,38 @@ def test_a_moved_timer_behind_another_host_key_is_a_doubt_that_is_said(tmp_path:
     told(tmp_path, tell)
 
 
-def test_a_timer_that_was_never_moved_costs_no_login(tmp_path: Path) -> None:
+def test_a_timer_that_was_never_moved_is_asked_for_once_and_never_again(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
         await shop.apply()
+        assert shop.logins == 1
         await shop.wait(2 * HOUR)
         await shop.reconcile()
-        assert shop.logins == 0
+        assert shop.logins == 1
+
+    told(tmp_path, tell)
+
+
+def test_a_machine_without_the_timer_that_it_was_ordered_with_is_relied_on_by_nobody(
+    tmp_path: Path,
+) -> None:
+    """An image without curl and Python, say."""
+
+    async def tell(shop: TimedShop) -> None:
+        shop.timer_runs = False
+        result = await shop.apply()
+        assert result.plan.enforced_by == "node timer (vastai)"
+        (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert outcome.detail.startswith("no timer runs on it")
+        assert result.code is ExitCode.PARTIAL
+        plan = await shop.plan()
+        assert plan.enforced_by.endswith("(no machine here has a node timer)")
+        end = await shop.extend("dev", 2 * HOUR)
+        assert shop.state().leases["dev"].ends_at == end, "nothing there would end it before"
+        assert (await shop.reconcile()).code == 0, "it is said once"
+        shop.timer_runs = True  # it was only slow to start
+        assert (await shop.reconcile()).code == 0
+        await shop.until(end)
+        assert len(shop.alive()) == 1, "and so it was told after all"
+        assert shop.state().node_timers.popitem()[1].runs
 
     told(tmp_path, tell)

@@ -33,6 +33,11 @@ import os, urllib.request as web
 heads = {"Authorization": "Bearer " + os.environ["KEY"], "Content-Type": "application/json"}
 web.urlopen(web.Request(os.environ["URL"], b"{}", heads, method="DELETE"), timeout=60)'
 }
+command -v curl > /dev/null || command -v python3 > /dev/null || {
+  echo "there is neither curl nor python3"
+  exit 1
+}
+echo $$ > "$file.pid"
 ends=$first
 if [ ! -s "$file" ]; then
   [ "$ends" -ge "$least" ] || ends=$least
@@ -51,6 +56,7 @@ while :; do
 done
 """
 _SET = """\
+kill -0 "$(cat @FILE@.pid 2>/dev/null)" 2>/dev/null || { echo "0 0"; exit 0; }
 was=$(cat @FILE@ 2>/dev/null)
 case $was in
   *[!0-9]*) was=0 ;;
@@ -78,7 +84,8 @@ def timer_script(ends_at: datetime, margin: timedelta, origin: str) -> str:
 
 def set_command(ends_at: datetime) -> str:
     """Run on the machine, sets the timer to a later time and prints which one held, 0 for none, and
-    which one holds. A later one stays: whoever was held up must not undo what another one did.
+    which one holds, 0 where no timer runs. A later one stays: whoever was held up must not undo
+    what another one did.
     """
     return _SET.replace("@FILE@", ENDS_FILE).replace("@ENDS@", str(_seconds(ends_at)))
 

@@ -128,12 +128,42 @@ def test_it_is_only_ever_set_later_and_says_what_held_and_what_holds(
     tmp_path: Path, kept: str | None, was: int, holds: int
 ) -> None:
     ends = tmp_path / ".gpu-shopper-ends"
+    (tmp_path / ".gpu-shopper-ends.pid").write_text(f"{os.getpid()}\n")
     if kept is not None:
         ends.write_text(kept)
     command = set_command(MOMENT).replace("/root", str(tmp_path))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout == f"{was} {holds}\n"
     assert ends.read_text() == f"{holds}\n"
+
+
+@pytest.mark.parametrize("pid", [None, "", "4194304999\n", "x\n"])
+def test_where_no_timer_runs_it_says_so_and_sets_nothing(tmp_path: Path, pid: str | None) -> None:
+    if pid is not None:
+        (tmp_path / ".gpu-shopper-ends.pid").write_text(pid)
+    command = set_command(MOMENT).replace("/root", str(tmp_path))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 0\n"
+    assert not (tmp_path / ".gpu-shopper-ends").exists()
+
+
+def test_a_timer_that_could_not_ask_does_not_run_and_one_that_can_is_seen(tmp_path: Path) -> None:
+    bare, ends, script = tmp_path / "bin", tmp_path / ".gpu-shopper-ends", tmp_path / "timer.sh"
+    bare.mkdir()
+    for name in ("cat", "date", "sleep", "tr", "sed"):
+        (bare / name).symlink_to(f"/usr/bin/{name}")
+    script.write_text(timer_script(FAR_AWAY, timedelta(0), "http://127.0.0.1:1"))
+    words = ["/bin/sh", str(script), str(ends)]
+    done = subprocess.run(words, env={"PATH": str(bare)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "there is neither curl nor python3\n")
+    assert not ends.exists()
+    command = set_command(MOMENT).replace("/root", str(tmp_path))
+    with running(script, ends, "/usr/bin:/bin"):
+        while not ends.exists():
+            os.sched_yield()
+        told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    far = int(FAR_AWAY.timestamp())
+    assert told.stdout == f"{far} {far}\n"
 
 
 @pytest.mark.parametrize(("kept", "asks"), [(None, False), (f"{SECONDS - 10**7}\n", True)])
