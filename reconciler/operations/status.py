@@ -106,6 +106,7 @@ def _rows(
             age=seen.plan.now - record.created_at,
             ends_at=_end(record, state),
             ssh=_endpoint(instance, access) if instance else None,
+            ports=instance.ports if instance else (),
             note=str(record.doom.reason) if record.doom else announced,
             own_key=access.generate,
         )

@@ -64,6 +64,8 @@ def _variables(rows: Iterable[MachineRow]) -> Iterator[tuple[str, str]]:
             yield f"{node}_HOST", endpoint.host
             yield f"{node}_PORT", str(endpoint.port)
             yield f"{node}_USER", endpoint.user
+            for inside, outside in row.ports:
+                yield f"{node}_PORT_{inside}", str(outside)
 
 
 def _by_fleet(
