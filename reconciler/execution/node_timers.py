@@ -6,7 +6,7 @@ the machine says so.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from reconciler.transport.ssh_login import Login
 
 
+_LONGEST_SURPRISE = timedelta(days=366)
+"""Somebody else may have told it a later time; nobody told it one in the year 5138."""
 _DIGITS_MAX = 11
 """Of a time in seconds: enough for some thousand years."""
 
@@ -173,7 +175,7 @@ async def _set(
         await commit(timer_moves.timer_missing(record.mark, one.now))
         return _Told(missing=True)
     held, holds = said or (None, None)
-    if holds is None or holds < one.until:
+    if holds is None or not one.until <= holds <= one.until + _LONGEST_SURPRISE:
         return _Told("the machine did not take the new time")
     now = context.clock.now()
     await commit(timer_moves.timer_told(record.mark, one.now, holds, asked=asked, now=now))

@@ -41,6 +41,7 @@ class TimedShop(VastShop):
     """Whether the machine's answer arrives."""
     other_key = False
     timer_runs = True
+    lie: str | None = None
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
@@ -69,6 +70,8 @@ class TimedShop(VastShop):
             return Login("other-key", why="another key")
         if not self.reachable:
             return Login("unreachable", why="Connection refused")
+        if self.lie is not None:
+            return Login("done", self.lie)
         if not self.timer_runs:
             return Login("done", "0 0\n")
         where = (endpoint.host, endpoint.port)
@@ -380,5 +383,19 @@ def test_a_machine_without_the_timer_that_it_was_ordered_with_is_relied_on_by_no
         await shop.until(end)
         assert len(shop.alive()) == 1, "and so it was told after all"
         assert shop.state().node_timers.popitem()[1].runs
+
+    told(tmp_path, tell)
+
+
+def test_an_answer_that_is_no_plain_time_moves_nothing(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        (was,) = shop.state().node_timers.values()
+        for lie in ("", "0", "Welcome", "9 9", "99999999999 99999999999", "\u0661 \u0662", "-1 x"):
+            shop.lie = lie
+            with pytest.raises(UnsafePlan, match="would destroy itself"):
+                await shop.extend("dev", 2 * HOUR)
+            (now,) = shop.state().node_timers.values()
+            assert (now.ends_at, now.runs) == (was.ends_at, True), lie
 
     told(tmp_path, tell)
