@@ -103,6 +103,7 @@ class InstanceDocument(Published):
     region: str | None
     ssh: SshDocument | None
     created_at: Moment | None
+    ports: tuple[tuple[int, int], ...] = ()
 
 
 class DifferenceDocument(Published):

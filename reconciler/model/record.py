@@ -241,11 +241,22 @@ class SpotLosses(Stored):
 
 class NodeTimer(Stored):
     """A machine of which we know that it was told to destroy itself at ``ends_at``, ``margin``
-    after the end that its lease had then. A machine may lack it all the same; none has a later one.
+    after the end that its lease had then. A machine may lack it all the same; none has one that is
+    later than ``at_latest``.
     """
 
     ends_at: AwareDatetime
     margin: Seconds
+    asked: AwareDatetime | None = None
+    """A later time that it was, or was to be, told: nobody heard whether it took it."""
+    told_at: AwareDatetime | None = None
+    """When it last said that it goes by ``ends_at``; None for what it was ordered with."""
+    runs: bool = True
+    """False once the machine has said that there is no such timer on it."""
+
+    @property
+    def at_latest(self) -> datetime:
+        return self.ends_at if self.asked is None else max(self.ends_at, self.asked)
 
 
 class RecordedState(Stored):
