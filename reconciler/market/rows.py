@@ -6,11 +6,10 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from functools import partial
 
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.machine import Machine
-from reconciler.market.offer import MarketOffer
+from reconciler.market.offer import AS_OFFER, MarketOffer
 from reconciler.market.units import microseconds
 
 _INSERT_OFFER = (
@@ -19,8 +18,6 @@ _INSERT_OFFER = (
 _INSERT_MACHINE = (
     "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_AS_OFFER = partial(tuple.__new__, MarketOffer)
-"""As ``MarketOffer._make``, of rows whose length is known: in half the time."""
 _FIRST_MACHINE_ID = 1_000_001
 
 
@@ -46,7 +43,7 @@ def offers_of(connection: sqlite3.Connection, models: frozenset[str]) -> list[Ma
             "SELECT * FROM offers WHERE gpu IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(sorted(models)),),
         )
-    return list(map(_AS_OFFER, rows))
+    return list(map(AS_OFFER, rows))
 
 
 def offer_by_id(connection: sqlite3.Connection, offer_id: str) -> MarketOffer | None:

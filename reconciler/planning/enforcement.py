@@ -46,7 +46,9 @@ class Circumstances:
     request: PlanRequest
     now: datetime
     fitting: set[object] = field(default_factory=set)
-    """Kinds of machine that were found to be as declared: most of a fleet are bought alike."""
+    """Kinds of machine that were found to be as declared: most of a fleet are bought alike. Fleets
+    that ask for the same share it.
+    """
 
     @property
     def in_loop(self) -> bool:
