@@ -150,7 +150,7 @@ def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> No
         decisions.became_ready.append(record.mark)
     billed = instance.usd_per_hour
     if billed is not None and billed != record.usd_per_hour:
-        decisions.rate_changes.append(RateChange(record, billed))
+        decisions.rate_changes.append(RateChange(record, billed, instance.rate_since))
 
 
 def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Decisions) -> None:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         Stranger,
     )
     from reconciler.model.record import (
+        AbsenceEvidence,
         HoursRecord,
         LeaseRecord,
         NodeTimer,
@@ -273,13 +274,23 @@ def doubted(doubt: Doubt) -> Change:
         if evidence is None:
             return state
         if mark in state.instances:
-            return _on_record(mark, lambda one: one.with_(absence=evidence))(state)
+            found = _first_missed(evidence, state.instances[mark], state)
+            return _on_record(mark, lambda one: one.with_(absence=found))(state)
         intent = state.intents.get(mark)
         if intent is None:
             return state
         return state.with_(intents={**state.intents, mark: intent.with_(absence=evidence)})
 
     return change
+
+
+def _first_missed(
+    evidence: AbsenceEvidence, record: InstanceRecord, state: RecordedState
+) -> AbsenceEvidence:
+    """With the last look that showed it, where no accepted destroy says what became of it."""
+    if record.absence is not None or (record.doom is not None and record.doom.accepted_at):
+        return evidence
+    return evidence.with_(billed_at=books.last_look(state, record.provider))
 
 
 def sighted(mark: str) -> Change:
