@@ -32,6 +32,7 @@ from reconciler.model.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from reconciler.model.problem import Problem
 

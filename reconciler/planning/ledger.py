@@ -287,10 +287,10 @@ def closing_of(
 ) -> Closing:
     """When a machine that is proven gone was billed last.
 
-    When its provider says so, if it says. By us: when its accepted destroy was over, by the provider's own ``destroy_time``, and never
-    after the first listing that lacked it. Not by us: when the first listing lacked it. A destroy
-    that had to be sent again, when its machine could not be listed any more (``window``: how long
-    it may be), was none: the last one counts.
+    When its provider says so, if it says. Else by us: when its accepted destroy was over, by the
+    provider's own ``destroy_time``, and never after the first listing that lacked it; not by us:
+    when the first listing lacked it. A destroy that had to be sent again, when its machine could
+    not be listed any more (``window``: how long it may be), was none: the last one counts.
     """
     absence, doom = record.absence, record.doom
     if absence is None:

@@ -205,7 +205,10 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
             fuse.append(now)
         state = state.with_(
-            instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
+            instances={
+                **state.instances,
+                mark: record.with_(doom=doom, absence=_afresh(record.absence, now)),
+            },
             notices=_without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
@@ -213,6 +216,16 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         return _after_loss(state, destroy, now) if destroy.differences else state
 
     return change
+
+
+def _afresh(
+    known: AbsenceEvidence | None, now: datetime, billed_at: datetime | None = None
+) -> AbsenceEvidence | None:
+    """The proof begins again; since when its bill is in doubt is not forgotten."""
+    doubtful = (known.billed_at if known else None) or billed_at
+    if doubtful is None:
+        return None
+    return AbsenceEvidence.model_construct(last_seen_at=now, billed_at=doubtful)
 
 
 def _after_loss(state: RecordedState, destroy: Destroy, now: datetime) -> RecordedState:
@@ -249,8 +262,10 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
             accepted_at=doom.accepted_at if error else doom.accepted_at or now,
             last_error=error,
         )
-        # It was not denied a moment ago, or nobody could tell: the proof starts afresh.
-        seen = AbsenceEvidence.model_construct(last_seen_at=now)
+        # It was not denied a moment ago, or nobody could tell. An attempt without an answer may
+        # have ended it.
+        doubtful = _afresh(record.absence, now, now if error else None)
+        seen = doubtful or AbsenceEvidence.model_construct(last_seen_at=now)
         return record.with_(doom=tried, absence=seen)
 
     return _on_record(mark, update)
