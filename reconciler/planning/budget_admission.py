@@ -60,7 +60,6 @@ class _Purse:
         self.view = view
         self.tick = tick
         self.committed, self.burn = _commitments(view, scene, decisions, tick)
-        self.committed_before = self.committed
         self.kills = any(
             one.reason is DestroyReason.OVER_BUDGET
             and not one.again
@@ -170,10 +169,7 @@ def admit(
     short += [one for one in unapplied if one.refused and one.view.budget.name not in known]
     findings = [purse.refusal(admitted) for purse in short]
     findings += [account.refusal(admitted) for account in accounts if account.refused]
-    if scene.recorded.leases:
-        from reconciler.planning.budget_freeze import refused_leases
-
-        findings += refused_leases([(one.view, one.committed_before) for one in purses], scene)
+    findings += scene.frozen
     findings += _not_walls(purses, scene)
     for account in accounts:
         findings += account.findings(refusing=bool(account.refused))

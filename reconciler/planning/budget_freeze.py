@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from reconciler.model.cost import format_usd
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import NOTHING_OBSERVED
-from reconciler.model.plan import Finding, Mode
+from reconciler.model.plan import Finding
 from reconciler.planning.budgets import budget_views, limit_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
     from decimal import Decimal
 
@@ -20,21 +20,33 @@ if TYPE_CHECKING:
     from reconciler.planning.scene import Scene
 
 
-def refused_leases(
-    budgets: Iterable[tuple[BudgetView, Decimal]], scene: Scene
-) -> Iterator[Finding]:
-    """Longer leases of running machines that a frozen budget cannot pay to their ends. With each
-    budget what stays can still cost, the longer leases included.
+def kept_leases(
+    views: Iterable[BudgetView], scene: Scene
+) -> tuple[dict[str, LeaseRecord], list[Finding]]:
+    """The leases of running machines that a frozen budget cannot pay to their new ends, with the
+    ends that they had; and what has to be said about each budget.
     """
-    if scene.request.mode is not Mode.APPLY:
-        return
-    for view, committed in budgets:
-        longer = _lengthened(view, scene.recorded.leases, scene.leases)
-        why = _shortfall(view, committed) if longer else ""
+    before = scene.recorded.leases
+    longer = {
+        name
+        for name, lease in scene.leases.items()
+        if lease.hours is None and _is_later(before.get(name), lease)
+    }
+    kept: dict[str, LeaseRecord] = {}
+    findings: list[Finding] = []
+    for view in views if longer else ():
+        mine = sorted({one.fleet for one in view.payers if not one.leaving} & longer)
+        why = _shortfall(view, view.committed(view.payers, scene.tick)) if mine else ""
         if why:
-            fix = "end it earlier, raise the budget, or destroy what is not needed; and apply"
-            what = f"{', '.join(longer)} may not run longer: {why}"
-            yield Finding(what, ExitCode.REFUSED_BY_BUDGET, blocks=True, fix=fix)
+            kept.update({name: _as_before(scene.leases[name], before[name]) for name in mine})
+            what = f"{', '.join(f'fleet.{name}' for name in mine)} may not run longer: {why}"
+            fix = "end it earlier or raise the budget, and apply"
+            findings.append(Finding(what, ExitCode.REFUSED_BY_BUDGET, fix=fix))
+    return kept, findings
+
+
+def _as_before(lease: LeaseRecord, before: LeaseRecord) -> LeaseRecord:
+    return lease.with_(ttl=before.ttl, expires_at=before.expires_at, extended_to=before.extended_to)
 
 
 def extension_refused(
@@ -44,19 +56,11 @@ def extension_refused(
     leases = {**recorded.leases, fleet: recorded.leases[fleet].with_(extended_to=ends_at)}
     views = budget_views(recorded.budgets.values(), recorded, leases, NOTHING_OBSERVED, now)
     for view in views:
-        if _lengthened(view, recorded.leases, leases):
+        if any(one.fleet == fleet and not one.leaving for one in view.payers):
             why = _shortfall(view, view.committed(view.payers, tick))
             if why:
                 return why
     return ""
-
-
-def _lengthened(
-    view: BudgetView, before: Mapping[str, LeaseRecord], after: Mapping[str, LeaseRecord]
-) -> list[str]:
-    """Fleets with machines that this budget pays for, and a later end."""
-    fleets = sorted({one.fleet for one in view.payers if not one.leaving})
-    return [f"fleet.{name}" for name in fleets if _is_later(before.get(name), after.get(name))]
 
 
 def _is_later(before: LeaseRecord | None, after: LeaseRecord | None) -> bool:
