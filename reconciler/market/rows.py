@@ -73,7 +73,9 @@ def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime
     row = connection.execute("SELECT * FROM machines WHERE id = ?", (machine_id,)).fetchone()
     machine = None if row is None else Machine._make(row)
     if machine is None or machine.is_hidden_at(now) or not machine.exists_at(now):
-        raise NoSuchMachine(f"machine {machine_id} does not exist")
+        gone = machine is not None and not machine.exists_at(now)
+        ended_at = machine.gone_at if machine is not None and gone else None
+        raise NoSuchMachine(f"machine {machine_id} does not exist", ended_at)
     return machine
 
 

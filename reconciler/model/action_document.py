@@ -104,6 +104,7 @@ class InstanceDocument(Published):
     ssh: SshDocument | None
     created_at: Moment | None
     ports: tuple[tuple[int, int], ...] = ()
+    rate_since: Moment | None = None
 
 
 class DifferenceDocument(Published):
@@ -243,6 +244,8 @@ class RateAction(_OnSlot):
     machine: MachineDocument
     usd_per_hour: DecimalText
     """What it is billed now."""
+    since: Moment | None = None
+    """Since when, where the provider says."""
 
 
 class UpdateAction(Published):

@@ -49,10 +49,14 @@ class AbsenceEvidence(Stored):
     ``last_seen_at``: the last positive sighting; for an unknown create its deadline; for a machine
     that went missing with many others the end of the extra window, still to come (I33).
     ``first_absent_at``: start of the first complete listing, at least V_p later, that lacked it.
+    ``billed_at``: the last look at which it was surely billed: what is counted after it is marked.
+    ``ended_at``: when its provider says that it was gone. It proves nothing and ends its bill.
     """
 
     last_seen_at: AwareDatetime
     first_absent_at: AwareDatetime | None = None
+    billed_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
 
 
 class Doom(Stored):

@@ -57,6 +57,8 @@ class Scene:
     """The same by budgets that stand in the documents alone, not applied yet."""
     new_budgets: Sequence[BudgetView] = ()
     """Those: nothing ends for them without a warning, and a loop buys nothing beyond them."""
+    frozen: Sequence[Finding] = ()
+    """Why leases keep the ends that they had: a budget that freezes cannot pay for later ones."""
     _circumstances: dict[str, Circumstances] = field(default_factory=dict)
     """Under started leases, by fleet: most fleets have many machines."""
     _fitting: dict[object, set[object]] = field(default_factory=dict)

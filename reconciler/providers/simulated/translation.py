@@ -144,4 +144,5 @@ def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Inst
         machine.region,
         SshEndpoint(machine.ssh_host, machine.ssh_port, SSH_USER) if reachable else None,
         machine.created_at,
+        machine.stopped_at if machine.stopped is not None and at >= machine.stopped else None,
     )
