@@ -132,7 +132,7 @@ class Branch(SimulatedProvider):
     ) -> None:
         self._true, self._host = clocks
         super().__init__(place.name, world, self._true, hook)
-        self.capabilities = replace(self.capabilities, **place.truth)
+        self.capabilities = place.capabilities(self.capabilities)
         self._way_seconds = max(1e-3, world.settings.call_latency.total_seconds() / 2)
 
     async def _travel(self) -> None:
@@ -143,7 +143,7 @@ class Branch(SimulatedProvider):
         off = self._host.now() - self._true.now()
         listing = await super().list_instances()
         self._host.hear(self.name, self._true.now())
-        return replace(listing, started_at=listing.started_at + off)
+        return replace(listing, started_at=listing.started_at + off) if off else listing
 
 
 class Disk:
