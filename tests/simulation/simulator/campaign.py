@@ -124,7 +124,7 @@ def quickly() -> Iterator[None]:
         patch.object(audit_trail, "user_name", lambda: "operator"),
         patch.object(local_file, "decode", states.decoded),
         patch.object(judge, "decode", states.decoded),
-        patch.object(local_file, "encode", states.writer(local_file.encode)),
+        patch.object(local_file, "encode", states.writer(vars(local_file)["encode"])),
         patch.object(local_file, "RecordTexts", lambda: states.texts),
     ):
         try:
@@ -169,9 +169,13 @@ class Campaign:
 
     def never_drawn(self) -> list[str]:
         """Faults of the catalogue that no command met."""
-        met = {number for number, _ in self.met}
-        slips = set[str]().union(*SLIPS.values())
-        return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
+        return never_met({number for number, _ in self.met})
+
+
+def never_met(met: set[str]) -> list[str]:
+    """Faults of the catalogue that are not among ``met``."""
+    slips = set[str]().union(*SLIPS.values())
+    return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:
