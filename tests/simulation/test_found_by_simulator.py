@@ -53,7 +53,17 @@ LATE_FIND = Schedule(
 )
 """A machine whose create was answered with an error was found after its time and destroyed as
 expired, while its fleet's lease began with the find."""
-_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND)
+CHANGED_BACK = Schedule(
+    102_004,
+    60,
+    (
+        Step(3, "apply", (("detach", True), ("documents", 12), *_APPLY[2:], ("who", "laptop"))),
+        Step(37, "apply", (("detach", True), ("documents", 4), *_APPLY[2:], ("who", "ci"))),
+    ),
+)
+"""Documents were changed back while a successor was booting: it took the slot all the same, and
+only the apply after that one brought back what was declared."""
+_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK)
 
 
 @pytest.mark.parametrize("schedule", _FOUND, ids=lambda one: f"seed-{one.seed}")
