@@ -61,7 +61,7 @@ class ReadOnlyLock:
 
     @classmethod
     def taken(cls, files: Files, path: Path) -> ReadOnlyLock | None:
-        """None when someone else holds it. Raises ``OSError``, also where no lock's file is."""
+        """None when someone else holds it. Raises ``OSError``, also where nothing is."""
         import fcntl
 
         descriptor = files.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -100,7 +100,10 @@ class LockPlace:
         """What is different when another process has taken the lock since: the lock's file, and
         the side-car, which every holder writes anew. Raises ``OSError``.
         """
-        kernel = self.files.status(self.kernel_path)
+        try:
+            kernel = self.files.status(self.kernel_path)
+        except FileNotFoundError:  # see _take_unwritable
+            kernel = self.files.status(self.kernel_path.parent)
         try:
             info = self.files.status(self.info_path)
         except FileNotFoundError:  # a full disk kept its holder from saying who it is
@@ -139,9 +142,15 @@ class LockPlace:
         return lock
 
     def _take_unwritable(self) -> KernelLock | None:
-        """The lock on a file that can only be read; None at once when someone else holds it."""
+        """The lock on a file that can only be read, or on its directory where somebody removed that
+        file; None at once when someone else holds it. Whoever makes the file anew, once there is
+        something to write on again, takes this turn away (``epoch``).
+        """
         try:
-            return ReadOnlyLock.taken(self.files, self.kernel_path)
+            try:
+                return ReadOnlyLock.taken(self.files, self.kernel_path)
+            except FileNotFoundError:
+                return ReadOnlyLock.taken(self.files, self.kernel_path.parent)
         except OSError as error:
             raise local_failure("lock", self.kernel_path, error) from error
 

@@ -41,13 +41,7 @@ class KernelLocks:
         self.told: Callable[[Process], None] = lambda _: None
 
     def take(self, path: Path, process: Process, files: ProcessFiles) -> _HeldLock | None:
-        try:
-            files.close(files.open(path, os.O_RDWR | os.O_CREAT))
-        except OSError as error:
-            if error.errno != errno.EROFS:
-                raise
-            files.close(files.open(path, os.O_RDONLY))  # see ReadOnlyLock
-        inode = self._memory.inode(path)
+        inode = self._memory.inode(self._opened(path, files))
         holder = inode.holder
         if isinstance(holder, Process) and not holder.life.over:
             return None
@@ -56,9 +50,24 @@ class KernelLocks:
         self.told(process)
         return _HeldLock(inode)
 
+    @staticmethod
+    def _opened(path: Path, files: ProcessFiles) -> Path:
+        """What is locked: as ``LockPlace`` does."""
+        try:
+            files.close(files.open(path, os.O_RDWR | os.O_CREAT))
+        except OSError as error:
+            if error.errno != errno.EROFS:
+                raise
+            try:
+                files.close(files.open(path, os.O_RDONLY))
+            except FileNotFoundError:
+                files.close(files.open(path.parent, os.O_RDONLY))
+                return path.parent
+        return path
+
     def holder(self, path: Path) -> Process | None:
-        """Of the lock's file that has that name now."""
-        found = self._memory.every().get(str(path))
+        """Of the lock's file that has that name now, or of the directory where there is none."""
+        found = self._memory.every().get(str(path)) or self._memory.every().get(str(path.parent))
         holder = found.holder if found else None
         return holder if isinstance(holder, Process) and not holder.life.over else None
 

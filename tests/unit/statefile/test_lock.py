@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from reconciler.model.errors import GpuShopperError, StateError, StateLocked
+from reconciler.model.errors import StateError, StateLocked
 from reconciler.statefile.backend import LockInfo
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock_info import decode_info, encode_info
@@ -316,10 +316,14 @@ def test_C10_6_a_holder_from_before_is_respected(
             pass
 
 
-def test_C10_6_without_a_lock_file_a_read_only_file_system_cannot_be_locked(
+def test_C10_6_where_the_lock_file_is_gone_a_read_only_file_system_locks_by_its_directory(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     _becomes_read_only(monkeypatch)
-    with pytest.raises(GpuShopperError, match="cannot lock"):
-        LocalFile(path, "demo", now).lock("apply", timeout_seconds=0).__enter__()
+    with LocalFile(path, "demo", now).lock("reconcile", timeout_seconds=0) as held:
+        assert held.still_ours
+        with pytest.raises(StateLocked), LocalFile(path, "demo", now).lock("b", timeout_seconds=0):
+            pass
+        path.with_name(path.name + ".lock").touch(mode=0o600)  # it can be written again
+        assert not held.still_ours
