@@ -71,12 +71,12 @@ def _seen(
     segments: tuple[Segment, ...], record: InstanceRecord, ledger: Ledger
 ) -> tuple[Segment, ...]:
     """The time since its provider went dark is unknown, and so is the time since it may be gone:
-    since it was missed, or since a destroy of it was accepted.
+    since it was missed, since a destroy of it was accepted, or since one that nobody answered.
     """
     doubts = [
         ledger.unseen.get(record.provider),
         record.absence.last_seen_at if record.absence else None,
-        record.doom.accepted_at if record.doom else None,
+        (record.doom.accepted_at or record.doom.since) if record.doom else None,
     ]
     known = [one for one in doubts if one is not None]
     if not known:

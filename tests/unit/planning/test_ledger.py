@@ -154,8 +154,9 @@ def test_time_in_which_a_provider_was_dark_is_billed_and_marked() -> None:
                 accepted_at=START + HOUR,
             )
         },
+        {"doom": Doom(reason=DestroyReason.EXPIRED, since=START + HOUR)},
     ],
-    ids=["missed", "its destroy was accepted"],
+    ids=["missed", "its destroy was accepted", "nobody knows whether it was"],
 )
 def test_I13_a_machine_that_may_be_gone_is_billed_on_and_that_is_marked(
     changes: dict[str, Any],
