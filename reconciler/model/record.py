@@ -263,6 +263,21 @@ class NodeTimer(Stored):
         return self.ends_at if self.asked is None else max(self.ends_at, self.asked)
 
 
+_BY_THE_LOOP = frozenset(
+    {
+        "serial",
+        "decided_serial",
+        "saved_at",
+        "saved_by",
+        "loop_last_seen",
+        "loop_due_at",
+        "clock",
+        "trail",
+        "ledger",
+    }
+)
+
+
 class RecordedState(Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -310,20 +325,13 @@ class RecordedState(Stored):
     node_timers: dict[str, NodeTimer] = {}
     """By mark, for machines that are not proven gone."""
 
-    @property
-    def beside_the_loop(self) -> RecordedState:
-        """This state without what every pass of a loop writes, to tell what really changed."""
-        return self.with_(
-            serial=0,
-            decided_serial=0,
-            saved_at=None,
-            saved_by="",
-            loop_last_seen=None,
-            loop_due_at=None,
-            clock=None,
-            trail=None,
-            ledger=EMPTY_LEDGER,
-        )
+    def decided_since(self, older: RecordedState) -> list[str]:
+        """The fields that really changed: all but what every pass of a loop writes."""
+        mine, theirs = self.__dict__, older.__dict__
+        names = [name for name in mine if name not in _BY_THE_LOOP]
+        return [
+            name for name in names if mine[name] is not theirs[name] and mine[name] != theirs[name]
+        ]
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:
         """In slot order, newest last within a slot."""
