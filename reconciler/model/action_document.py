@@ -103,8 +103,8 @@ class InstanceDocument(Published):
     region: str | None
     ssh: SshDocument | None
     created_at: Moment | None
-    ports: tuple[tuple[int, int], ...] = ()
     rate_since: Moment | None = None
+    ports: tuple[tuple[int, int], ...] = ()
 
 
 class DifferenceDocument(Published):

@@ -65,8 +65,8 @@ class Instance:
     region: str | None
     ssh: SshEndpoint | None = None
     created_at: datetime | None = None
-    ports: tuple[tuple[int, int], ...] = ()
     rate_since: datetime | None = None
+    ports: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_ready(self) -> bool:
