@@ -65,5 +65,7 @@ def _run_plainly(run: Any) -> Any:
 
 def leave_types_out() -> None:
     """From now on, where that module is not loaded yet."""
+    from functools import cache
+    vars(typing)["compile"] = cache(compile)
     if _NAME not in sys.modules and _OfThatModule not in sys.meta_path:
         sys.meta_path.insert(0, _OfThatModule)
