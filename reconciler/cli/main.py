@@ -70,8 +70,8 @@ def _spare_start_up() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     load_metadata_late()
     compile_patterns_late()
-    from reconciler.cli.late_methods import compile_methods_late  # dataclasses have patterns
-    from reconciler.cli.late_types import leave_types_out
+    from reconciler.cli.late_methods import compile_methods_late  # the library's have patterns
+    from reconciler.cli.late_types import compile_types_late
 
     compile_methods_late()
-    leave_types_out()
+    compile_types_late()
