@@ -21,6 +21,7 @@ _INSERT_MACHINE = (
 )
 _AS_OFFER = partial(tuple.__new__, MarketOffer)
 """As ``MarketOffer._make``, of rows whose length is known: in half the time."""
+_AS_MACHINE = partial(tuple.__new__, Machine)
 _FIRST_MACHINE_ID = 1_000_001
 
 
@@ -96,7 +97,7 @@ def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine
         "SELECT * FROM machines"
         " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
     )
-    return list(map(Machine._make, connection.execute(query, (microseconds(as_of),))))
+    return list(map(_AS_MACHINE, connection.execute(query, (microseconds(as_of),))))
 
 
 def all_machines(connection: sqlite3.Connection) -> list[Machine]:

@@ -88,6 +88,7 @@ class Scene:
             ends_at=_end_of(record, lease),
             request=self.request,
             now=self.now,
+            budgeted=bool(self.over_budget or self.over_new_budget),
         )
         if lease is not None and lease.ends_at is not None:
             self._circumstances[fleet] = made
@@ -103,6 +104,14 @@ class Scene:
         if isinstance(inventory, Unknown) and inventory.wrong_account:
             return False
         return self.request.covers(record.fleet, record.index)
+
+    @property
+    def may_act_on_all(self) -> bool:
+        """True where ``may_act`` is true of every machine."""
+        if self.request.targets or self.request.excludes:
+            return False
+        inventories = self.observed.inventories.values()
+        return not any(isinstance(one, Unknown) and one.wrong_account for one in inventories)
 
     @property
     def unreadable(self) -> frozenset[str]:
