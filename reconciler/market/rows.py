@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.machine import Machine
@@ -18,6 +19,7 @@ _INSERT_OFFER = (
 _INSERT_MACHINE = (
     "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_AS_MACHINE = partial(tuple.__new__, Machine)
 _FIRST_MACHINE_ID = 1_000_001
 
 
@@ -95,7 +97,7 @@ def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine
         "SELECT * FROM machines"
         " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
     )
-    return list(map(Machine._make, connection.execute(query, (microseconds(as_of),))))
+    return list(map(_AS_MACHINE, connection.execute(query, (microseconds(as_of),))))
 
 
 def all_machines(connection: sqlite3.Connection) -> list[Machine]:

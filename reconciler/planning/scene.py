@@ -96,6 +96,7 @@ class Scene:
             request=self.request,
             now=self.now,
             fitting=self._fitting.setdefault(_what_fits(declared), set()),
+            budgeted=bool(self.over_budget or self.over_new_budget),
         )
         if end is not None:
             self._circumstances[fleet] = made
@@ -111,6 +112,14 @@ class Scene:
         if isinstance(inventory, Unknown) and inventory.wrong_account:
             return False
         return self.request.covers(record.fleet, record.index)
+
+    @property
+    def may_act_on_all(self) -> bool:
+        """True where ``may_act`` is true of every machine."""
+        if self.request.targets or self.request.excludes:
+            return False
+        inventories = self.observed.inventories.values()
+        return not any(isinstance(one, Unknown) and one.wrong_account for one in inventories)
 
     @property
     def unreadable(self) -> frozenset[str]:
