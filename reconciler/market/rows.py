@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.machine import Machine
@@ -18,6 +19,7 @@ _INSERT_OFFER = (
 _INSERT_MACHINE = (
     "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_AS_MACHINE = partial(tuple.__new__, Machine)
 _FIRST_MACHINE_ID = 1_000_001
 
 
@@ -73,7 +75,9 @@ def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime
     row = connection.execute("SELECT * FROM machines WHERE id = ?", (machine_id,)).fetchone()
     machine = None if row is None else Machine._make(row)
     if machine is None or machine.is_hidden_at(now) or not machine.exists_at(now):
-        raise NoSuchMachine(f"machine {machine_id} does not exist")
+        gone = machine is not None and not machine.exists_at(now)
+        ended_at = machine.gone_at if machine is not None and gone else None
+        raise NoSuchMachine(f"machine {machine_id} does not exist", ended_at)
     return machine
 
 
@@ -93,7 +97,7 @@ def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine
         "SELECT * FROM machines"
         " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
     )
-    return list(map(Machine._make, connection.execute(query, (microseconds(as_of),))))
+    return list(map(_AS_MACHINE, connection.execute(query, (microseconds(as_of),))))
 
 
 def all_machines(connection: sqlite3.Connection) -> list[Machine]:

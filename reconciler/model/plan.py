@@ -227,10 +227,13 @@ class LeaseChange:
 
 @dataclass(frozen=True, slots=True)
 class RateChange:
-    """``~`` what a machine was seen to be billed differs from what was recorded."""
+    """``~`` what a machine was seen to be billed differs from what was recorded. ``since``: when
+    it changed, where the provider says.
+    """
 
     record: InstanceRecord
     usd_per_hour: Decimal
+    since: datetime | None = None
 
     @property
     def slot(self) -> Slot:

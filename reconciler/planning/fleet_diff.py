@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Difference
@@ -32,7 +32,7 @@ _COMPARED = (
     "image",
 )
 """Everything of a specification that can differ from the documents, but ``env``."""
-_compared = attrgetter(*_COMPARED)
+_compared = itemgetter(*_COMPARED)
 
 
 def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
@@ -64,16 +64,27 @@ def machine_differences(
     what of a machine was found to differ in nothing: a hundred alike are compared once.
     """
     bought = record.specification
-    if bought is None:
-        return ()
-    kind = (record.provider, _compared(bought))
-    if kind in fitting and bought.env == fleet.env:
+    if bought is None or is_known_to_fit(fleet, record, fitting):
         return ()
     found = _differences(fleet, record.provider, bought)
     if not found:
-        fitting.add(kind)
+        fitting.add(_kind(record.provider, bought))
     ignored = fleet.ignore_changes
     return tuple(one for one in found if one.attribute.partition(".")[0] not in ignored)
+
+
+def is_known_to_fit(fleet: Fleet, record: InstanceRecord, fitting: set[object]) -> bool:
+    """Whether ``machine_differences`` has found a machine of this kind to differ in nothing."""
+    if not fitting:
+        return False
+    bought = record.specification
+    return (
+        bought is not None and _kind(record.provider, bought) in fitting and bought.env == fleet.env
+    )
+
+
+def _kind(provider: str, bought: Specification) -> object:
+    return (provider, _compared(vars(bought)))  # attributes of a record are slow to ask for
 
 
 def _differences(fleet: Fleet, provider: str, bought: Specification) -> list[Difference]:

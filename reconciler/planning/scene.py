@@ -57,6 +57,8 @@ class Scene:
     """The same by budgets that stand in the documents alone, not applied yet."""
     new_budgets: Sequence[BudgetView] = ()
     """Those: nothing ends for them without a warning, and a loop buys nothing beyond them."""
+    frozen: Sequence[Finding] = ()
+    """Why leases keep the ends that they had: a budget that freezes cannot pay for later ones."""
     _circumstances: dict[str, Circumstances] = field(default_factory=dict)
     """Under started leases, by fleet: most fleets have many machines."""
     _fitting: dict[object, set[object]] = field(default_factory=dict)
@@ -94,6 +96,7 @@ class Scene:
             request=self.request,
             now=self.now,
             fitting=self._fitting.setdefault(_what_fits(declared), set()),
+            budgeted=bool(self.over_budget or self.over_new_budget),
         )
         if end is not None:
             self._circumstances[fleet] = made
@@ -109,6 +112,14 @@ class Scene:
         if isinstance(inventory, Unknown) and inventory.wrong_account:
             return False
         return self.request.covers(record.fleet, record.index)
+
+    @property
+    def may_act_on_all(self) -> bool:
+        """True where ``may_act`` is true of every machine."""
+        if self.request.targets or self.request.excludes:
+            return False
+        inventories = self.observed.inventories.values()
+        return not any(isinstance(one, Unknown) and one.wrong_account for one in inventories)
 
     @property
     def unreadable(self) -> frozenset[str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # An offer's figures come from short lists: made once, not for each of 100 000 offers.
 _decimal = lru_cache(maxsize=4096)(Decimal)
 _usd = lru_cache(maxsize=4096)(usd)
+_RUNNING, _UNKNOWN = InstanceStatus.RUNNING, InstanceStatus.UNKNOWN
 _STATUSES = {
     "placed": InstanceStatus.PLACED,
     "created": InstanceStatus.CREATED,
@@ -130,8 +131,8 @@ def as_instance(provider: str, machine: Machine, shown_at: datetime, fault: Faul
 
 def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Instance:
     word = machine.status_as_of(at) if fault.status is None else fault.status
-    status = _STATUSES.get(word, InstanceStatus.UNKNOWN)
-    reachable = status is InstanceStatus.RUNNING
+    status = _STATUSES.get(word, _UNKNOWN)
+    reachable = status is _RUNNING
     return Instance(  # in the order of its fields, as offers are
         provider,
         machine.id,
@@ -144,4 +145,5 @@ def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Inst
         machine.region,
         SshEndpoint(machine.ssh_host, machine.ssh_port, SSH_USER) if reachable else None,
         machine.created_at,
+        machine.stopped_at if machine.stopped is not None and at >= machine.stopped else None,
     )
