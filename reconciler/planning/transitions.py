@@ -53,7 +53,7 @@ def in_turn(changes: Iterable[Change]) -> Change:
     return change
 
 
-def without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
+def _without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
     """Not a new map where ``key`` is not in it: thousands of changes make no thousand copies."""
     if key not in mapping:
         return mapping
@@ -91,7 +91,7 @@ def timer_set(mark: str, timer: NodeTimer) -> Change:
 
 def create_refused(mark: str) -> Change:
     """The provider surely created nothing: the slot is free at once."""
-    return lambda state: state.with_(intents=without(state.intents, mark))
+    return lambda state: state.with_(intents=_without(state.intents, mark))
 
 
 def created(
@@ -148,9 +148,9 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     return state.with_(
         leases=leases,
         soft_destroys=fuse,
-        intents=without(state.intents, record.mark),
+        intents=_without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
-        let_go=without(state.let_go, record.mark) if state.let_go else state.let_go,
+        let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
         ledger=ledger,
     )
 
@@ -197,7 +197,7 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
             fuse.append(now)
         state = state.with_(
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
-            notices=without(state.notices, mark),
+            notices=_without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
         )
@@ -279,7 +279,7 @@ def sighted(mark: str) -> Change:
 
     def change(state: RecordedState) -> RecordedState:
         cleared = _on_record(mark, lambda record: record.with_(absence=None))(state)
-        return cleared.with_(notices=without(cleared.notices, mark))
+        return cleared.with_(notices=_without(cleared.notices, mark))
 
     return change
 
