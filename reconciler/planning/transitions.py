@@ -36,7 +36,12 @@ if TYPE_CHECKING:
         Doubt,
         Stranger,
     )
-    from reconciler.model.record import HoursRecord, LeaseRecord, NodeTimer, RecordedState
+    from reconciler.model.record import (
+        HoursRecord,
+        LeaseRecord,
+        NodeTimer,
+        RecordedState,
+    )
 
     Change = Callable[[RecordedState], RecordedState]
 
