@@ -49,6 +49,8 @@ class Billed:
     disk: Decimal
     gone_at: datetime | None = None
     status: InstanceStatus = InstanceStatus.RUNNING
+    surprises: Decimal = Decimal(0)
+    """Dollars that nobody could see at the time."""
 
     def rate(self) -> Decimal:
         return self.rates[-1][1]
