@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.record import LeaseEnding
+from reconciler.planning.transitions import without
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -21,13 +22,13 @@ def lease_changed(change_of_lease: LeaseChange) -> Change:
     """The lease as the plan leaves it; a start that came in between is kept."""
 
     def change(state: RecordedState) -> RecordedState:
-        leases, name, after = state.leases, change_of_lease.fleet, change_of_lease.after
+        name, after = change_of_lease.fleet, change_of_lease.after
         if after is None:
-            return state.with_(leases={key: one for key, one in leases.items() if key != name})
-        found = leases.get(name)
+            return state.with_(leases=without(state.leases, name))
+        found = state.leases.get(name)
         if found is not None and change_of_lease.before in (None, found.with_(started_at=None)):
             after = after.with_(started_at=after.started_at or found.started_at)
-        return state.with_(leases={**leases, name: after})
+        return state.with_(leases={**state.leases, name: after})
 
     return change
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Stranger,
     )
     from reconciler.model.record import (
+        AbsenceEvidence,
         HoursRecord,
         LeaseRecord,
         NodeTimer,
@@ -58,7 +59,7 @@ def in_turn(changes: Iterable[Change]) -> Change:
     return change
 
 
-def _without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
+def without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
     """Not a new map where ``key`` is not in it: thousands of changes make no thousand copies."""
     if key not in mapping:
         return mapping
@@ -96,7 +97,7 @@ def timer_set(mark: str, timer: NodeTimer) -> Change:
 
 def create_refused(mark: str) -> Change:
     """The provider surely created nothing: the slot is free at once."""
-    return lambda state: state.with_(intents=_without(state.intents, mark))
+    return lambda state: state.with_(intents=without(state.intents, mark))
 
 
 def created(
@@ -153,9 +154,9 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     return state.with_(
         leases=leases,
         soft_destroys=fuse,
-        intents=_without(state.intents, record.mark),
+        intents=without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
-        let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
+        let_go=without(state.let_go, record.mark) if state.let_go else state.let_go,
         ledger=ledger,
     )
 
@@ -201,14 +202,27 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
             fuse.append(now)
         state = state.with_(
-            instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
-            notices=_without(state.notices, mark),
+            instances={
+                **state.instances,
+                mark: record.with_(doom=doom, absence=_afresh(record.absence, now)),
+            },
+            notices=without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
         )
         return _after_loss(state, destroy, now) if destroy.differences else state
 
     return change
+
+
+def _afresh(
+    known: AbsenceEvidence | None, now: datetime, billed_at: datetime | None = None
+) -> AbsenceEvidence | None:
+    """The proof begins again; since when its bill is in doubt is not forgotten."""
+    doubtful = (known.billed_at if known else None) or billed_at
+    if doubtful is None:
+        return None
+    return AbsenceEvidence.model_construct(last_seen_at=now, billed_at=doubtful)
 
 
 def _after_loss(state: RecordedState, destroy: Destroy, now: datetime) -> RecordedState:
@@ -245,8 +259,10 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
             accepted_at=doom.accepted_at if error else doom.accepted_at or now,
             last_error=error,
         )
-        # It was not denied a moment ago, or nobody could tell: the proof starts afresh.
-        seen = AbsenceEvidence.model_construct(last_seen_at=now)
+        # It was not denied a moment ago, or nobody could tell. An attempt without an answer may
+        # have ended it.
+        doubtful = _afresh(record.absence, now, now if error else None)
+        seen = doubtful or AbsenceEvidence.model_construct(last_seen_at=now)
         return record.with_(doom=tried, absence=seen)
 
     return _on_record(mark, update)
@@ -270,7 +286,8 @@ def doubted(doubt: Doubt) -> Change:
         if evidence is None:
             return state
         if mark in state.instances:
-            return _on_record(mark, lambda one: one.with_(absence=evidence))(state)
+            found = _first_missed(evidence, state.instances[mark], state)
+            return _on_record(mark, lambda one: one.with_(absence=found))(state)
         intent = state.intents.get(mark)
         if intent is None:
             return state
@@ -279,12 +296,21 @@ def doubted(doubt: Doubt) -> Change:
     return change
 
 
+def _first_missed(
+    evidence: AbsenceEvidence, record: InstanceRecord, state: RecordedState
+) -> AbsenceEvidence:
+    """With the last look that showed it, where no accepted destroy says what became of it."""
+    if record.absence is not None or (record.doom is not None and record.doom.accepted_at):
+        return evidence
+    return evidence.with_(billed_at=books.last_look(state, record.provider))
+
+
 def sighted(mark: str) -> Change:
     """Evidence of absence and announcements no longer hold."""
 
     def change(state: RecordedState) -> RecordedState:
         cleared = _on_record(mark, lambda record: record.with_(absence=None))(state)
-        return cleared.with_(notices=_without(cleared.notices, mark))
+        return cleared.with_(notices=without(cleared.notices, mark))
 
     return change
 
