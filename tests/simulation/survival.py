@@ -17,7 +17,7 @@ from tests.simulation.face_shop import FaceShop
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
-_LEAST = 3
+_LEAST = 2
 _QUIET = 2
 
 
@@ -36,7 +36,7 @@ def records(shop: FaceShop) -> list[InstanceRecord]:
 
 
 async def try_for(shop: FaceShop, minutes: int, *, until_quiet: bool = False) -> None:
-    """Apply every minute, as a pipeline would, and three times at least: an apply that waits takes
+    """Apply every minute, as a pipeline would, and twice at least: an apply that waits takes
     longer. A refusal by a rule does nothing.
 
     ``until_quiet``: ends before where two runs in a row had nothing to do.

@@ -15,6 +15,9 @@ from tests.simulation.face_shop import FaceShop, face_story
 from tests.simulation.shop import several_offers
 from tests.simulation.survival import HOUR, MINUTE, marks, survive, three_nodes
 
+_SHORT_WAIT = "    ready: {timeout: 10m}\n"
+"""Of half an hour, in which each second is told, the last twenty minutes tell nothing new."""
+
 
 def told(face: Face, directory: Path, tell: Callable[[FaceShop], Awaitable[None]]) -> None:
     face_story(face.shop, directory, tell, *several_offers(12))
@@ -69,6 +72,7 @@ def spoilt(face: Face, directory: Path, change: Change) -> None:
     """The trip with answers that were changed on their way."""
 
     async def tell(shop: FaceShop) -> None:
+        shop.documents += _SHORT_WAIT
         await survive(shop, lambda: shop.spoil(change), lambda: shop.spoil(None), minutes=3)
 
     told(face, directory, tell)
