@@ -86,9 +86,12 @@ async def move_timers(early: Iterable[EarlyTimer], context: ExecutionContext) ->
     outcomes: list[SlotOutcome] = []
 
     async def move(one: EarlyTimer) -> None:
-        outcome = _outcome(one, await _told(one, context))
+        told = await _told(one, context)
+        outcome = _outcome(one, told)
         if outcome is not None:
             outcomes.append(outcome)
+            if told.lost and not one.is_early:
+                context.remark(f"{outcome.slot}: {outcome.detail}")
 
     async with anyio.create_task_group() as tasks:
         for one in early:
@@ -124,7 +127,7 @@ def _outcome(one: EarlyTimer, told: _Told) -> SlotOutcome | None:
         return SlotOutcome(slot, "timer", False, f"{when}: {told.why}", ExitCode.PARTIAL, mark=mark)
     if told.missing:
         detail = "no timer runs on it: nothing there ends it, and nobody relies on that any more"
-        return SlotOutcome(slot, "timer", True, detail, ExitCode.PARTIAL, mark=mark)
+        return SlotOutcome(slot, "timer", False, detail, ExitCode.PARTIAL, mark=mark)
     if not (one.is_early or told.lost):
         return None
     ends_at = told.ends_at or one.until

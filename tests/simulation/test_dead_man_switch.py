@@ -18,6 +18,8 @@ from reconciler.model.errors import UnsafePlan
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.hand_over import SshFiles
 from reconciler.model.instance import SshEndpoint
+from reconciler.model.plan import Mode, PlanRequest
+from reconciler.operations.reconcile import reconcile_once
 from reconciler.transport.ssh_login import Login
 from tests.markets import START
 from tests.simulation.face_shop import face_story
@@ -324,9 +326,12 @@ def test_a_moved_timer_that_was_lost_is_noticed_and_set_again(tmp_path: Path) ->
         assert not (await shop.reconcile()).outcomes, "nobody asks twice within half a margin"
         assert shop.logins == before
         await shop.wait(MARGIN / 2)
-        result = await shop.reconcile()
+        remarks: list[str] = []
+        options = shop.options(wait=False, remark=remarks.append)
+        result = await reconcile_once(shop.workspace(), PlanRequest(Mode.LOOP), options)
         (outcome,) = [one for one in result.outcomes if one.action == "timer"]
         assert outcome.detail.endswith(" again: it had lost that")
+        assert [line.endswith(" again: it had lost that") for line in remarks] == [True]
         assert result.code == 0
         await shop.until(START + LEASE + 8 * HOUR - timedelta(minutes=1))
         assert len(shop.alive()) == 1
@@ -371,6 +376,7 @@ def test_a_machine_without_the_timer_that_it_was_ordered_with_is_relied_on_by_no
         result = await shop.apply()
         assert result.plan.enforced_by == "node timer (vastai)"
         (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert not outcome.done
         assert outcome.detail.startswith("no timer runs on it")
         assert result.code is ExitCode.PARTIAL
         plan = await shop.plan()
