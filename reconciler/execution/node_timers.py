@@ -86,12 +86,9 @@ async def move_timers(early: Iterable[EarlyTimer], context: ExecutionContext) ->
     outcomes: list[SlotOutcome] = []
 
     async def move(one: EarlyTimer) -> None:
-        told = await _told(one, context)
-        outcome = _outcome(one, told)
+        outcome = _outcome(one, await _told(one, context))
         if outcome is not None:
             outcomes.append(outcome)
-            if told.lost and not one.is_early:
-                context.remark(f"{outcome.slot}: {outcome.detail}")
 
     async with anyio.create_task_group() as tasks:
         for one in early:
