@@ -129,7 +129,9 @@ def show_result(result: RunResult) -> int:
             for line in notice_lines(notice):
                 say(line)
     for outcome in result.outcomes:
-        if not outcome.done and outcome.mark not in proven:
+        # a timer that was moved or set again shows nowhere else
+        told = outcome.done and outcome.action != "timer"
+        if not told and outcome.mark not in proven:
             say(f"{outcome.slot}: {outcome.action}: {printable(outcome.detail, 300)}")
     for failure in result.notice_failures:
         say(f"Warning: {failure}")

@@ -16,7 +16,7 @@ from reconciler.model.instance import is_from_documentation
 from reconciler.model.mark import parse_mark
 from reconciler.model.observation import DirectRead
 from reconciler.model.outcome import SlotOutcome
-from reconciler.model.quantity import NEVER
+from reconciler.model.quantity import NEVER, about
 from reconciler.model.record import NodeTimer
 from reconciler.planning import timer_moves
 from reconciler.planning.node_timers import Assumed, early_timers, timers_in_doubt
@@ -100,13 +100,14 @@ class _Told(NamedTuple):
     """``why`` not; "" once the machine has said that it goes by ``ends_at``, or is gone.
 
     ``lost``: it did not go by what it was told before. ``missing``: no timer runs on it.
-    ``other_key``: so it seems.
+    ``ahead``: its clock is so far ahead of ours that it matters. ``other_key``: so it seems.
     """
 
     why: str = ""
     ends_at: datetime | None = None
     lost: bool = False
     missing: bool = False
+    ahead: timedelta | None = None
     other_key: bool = False
 
 
@@ -124,7 +125,13 @@ def _outcome(one: EarlyTimer, told: _Told) -> SlotOutcome | None:
         return SlotOutcome(slot, "timer", False, f"{when}: {told.why}", ExitCode.PARTIAL, mark=mark)
     if told.missing:
         detail = "no timer runs on it: nothing there ends it, and nobody relies on that any more"
-        return SlotOutcome(slot, "timer", True, detail, ExitCode.PARTIAL, mark=mark)
+        return SlotOutcome(slot, "timer", False, detail, ExitCode.PARTIAL, mark=mark)
+    if told.ahead is not None:
+        early = told.ahead > timedelta(0)
+        wrong = f"its clock is wrong by {about(abs(told.ahead))}"
+        detail = f"{wrong}: its own timer ends it so much {'early' if early else 'late'}"
+        code = ExitCode.PARTIAL if early else None
+        return SlotOutcome(slot, "timer", not early, detail, code, mark=mark)
     if not (one.is_early or told.lost):
         return None
     ends_at = told.ends_at or one.until
@@ -171,15 +178,21 @@ async def _set(
             await commit(timer_moves.timer_not_asked(record.mark, one.until))
         return _Told(login.why, other_key=login.end == "other-key")
     said = _said(login)
-    if said == (None, None):
+    if said is not None and said.holds is None:
         await commit(timer_moves.timer_missing(record.mark, one.now))
         return _Told(missing=True)
-    held, holds = said or (None, None)
-    if holds is None or not one.until <= holds <= one.until + _LONGEST_SURPRISE:
+    holds = said.holds if said else None
+    if said is None or holds is None or not one.until <= holds <= one.until + _LONGEST_SURPRISE:
         return _Told("the machine did not take the new time")
     now = context.clock.now()
     await commit(timer_moves.timer_told(record.mark, one.now, holds, asked=asked, now=now))
-    return _Told(ends_at=holds, lost=held is None or held < one.now.ends_at.replace(microsecond=0))
+    known = one.now.ends_at.replace(microsecond=0)
+    ahead = said.clock - now
+    return _Told(
+        ends_at=holds,
+        lost=said.held is None or said.held < known,
+        ahead=ahead if abs(ahead) > one.now.margin / 2 else None,
+    )
 
 
 def _asked(mark: str, context: ExecutionContext) -> datetime | None:
@@ -198,15 +211,21 @@ async def _seen(
     return await context.read(provider, record.instance_id)
 
 
-def _said(login: Login) -> tuple[datetime | None, datetime | None] | None:
-    """What it went by before, and what it goes by now; None where it does not say that plainly.
-
-    Whatever stands before the last two words is a greeting.
+class _Said(NamedTuple):
+    """What a machine went by before, and what it goes by now: None for nothing. ``clock``: what
+    time it is there.
     """
-    words = login.answer.split()[-2:]
+
+    held: datetime | None
+    holds: datetime | None
+    clock: datetime
+
+
+def _said(login: Login) -> _Said | None:
+    """None where it does not say that plainly. Whatever comes before the figures is a greeting."""
+    words = login.answer.split()[-len(_Said._fields) :]
     plain = all(word.isascii() and word.isdigit() and len(word) <= _DIGITS_MAX for word in words)
-    if login.code != 0 or len(words) != len(("held", "holds")) or not plain:
+    if login.code != 0 or len(words) != len(_Said._fields) or not plain:
         return None
-    seconds = map(int, words)
-    held, holds = (datetime.fromtimestamp(one, UTC) if one else None for one in seconds)
-    return held, holds
+    held, holds, clock = (datetime.fromtimestamp(int(word), UTC) for word in words)
+    return _Said(held if int(words[0]) else None, holds if int(words[1]) else None, clock)

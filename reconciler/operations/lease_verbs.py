@@ -154,7 +154,9 @@ async def _move_timers(context: ExecutionContext, fleet: str, until: datetime) -
             "a loop has to pass",
             fix="try again: it goes on with those that were not told yet",
         )
-    kept = [one for one in outcomes if not one.done]
+    timers = context.journal.state.node_timers
+    none = {mark for mark, timer in timers.items() if not timer.runs}
+    kept = [one for one in outcomes if not one.done and one.mark not in none]
     if kept:
         raise UnsafePlan(
             f"fleet.{fleet} is not extended: {kept[0].slot} would destroy itself before that",

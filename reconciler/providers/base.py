@@ -223,8 +223,9 @@ class Provider(ABC):
 
     def timer_command(self, ends_at: datetime) -> str:
         """What, run on a machine with a timer of its own, moves that to ``ends_at`` unless it is
-        later already, and prints two figures in seconds since 1970: what it went by (0: nothing)
-        and what it goes by from then on (0: no timer runs there); for ``node_ends_itself`` alone.
+        later already, and prints three figures in seconds since 1970: what it went by (0: nothing),
+        what it goes by from then on (0: no timer runs there), and the time by its own clock; for
+        ``node_ends_itself`` alone.
         """
         raise NotImplementedError(f"{self.name}: machines have no timer")
 

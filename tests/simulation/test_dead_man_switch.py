@@ -11,6 +11,7 @@ from typing import TypeVar
 import anyio
 import pytest
 
+from reconciler.cli.running import show_result
 from reconciler.market.faults import Fault
 from reconciler.market.offer import MarketOffer
 from reconciler.market.world import World
@@ -41,6 +42,7 @@ class TimedShop(VastShop):
     """Whether the machine's answer arrives."""
     other_key = False
     timer_runs = True
+    ahead = timedelta(0)
     lie: str | None = None
 
     def __init__(self, directory: Path, world: World) -> None:
@@ -73,7 +75,7 @@ class TimedShop(VastShop):
         if self.lie is not None:
             return Login("done", self.lie)
         if not self.timer_runs:
-            return Login("done", "0 0\n")
+            return Login("done", f"0 0 {int(self.now.timestamp())}\n")
         where = (endpoint.host, endpoint.port)
         machine = next(one for one in self.alive() if (one.ssh_host, one.ssh_port) == where)
         ends_at = datetime.fromtimestamp(int(told[1]), UTC)
@@ -82,8 +84,9 @@ class TimedShop(VastShop):
         self.world.set_timer(machine.id, self.ends[machine.id], self.now)
         if not self.answers:
             return Login("unreachable", why="Connection reset")
-        times = (int(one.timestamp()) for one in (was, self.ends[machine.id]))
-        return Login("done", "Welcome to 24 GB of fun\n{} {}\n".format(*times))
+        times = (was, self.ends[machine.id], self.now + self.ahead)
+        figures = " ".join(str(int(one.timestamp())) for one in times)
+        return Login("done", f"Welcome to 24 GB of fun\n{figures}\n")
 
     async def until(self, moment: datetime) -> None:
         await self.wait(moment - self.now)
@@ -313,7 +316,9 @@ def test_a_slow_login_does_not_undo_what_extend_told_the_machine_meanwhile(tmp_p
     told(tmp_path, tell)
 
 
-def test_a_moved_timer_that_was_lost_is_noticed_and_set_again(tmp_path: Path) -> None:
+def test_a_moved_timer_that_was_lost_is_noticed_and_set_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async def tell(shop: TimedShop) -> None:
         await shop.apply()
         await shop.extend("dev", 8 * HOUR)
@@ -327,6 +332,8 @@ def test_a_moved_timer_that_was_lost_is_noticed_and_set_again(tmp_path: Path) ->
         result = await shop.reconcile()
         (outcome,) = [one for one in result.outcomes if one.action == "timer"]
         assert outcome.detail.endswith(" again: it had lost that")
+        assert show_result(result) == 0
+        assert "fleet.dev[0]: timer: its own timer ends it 2026-" in capsys.readouterr().err
         assert result.code == 0
         await shop.until(START + LEASE + 8 * HOUR - timedelta(minutes=1))
         assert len(shop.alive()) == 1
@@ -371,6 +378,7 @@ def test_a_machine_without_the_timer_that_it_was_ordered_with_is_relied_on_by_no
         result = await shop.apply()
         assert result.plan.enforced_by == "node timer (vastai)"
         (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert not outcome.done
         assert outcome.detail.startswith("no timer runs on it")
         assert result.code is ExitCode.PARTIAL
         plan = await shop.plan()
@@ -391,7 +399,16 @@ def test_an_answer_that_is_no_plain_time_moves_nothing(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
         await shop.apply()
         (was,) = shop.state().node_timers.values()
-        for lie in ("", "0", "Welcome", "9 9", "99999999999 99999999999", "\u0661 \u0662", "-1 x"):
+        far = "99999999999"
+        for lie in (
+            "",
+            "0 0",
+            "Welcome",
+            "9 9 9",
+            f"{far} {far} 9",
+            "\u0661 \u0662 \u0663",
+            "-1 x 9",
+        ):
             shop.lie = lie
             with pytest.raises(UnsafePlan, match="would destroy itself"):
                 await shop.extend("dev", 2 * HOUR)
@@ -399,3 +416,20 @@ def test_an_answer_that_is_no_plain_time_moves_nothing(tmp_path: Path) -> None:
             assert (now.ends_at, now.runs) == (was.ends_at, True), lie
 
     told(tmp_path, tell)
+
+
+def test_a_clock_that_would_end_a_machine_before_its_lease_is_said(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        shop.ahead = MARGIN / 2 - timedelta(seconds=30)
+        assert (await shop.apply()).code == 0, "the margin is there for that"
+        shop.ahead = 2 * HOUR
+        result = await shop.apply(shop.documents.replace("ttl: 4h", "ttl: 4h\n    nodes: 2"))
+        (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert outcome.detail == "its clock is wrong by 1h59m: its own timer ends it so much early"
+        assert result.code is ExitCode.PARTIAL
+        with pytest.raises(UnsafePlan, match="would destroy itself before that"):
+            await shop.extend("dev", HOUR)
+        shop.ahead = -2 * HOUR
+        await shop.extend("dev", HOUR)
+
+    told(tmp_path, tell, *several_offers(2))

@@ -56,7 +56,7 @@ while :; do
 done
 """
 _SET = """\
-kill -0 "$(cat @FILE@.pid 2>/dev/null)" 2>/dev/null || { echo "0 0"; exit 0; }
+kill -0 "$(cat @FILE@.pid 2>/dev/null)" 2>/dev/null || { echo "0 0 $(date +%s)"; exit 0; }
 was=$(cat @FILE@ 2>/dev/null)
 case $was in
   *[!0-9]*) was=0 ;;
@@ -64,7 +64,7 @@ case $was in
   *) was=0 ;;
 esac
 [ "$was" -ge @ENDS@ ] || echo @ENDS@ > @FILE@
-echo "$was $(cat @FILE@)"
+echo "$was $(cat @FILE@) $(date +%s)"
 """
 START_TIMER = (
     f'( printf %s "${TIMER_VARIABLE}" | base64 -d > /root/.gpu-shopper-timer.sh; '
@@ -84,8 +84,8 @@ def timer_script(ends_at: datetime, margin: timedelta, origin: str) -> str:
 
 def set_command(ends_at: datetime) -> str:
     """Run on the machine, sets the timer to a later time and prints which one held, 0 for none, and
-    which one holds, 0 where no timer runs. A later one stays: whoever was held up must not undo
-    what another one did.
+    which one holds, 0 where no timer runs, and what time it is there. A later one stays: whoever
+    was held up must not undo what another one did.
     """
     return _SET.replace("@FILE@", ENDS_FILE).replace("@ENDS@", str(_seconds(ends_at)))
 
