@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.cost import format_rate, format_usd
+from reconciler.model.cost import format_rate, format_usd, shared_usd
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.wording import iso, local_text, utc
@@ -37,14 +37,19 @@ def _figures(one: BudgetSummary) -> str:
     parts = []
     if one.limit_usd is not None and one.left_usd is not None:
         span = "in total" if one.period == "total" else f"this {one.period}"
+        spent, reserved, left = map(format_usd, _shares(one, one.limit_usd, one.left_usd))
         parts.append(
-            f"{format_usd(one.spent_usd)} spent {span}, {format_usd(one.committed_usd)} reserved, "
-            f"{format_usd(one.left_usd)} left of {format_usd(one.limit_usd)}"
+            f"{spent} spent {span}, {reserved} reserved, {left} left of {format_usd(one.limit_usd)}"
         )
     if one.max_hourly_usd is not None:
         now, most = format_rate(one.usd_per_hour), format_rate(one.max_hourly_usd)
         parts.append(f"{now} of {most}")
     return "; ".join(parts)
+
+
+def _shares(one: BudgetSummary, limit: Decimal, left: Decimal) -> list[Decimal]:
+    """What is spent, reserved and left, so that it adds up to the limit as it is shown."""
+    return shared_usd((one.spent_usd, one.committed_usd, left), limit)
 
 
 def _share_left(one: BudgetSummary) -> float:
@@ -101,7 +106,7 @@ def _budget_row(one: BudgetSummary) -> list[str]:
     if one.limit_usd is None or one.left_usd is None:
         return [one.name, "", "", "", "", "", ""]
     used = f"{_bar(one, one.limit_usd)} {one.spent_usd * 100 / one.limit_usd:.0f} %"
-    money = (one.spent_usd, one.committed_usd, one.left_usd, one.limit_usd)
+    money = (*_shares(one, one.limit_usd, one.left_usd), one.limit_usd)
     return [one.name, one.period, *(format_usd(part) for part in money), used]
 
 
