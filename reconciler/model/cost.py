@@ -58,7 +58,7 @@ def shared_usd(parts: Sequence[Decimal], total: Decimal, places: int = 2) -> lis
     """``parts`` rounded to ``places``, so that they add up to ``total`` rounded as reports are.
 
     None is off by a whole unit of that; what rounding leaves over goes to those that lost most by
-    it, the first of equals. ``total`` is their sum.
+    it, the first of equals. ``total`` is their sum, or what that was rounded to.
     """
     unit = Decimal(1).scaleb(-places)
     shared = [part.quantize(unit, rounding=ROUND_FLOOR) for part in parts]

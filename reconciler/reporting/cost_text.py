@@ -82,7 +82,7 @@ def _rows(report: CostReport, palette: Palette) -> Iterator[str]:
 
 
 def _shares(report: CostReport, lines: Sequence[CostRow]) -> list[list[Decimal]]:
-    """Of each kind what each line shows: the total is shared out to the kinds, each to the lines."""
+    """What each line shows of each kind: the total is shared out to kinds, and each to lines."""
     kinds = [report.total.of(kind) * MICRO for kind in COST_KINDS]
     return [
         shared_usd([row.amounts.of(kind) * MICRO for row in lines], whole)
