@@ -20,7 +20,8 @@ from reconciler.model.errors import (
 )
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import Mark, workspace_part
-from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Destroy
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
 from reconciler.model.value import dataclass
@@ -178,6 +179,7 @@ async def _order(
         ports=boot.ports,
         bid_usd=_bid(create, offer, context),
         destroys_itself_at=timer.ends_at if timer else None,
+        timer_margin=timer.margin if timer else timedelta(0),
     )
     unable = why_unable(request, provider.capabilities)
     if unable:

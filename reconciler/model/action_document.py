@@ -104,6 +104,7 @@ class InstanceDocument(Published):
     ssh: SshDocument | None
     created_at: Moment | None
     rate_since: Moment | None = None
+    ports: tuple[tuple[int, int], ...] = ()
 
 
 class DifferenceDocument(Published):

@@ -48,8 +48,10 @@ class Instance:
 
     ``label`` is what stands where our mark should be, untouched: parse it with ``parse_mark``.
     ``status_text`` is the provider's own word, for UNKNOWN. ``usd_per_hour`` is the billed rate,
-    disk included; None when the provider does not say. ``rate_since``: since when it is billed at
-    that rate, by a clock that is ours too; None where the provider does not say.
+    disk included; None when the provider does not say. ``ports``: TCP ports inside, beside the one
+    of SSH, and the number under which each is reached at the same address, by the provider's word.
+    ``rate_since``: since when it is billed at that rate, by a clock that is ours too; None where
+    the provider does not say.
     """
 
     provider: str
@@ -64,6 +66,7 @@ class Instance:
     ssh: SshEndpoint | None = None
     created_at: datetime | None = None
     rate_since: datetime | None = None
+    ports: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_ready(self) -> bool:

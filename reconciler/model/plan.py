@@ -75,7 +75,7 @@ class PlanRequest:
 
     def covers_fleet(self, fleet: str) -> bool:
         """True when a fleet, or any slot of it, is targeted, and it is not excluded whole."""
-        if Address(fleet) in self.excludes:
+        if self.excludes and Address(fleet) in self.excludes:
             return False
         return not self.targets or any(target.fleet == fleet for target in self.targets)
 
@@ -342,15 +342,3 @@ class Plan:
     @property
     def blocked(self) -> bool:
         return any(finding.blocks for finding in self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class SlotOutcome:
-    """What became of one action."""
-
-    slot: Slot
-    action: str
-    done: bool
-    detail: str
-    code: ExitCode | None = None
-    mark: str = ""

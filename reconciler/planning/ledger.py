@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
@@ -243,10 +244,14 @@ def _seconds(segment: Segment, until: datetime) -> int:
     return -((segment.since - until) // _SECOND)
 
 
+@lru_cache(maxsize=256)
+def _pico(usd_per_hour: Decimal) -> int:
+    return int(usd_per_hour.scaleb(_PICO).to_integral_value(ROUND_HALF_EVEN))
+
+
 def _micro(usd_per_hour: Decimal, seconds: int) -> int:
     """Micro-dollars, half-even."""
-    pico = int(usd_per_hour.scaleb(_PICO).to_integral_value(ROUND_HALF_EVEN))
-    whole, rest = divmod(pico * seconds, _PICO_HOURS_PER_MICRO)
+    whole, rest = divmod(_pico(usd_per_hour) * seconds, _PICO_HOURS_PER_MICRO)
     twice = 2 * rest
     up = twice > _PICO_HOURS_PER_MICRO or (twice == _PICO_HOURS_PER_MICRO and whole % 2)
     return whole + 1 if up else whole

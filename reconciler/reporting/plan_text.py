@@ -122,7 +122,7 @@ def _shared(parts: Iterable[Decimal], total: Decimal, places: int) -> list[Decim
 
 def is_busy(signs: Mapping[str, int]) -> bool:
     """True when anything but keeping is done in a fleet."""
-    return any(count for sign, count in signs.items() if sign != ".")
+    return len(signs) > ("." in signs)
 
 
 def fleet_row(entry: FleetSummary, signs: Mapping[str, int]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
@@ -265,6 +266,7 @@ _ERRORS: dict[_PlainErrorWord, tuple[type[ProviderError], str]] = {
 }
 
 
+@lru_cache(maxsize=8)
 def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
     """A market without any lag shows each change at once."""
     lag = settings.list_lag

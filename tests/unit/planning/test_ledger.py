@@ -26,6 +26,7 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
 from reconciler.planning import billing, departures, transitions
 from reconciler.planning.budgets import budget_views
+from reconciler.planning.costs import costs_of
 from reconciler.planning.ledger import (
     closed,
     closing_of,
@@ -142,6 +143,30 @@ def test_time_in_which_a_provider_was_dark_is_billed_and_marked() -> None:
     )
     assert seen.ledger.unseen == {}
     assert sightings(observed(complete()), START + 3 * HOUR)(seen) is seen
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"absence": AbsenceEvidence(last_seen_at=START + HOUR)},
+        {
+            "doom": Doom(
+                reason=DestroyReason.EXPIRED,
+                since=START,
+                last_attempt_at=START + HOUR,
+                accepted_at=START + HOUR,
+            )
+        },
+        {"doom": Doom(reason=DestroyReason.EXPIRED, since=START + HOUR)},
+    ],
+    ids=["missed", "its destroy was accepted", "nobody knows whether it was"],
+)
+def test_I13_a_machine_that_may_be_gone_is_billed_on_and_that_is_marked(
+    changes: dict[str, Any],
+) -> None:
+    state = recorded_state(record(**changes))
+    total = costs_of(state, START, START + 2 * HOUR).total
+    assert total == Amounts(gpu=800_000, unknown=400_000, seconds=2 * 3600)
 
 
 def _gone(**changes: Any) -> InstanceRecord:

@@ -97,7 +97,7 @@ def sample_plan() -> Plan:
             _destroy(record("train", 5), succeeded=True),
             _destroy(late, after_successor=True),
         ),
-        adopts=(Adopt(found, instance(found)),),
+        adopts=(Adopt(found, instance(found, ports=((8000, 41077),))),),
         forgets=(Forget(Slot("lab", 7), "m-7", "simulated", "record", "gone", unexpected=True),),
         doubts=(_doubt(),),
         announces=(Announce(record("lab", 3), DestroyReason.ORPHANED, START + HOUR, "soon"),),
