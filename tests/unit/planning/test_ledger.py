@@ -43,6 +43,7 @@ from tests.builders import (
     HOUR,
     PROVIDER,
     complete,
+    instance,
     intent,
     lease,
     observed,
@@ -418,5 +419,7 @@ def test_the_rate_of_a_machine_whose_destroys_fail_counts_too(
     doom = Doom(reason=DestroyReason.EXPIRED, since=START, attempts=1, last_attempt_at=START)
     doomed = record(doom=doom)
     seen = instance(doomed, usd_per_hour=Decimal(usd), status=InstanceStatus(status))
-    decisions = decide_doomed(recorded_state(doomed), observed(complete(seen)), START + HOUR)
+    decisions = decide_doomed(
+        recorded_state(doomed), observed(complete(PROVIDER, seen)), START + HOUR
+    )
     assert [one.usd_per_hour for one in decisions.rate_changes] == ([Decimal(usd)] if noted else [])
