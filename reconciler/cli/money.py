@@ -116,12 +116,13 @@ def _costs_as(report: CostReport, workspace: str, forms: dict[str, bool]) -> str
 
 @click.command(cls=TerraformCommand)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @chart_option
 @chart_file_option
 @click.pass_obj
 def budgets_command(directory: Path, /, chart_file: Path | None, **forms: bool) -> int:
     """Show every budget as last applied: spent, reserved until its machines end, and left."""
-    from reconciler.reporting.budget_text import budgets_json, budgets_text
+    from reconciler.reporting.budget_text import budgets_csv, budgets_json, budgets_text
 
     _one_form(forms, chart_file)
     money = _money(directory)
@@ -136,6 +137,8 @@ def budgets_command(directory: Path, /, chart_file: Path | None, **forms: bool) 
         put(budget_bars(money.curves(), workspace, now, palette))
     elif forms["as_json"]:
         put(json.dumps(budgets_json(money.budgets(), workspace, now), indent=2))
+    elif forms["as_csv"]:
+        put("\n".join(budgets_csv(money.budgets())))
     else:
         put(budgets_text(money.budgets(), workspace, now, palette))
     return ExitCode.DONE
@@ -148,17 +151,21 @@ def _one_form(forms: dict[str, bool], chart_file: Path | None) -> None:
 
 @click.command(cls=TerraformCommand)
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
 @click.pass_obj
-def forecast_command(directory: Path, as_json: bool) -> int:
+def forecast_command(directory: Path, as_json: bool, as_csv: bool) -> int:
     """Say when each budget is empty at the present rates, and under the declared office hours."""
-    from reconciler.reporting.budget_text import forecast_json, forecast_text
+    from reconciler.reporting.budget_text import forecast_csv, forecast_json, forecast_text
     from reconciler.reporting.hours_text import hours_forecast_json, hours_forecast_text
 
+    _one_form({"as_json": as_json, "as_csv": as_csv}, None)
     money = _money(directory)
     found, in_hours = money.forecast(), money.forecast_in_hours()
     if as_json:
         told = forecast_json(found, money.workspace)
         put(json.dumps({**told, "office_hours": hours_forecast_json(in_hours)}, indent=2))
+    elif as_csv:
+        put("\n".join(forecast_csv(found, in_hours)))
     else:
         put(forecast_text(found, money.workspace, palette_for(sys.stdout)))
         if in_hours is not None:

@@ -176,7 +176,7 @@ def advance_command(directory: Path, by: timedelta, market: Path | None) -> int:
 def ledger_command(directory: Path, market: Path | None, as_csv: bool) -> int:
     """Print the market's bill. The truth, machine by machine, which the tool cannot see."""
     from reconciler.market.ledger import bill, living
-    from reconciler.model.cost import ZERO, format_usd
+    from reconciler.model.cost import ZERO, format_usd, shared_usd
     from reconciler.model.text import printable
 
     with _open(directory, market) as world:
@@ -192,14 +192,15 @@ def ledger_command(directory: Path, market: Path | None, as_csv: bool) -> int:
         ):
             click.echo(row)
         return 0
-    for line in lines:
+    total = sum((line.billed_usd for line in lines), ZERO)
+    shown = shared_usd([line.billed_usd for line in lines], total, 4)
+    for line, billed in zip(lines, shown, strict=True):
         end = f"{line.until:%H:%M:%S}" if line.until else "running "
         label = printable(line.label or "(no label)", 60)
         click.echo(
             f"{line.instance_id}  {line.started_at:%Y-%m-%d %H:%M:%S} - {end}  {line.kind:8}"
-            f"  {format_usd(line.billed_usd, 4):>10}  {label}"
+            f"  {format_usd(billed, 4):>10}  {label}"
         )
-    total = sum((line.billed_usd for line in lines), ZERO)
     click.echo(f"{len(alive)} machine(s) alive, {format_usd(total, 4)} billed.")
     return 0
 

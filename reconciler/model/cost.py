@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, ROUND_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_UP, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
 ZERO = Decimal(0)
@@ -51,6 +52,21 @@ def format_usd(amount: Decimal, places: int = 2) -> str:
     rounded = amount.quantize(exponent, rounding=ROUND_HALF_EVEN)
     sign = "-" if rounded < 0 else ""
     return f"{sign}${abs(rounded):,.{places}f}"
+
+
+def shared_usd(parts: Sequence[Decimal], total: Decimal, places: int = 2) -> list[Decimal]:
+    """``parts`` rounded to ``places``, so that they add up to ``total`` rounded as reports are.
+
+    None is off by a whole unit of that; what rounding leaves over goes to those that lost most by
+    it, the first of equals. ``total`` is their sum, or what that was rounded to.
+    """
+    unit = Decimal(1).scaleb(-places)
+    shared = [part.quantize(unit, rounding=ROUND_FLOOR) for part in parts]
+    left = total.quantize(unit, rounding=ROUND_HALF_EVEN) - sum(shared, ZERO)
+    lost = sorted(range(len(shared)), key=lambda at: (shared[at] - parts[at], at))
+    for at in lost[: int(left / unit)]:
+        shared[at] += unit
+    return shared
 
 
 @lru_cache(maxsize=256)

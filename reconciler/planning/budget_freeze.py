@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import format_usd
+from reconciler.model.cost import format_usd, shared_usd
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import Finding
@@ -76,7 +76,8 @@ def _shortfall(view: BudgetView, committed: Decimal) -> str:
     short = view.spent + committed - budget.limit_usd
     if short <= 0:
         return ""
+    spent, reserved, over = shared_usd((view.spent, committed, -short), budget.limit_usd)
     return (
-        f"budget {budget.name}, {limit_text(budget)}: {format_usd(view.spent)} spent, "
-        f"{format_usd(committed)} reserved, short of {format_usd(short)}"
+        f"budget {budget.name}, {limit_text(budget)}: {format_usd(spent)} spent, "
+        f"{format_usd(reserved)} reserved, short of {format_usd(-over)}"
     )

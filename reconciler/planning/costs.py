@@ -75,7 +75,7 @@ def _seen(
     """
     doubts = [
         ledger.unseen.get(record.provider),
-        record.absence.last_seen_at if record.absence else None,
+        (record.absence.billed_at or record.absence.last_seen_at) if record.absence else None,
         (record.doom.accepted_at or record.doom.since) if record.doom else None,
     ]
     known = [one for one in doubts if one is not None]

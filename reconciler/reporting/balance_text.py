@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import format_usd
+from reconciler.model.cost import format_usd, shared_usd
 from reconciler.reporting.columns import cell, wrap
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def _figures(one: BalanceSummary) -> str:
     if one.balance_usd is None or one.left_usd is None:
         return f"not known ({cell(one.why, 200)})"
     kept = f"; {format_usd(one.min_balance_usd)} are kept" if one.min_balance_usd else ""
+    parts = (one.committed_usd, one.left_usd)
+    reserved, left = map(format_usd, shared_usd(parts, one.balance_usd))
     return (
-        f"{format_usd(one.balance_usd)}, {format_usd(one.committed_usd)} reserved to the lease "
-        f"ends, {format_usd(one.left_usd)} left{kept}"
+        f"{format_usd(one.balance_usd)}, {reserved} reserved to the lease ends, {left} left{kept}"
     )

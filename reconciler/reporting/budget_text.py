@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.cost import format_rate, format_usd
+from reconciler.model.cost import format_rate, format_usd, shared_usd
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, cell, table, wrap
+from reconciler.reporting.csv_text import csv_lines
 from reconciler.reporting.wording import iso, local_text, utc
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.budget import BudgetSummary, Forecast, Runway
+    from reconciler.model.office_windows import HoursForecast
     from reconciler.reporting.palette import Palette
 
 PLAN_LINES = 12
@@ -37,14 +39,19 @@ def _figures(one: BudgetSummary) -> str:
     parts = []
     if one.limit_usd is not None and one.left_usd is not None:
         span = "in total" if one.period == "total" else f"this {one.period}"
+        spent, reserved, left = map(format_usd, _shares(one, one.limit_usd, one.left_usd))
         parts.append(
-            f"{format_usd(one.spent_usd)} spent {span}, {format_usd(one.committed_usd)} reserved, "
-            f"{format_usd(one.left_usd)} left of {format_usd(one.limit_usd)}"
+            f"{spent} spent {span}, {reserved} reserved, {left} left of {format_usd(one.limit_usd)}"
         )
     if one.max_hourly_usd is not None:
         now, most = format_rate(one.usd_per_hour), format_rate(one.max_hourly_usd)
         parts.append(f"{now} of {most}")
     return "; ".join(parts)
+
+
+def _shares(one: BudgetSummary, limit: Decimal, left: Decimal) -> list[Decimal]:
+    """What is spent, reserved and left, so that it adds up to the limit as it is shown."""
+    return shared_usd((one.spent_usd, one.committed_usd, left), limit)
 
 
 def _share_left(one: BudgetSummary) -> float:
@@ -101,7 +108,7 @@ def _budget_row(one: BudgetSummary) -> list[str]:
     if one.limit_usd is None or one.left_usd is None:
         return [one.name, "", "", "", "", "", ""]
     used = f"{_bar(one, one.limit_usd)} {one.spent_usd * 100 / one.limit_usd:.0f} %"
-    money = (one.spent_usd, one.committed_usd, one.left_usd, one.limit_usd)
+    money = (*_shares(one, one.limit_usd, one.left_usd), one.limit_usd)
     return [one.name, one.period, *(format_usd(part) for part in money), used]
 
 
@@ -116,24 +123,87 @@ def budgets_json(budgets: Sequence[BudgetSummary], workspace: str, now: datetime
     return {
         "workspace": printable(workspace),
         "now": iso(now),
-        "budgets": [
-            {
-                "name": one.name,
-                "period": one.period,
-                "since": None if one.since is None else iso(one.since),
-                "until": None if one.until is None else iso(one.until),
-                "limit_usd": _text(one.limit_usd),
-                "max_hourly_usd": _text(one.max_hourly_usd),
-                "spent_usd": _text(one.spent_usd),
-                "unproven_usd": _text(one.unproven_usd),
-                "committed_usd": _text(one.committed_usd),
-                "left_usd": _text(one.left_usd),
-                "usd_per_hour": _text(one.usd_per_hour),
-                "is_wall": one.is_wall,
-            }
-            for one in budgets
-        ],
+        "budgets": [_budget_fields(one) for one in budgets],
     }
+
+
+def _budget_fields(one: BudgetSummary) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "period": one.period,
+        "since": None if one.since is None else iso(one.since),
+        "until": None if one.until is None else iso(one.until),
+        "limit_usd": _text(one.limit_usd),
+        "max_hourly_usd": _text(one.max_hourly_usd),
+        "spent_usd": _text(one.spent_usd),
+        "unproven_usd": _text(one.unproven_usd),
+        "committed_usd": _text(one.committed_usd),
+        "left_usd": _text(one.left_usd),
+        "usd_per_hour": _text(one.usd_per_hour),
+        "is_wall": one.is_wall,
+    }
+
+
+_BUDGET_CELLS = (
+    ("budget", "name"),
+    ("period", "period"),
+    ("since", "since"),
+    ("until", "until"),
+    ("limit_usd", "limit_usd"),
+    ("max_hourly_usd", "max_hourly_usd"),
+    ("spent_usd", "spent_usd"),
+    ("unproven_usd", "unproven_usd"),
+    ("reserved_usd", "committed_usd"),
+    ("left_usd", "left_usd"),
+    ("usd_per_hour", "usd_per_hour"),
+)
+
+
+def budgets_csv(budgets: Sequence[BudgetSummary]) -> Iterator[str]:
+    """One line a budget, with a heading."""
+    yield from csv_lines([[heading for heading, _ in _BUDGET_CELLS]])
+    for one in budgets:
+        fields = _budget_fields(one)
+        figures = [_figure(fields[key]) for _, key in _BUDGET_CELLS[1:]]
+        yield from csv_lines([[one.name, *figures]])
+
+
+def forecast_csv(found: Forecast, in_hours: HoursForecast | None) -> Iterator[str]:
+    """One line a budget and way of going on, with a heading: at the present rates, and, where
+    there are any that are applied, under the declared office hours.
+    """
+    yield "budget,under,limit_usd,spent_usd,usd_per_hour,empty_at,until,projected_usd"
+    for one in found.runways:
+        money = (_text(one.limit_usd), _text(one.spent_usd), _text(one.usd_per_hour))
+        yield from _forecast_row(
+            one.name, "present rates", money, one.empty_at, one.lasts_until, one.projected_usd
+        )
+    for hours in in_hours.runways if in_hours is not None else ():
+        money = (_text(hours.limit_usd), None, None)
+        yield from _forecast_row(
+            hours.name, "office hours", money, hours.empty_at, hours.until, hours.projected_usd
+        )
+
+
+def _forecast_row(
+    name: str,
+    under: str,
+    money: Sequence[str | None],
+    empty_at: datetime | None,
+    until: datetime | None,
+    projected: Decimal,
+) -> Iterator[str]:
+    moments = [None if one is None else iso(one) for one in (empty_at, until)]
+    figures = [_figure(one) for one in (*money, *moments, _text(projected))]
+    return csv_lines([[name, under, *figures]])
+
+
+def _figure(value: str | None) -> object:
+    """A figure of ours is no text: a sign before it makes no formula."""
+    try:
+        return "" if value is None else Decimal(value)
+    except ArithmeticError:
+        return value
 
 
 def forecast_text(found: Forecast, workspace: str, palette: Palette) -> str:

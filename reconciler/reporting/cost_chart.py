@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import format_usd
+from reconciler.model.cost import format_usd, shared_usd
 from reconciler.model.drawing import Box, Drawing, Stroke, Words
 from reconciler.model.ledger import MICRO
 from reconciler.model.value import dataclass
@@ -157,8 +157,16 @@ def _by(report: CostReport) -> str:
 def _plain_lines(bars: Sequence[tuple[str, Decimal]]) -> list[str]:
     most = max(usd for _, usd in bars) or Decimal(1)
     columns = (Column("", shrink_to=10), Column("SPENT", right=True), Column(""))
-    rows = [[name, format_usd(usd), _bar(usd, most)] for name, usd in bars]
+    rows = [
+        [name, shown, _bar(usd, most)]
+        for (name, usd), shown in zip(bars, _told([usd for _, usd in bars]), strict=True)
+    ]
     return table(columns, rows)[1:]
+
+
+def _told(amounts: Sequence[Decimal]) -> list[str]:
+    """They add up to the total that is said beside them."""
+    return [format_usd(one) for one in shared_usd(amounts, sum(amounts, Decimal(0)))]
 
 
 def _bar(usd: Decimal, most: Decimal) -> str:
@@ -168,10 +176,11 @@ def _bar(usd: Decimal, most: Decimal) -> str:
 
 def _stacked_lines(spans: Spans, palette: Palette) -> Iterator[str]:
     most = spans.most or Decimal(1)
+    sums = _told([sum(row, Decimal(0)) for row in spans.amounts])
     rows = [
         [f"{start:%Y-%m}" if spans.unit == "month" else f"{start:%a %d %b}",
-         format_usd(sum(row, Decimal(0))), _stack(row, most)]
-        for start, row in zip(spans.starts, spans.amounts, strict=True)
+         shown, _stack(row, most)]
+        for start, row, shown in zip(spans.starts, spans.amounts, sums, strict=True)
     ]  # fmt: skip
     yield from table((Column(spans.unit.upper()), Column("SPENT", right=True), Column("")), rows)
     yield ""
@@ -212,12 +221,13 @@ def _plain_parts(bars: Sequence[tuple[str, Decimal]]) -> Iterator[Box | Words]:
     left = 24 + max(text_width(name) for name in names) + 12
     room = _WIDTH - left - 130
     most = max(usd for _, usd in bars) or Decimal(1)
+    sums = _told([usd for _, usd in bars])
     for at, ((_, usd), name) in enumerate(zip(bars, names, strict=True)):
         y = 84 + _ROW * at
         length = room * float(usd / most)
         yield Words(left - 10, y + 13, name, 12, "end")
         yield Box(left, y, max(length, 0.5), _ROW - 7, COLOURS[0])
-        yield Words(left + length + 8, y + 13, format_usd(usd), 12, colour=INK)
+        yield Words(left + length + 8, y + 13, sums[at], 12, colour=INK)
 
 
 def _stacked_parts(spans: Spans) -> Iterator[Box | Stroke | Words]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.cost import format_rate, format_usd
+from reconciler.model.cost import ZERO, format_rate, format_usd, shared_usd
 from reconciler.model.ledger import COST_KINDS, MICRO, Amounts, ClosedMachine
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, cell, table, wrap
@@ -16,12 +16,11 @@ from reconciler.reporting.wording import counted, iso, minute, utc
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reconciler.model.costs import CostReport
+    from reconciler.model.costs import CostReport, CostRow
     from reconciler.reporting.palette import Palette
 
 ROWS_SHOWN = 60
 FAILED_SHOWN = 20
-_CENT = 10_000
 _MONEY = (
     Column("HOURS", right=True),
     Column("GPU", right=True),
@@ -43,7 +42,7 @@ _FAILED = (
 def cost_text(report: CostReport, workspace: str, palette: Palette = PLAIN) -> str:
     """Within 80 columns, the dearest first by what is shown, equals by name; days in their order.
 
-    Cents are shared out so that each column adds up to its total.
+    Cents are shared out so that everything adds up to the total on the last line.
     """
     title = f"Workspace {cell(workspace)}, {utc(report.since)} to {utc(report.until)}"
     blocks = [
@@ -60,8 +59,8 @@ def _rows(report: CostReport, palette: Palette) -> Iterator[str]:
         return
     names = [Column(name.upper(), shrink_to=8) for name in report.by]
     lines = sorted(report.rows, key=lambda row: row.keys)
-    shares = [_shared([row.amounts.of(kind) for row in lines]) for kind in COST_KINDS]
-    totals = [sum(parts) for parts in zip(*shares, strict=True)]
+    shares = _shares(report, lines)
+    totals = [sum(parts, ZERO) for parts in zip(*shares, strict=True)]
     days = [at for at, name in enumerate(report.by) if name == "day"]
     order = sorted(
         range(len(lines)), key=lambda at: ([lines[at].keys[day] for day in days], -totals[at], at)
@@ -69,36 +68,34 @@ def _rows(report: CostReport, palette: Palette) -> Iterator[str]:
     rows = [
         [key or "(none)" for key in lines[at].keys]
         + [f"{Decimal(lines[at].amounts.seconds) / 3600:.1f}"]
-        + [_cents(share[at]) if share[at] else "" for share in shares]
-        + [_cents(totals[at])]
+        + [format_usd(share[at]) if share[at] else "" for share in shares]
+        + [format_usd(totals[at])]
         for at in order
     ]
     heading, *told = table((*names, *_MONEY), rows[:ROWS_SHOWN])
     yield palette.strong(heading)
     yield from told
     if len(rows) > ROWS_SHOWN:
-        yield palette.quiet(f"... and {len(rows) - ROWS_SHOWN} more (gpu-shopper costs -json)")
+        rest = format_usd(sum((totals[at] for at in order[ROWS_SHOWN:]), ZERO))
+        more = f"... and {len(rows) - ROWS_SHOWN} more, {rest} (gpu-shopper costs -json)"
+        yield palette.quiet(more)
 
 
-def _shared(micro: Sequence[int]) -> list[int]:
-    """Each sum in cents, so that they add up to the sum in cents: what rounding leaves over goes
-    to those that lost most by it, the first of equals.
-    """
-    shared = [part // _CENT for part in micro]
-    left = round(Decimal(sum(micro)) / _CENT) - sum(shared)
-    for at in sorted(range(len(micro)), key=lambda at: (-(micro[at] % _CENT), at))[:left]:
-        shared[at] += 1
-    return shared
-
-
-def _cents(cents: int) -> str:
-    return format_usd(Decimal(cents) / 100)
+def _shares(report: CostReport, lines: Sequence[CostRow]) -> list[list[Decimal]]:
+    """What each line shows of each kind: the total is shared out to kinds, and each to lines."""
+    kinds = [report.total.of(kind) * MICRO for kind in COST_KINDS]
+    return [
+        shared_usd([row.amounts.of(kind) * MICRO for row in lines], whole)
+        for kind, whole in zip(COST_KINDS, shared_usd(kinds, report.total.usd), strict=True)
+    ]
 
 
 def _failed(failed: Sequence[ClosedMachine], palette: Palette) -> Iterator[str]:
     if not failed:
         return
-    total = format_usd(sum((one.usd for one in failed), Decimal(0)))
+    spent = [one.usd for one in failed]
+    shares = shared_usd(spent, sum(spent, ZERO), 4)
+    total = format_usd(sum(shares, ZERO), 4)
     yield palette.strong(f"Never became ready: {counted(len(failed), 'machine')}, {total}")
     rows = [
         [
@@ -106,10 +103,10 @@ def _failed(failed: Sequence[ClosedMachine], palette: Palette) -> Iterator[str]:
             f"{cell(one.provider, 24)} {one.instance_id}",
             minute(one.since),
             minute(one.until),
-            format_usd(one.usd, 4),
+            format_usd(usd, 4),
             one.why,
         ]
-        for one in failed[-FAILED_SHOWN:]
+        for one, usd in list(zip(failed, shares, strict=True))[-FAILED_SHOWN:]
     ]
     yield from table(_FAILED, rows)
     if len(failed) > FAILED_SHOWN:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import format_rate, format_usd
+from reconciler.model.cost import format_rate, format_usd, shared_usd
 from reconciler.model.fleet import most_at_a_provider
 from reconciler.model.quantity import NEVER, format_duration, format_size
 from reconciler.reporting.columns import WIDTH, Column, cell, table, wrap
@@ -127,13 +127,14 @@ def _learnt(explanation: Explanation, palette: Palette) -> Iterator[str]:
 
 
 def _row(place: int, entry: ExplainedOffer, ordered: bool, auto: bool) -> list[str]:
-    offer = entry.offer
+    offer, whole = entry.offer, entry.usd_per_hour
+    gpu, disk = shared_usd((entry.gpu_usd_per_hour, entry.disk_usd_per_hour), whole, 3)
     return [
         str(place),
         str(entry.alternative + 1) if ordered else "",
-        f"{entry.usd_per_hour:,.3f}",
-        f"{entry.gpu_usd_per_hour:,.3f}",
-        f"{entry.disk_usd_per_hour:,.3f}",
+        f"{whole:,.3f}",
+        f"{gpu:,.3f}",
+        f"{disk:,.3f}",
         f"{entry.usd_per_gpu_hour:,.3f}",
         gpu_text(offer.gpu, offer.gpu_count) + (" spot" if offer.spot and auto else ""),
         f"{cell(offer.provider, 24)} {place_text(offer.region, offer.country)}",

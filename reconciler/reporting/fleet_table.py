@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import ZERO, format_rate, format_usd
+from reconciler.model.cost import ZERO, format_rate, format_usd, shared_usd
 from reconciler.model.quantity import NEVER, about
 from reconciler.reporting.columns import Column, cell, table, wrap
 from reconciler.reporting.hours_text import hours_note
@@ -16,6 +16,7 @@ from reconciler.reporting.wording import counted, gpu_text, utc
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from reconciler.model.status import MachineRow, StatusReport
     from reconciler.reporting.palette import Palette
@@ -50,8 +51,8 @@ def status_text(report: StatusReport, palette: Palette = PLAIN) -> str:
     single = [row for row in rows if row.note or row.stage not in _CALM] if many else rows
     blocks = [
         [palette.strong(line) for line in wrap(title)],
-        _fleet_lines(rows, report.now, palette) if many else [],
-        list(_machine_lines(single, report.now, palette)),
+        _fleet_lines(rows, report, palette) if many else [],
+        list(_machine_lines(single, report, palette)),
         list(_hours_lines(report)),
         list(_intent_lines(report, palette)),
         list(_finding_lines(report, palette)),
@@ -60,11 +61,22 @@ def status_text(report: StatusReport, palette: Palette = PLAIN) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _machine_lines(rows: Sequence[MachineRow], now: datetime, palette: Palette) -> Iterator[str]:
+def _adding_up(spent: Sequence[Decimal], report: StatusReport) -> list[Decimal]:
+    """To what the last line shows; the rest is for others, and for creates in doubt."""
+    rest = report.usd_so_far - sum(spent, ZERO)
+    return shared_usd([*spent, rest], report.usd_so_far)
+
+
+def _machine_lines(
+    rows: Sequence[MachineRow], report: StatusReport, palette: Palette
+) -> Iterator[str]:
+    now = report.now
     shown = rows[:ROWS_SHOWN]
     if not shown:
         return
-    heading, *lines = table(_MACHINES, [_machine_row(row, now) for row in shown])
+    money = _adding_up([row.usd_so_far for row in rows], report)
+    cells = [_machine_row(row, usd, now) for row, usd in zip(shown, money, strict=False)]
+    heading, *lines = table(_MACHINES, cells)
     yield palette.strong(heading)
     for row, line in zip(shown, lines, strict=True):
         yield line if row.stage in _CALM else palette.change(line)
@@ -77,14 +89,14 @@ def _machine_lines(rows: Sequence[MachineRow], now: datetime, palette: Palette) 
         yield palette.quiet(f"... and {len(rows) - len(shown)} more (gpu-shopper status -json)")
 
 
-def _machine_row(row: MachineRow, now: datetime) -> list[str]:
+def _machine_row(row: MachineRow, usd_so_far: Decimal, now: datetime) -> list[str]:
     return [
         str(row.slot),
         row.stage,
         gpu_text(row.gpu, row.gpu_count),
         " ".join(cell(part, 24) for part in (row.provider, row.region) if part),
         format_rate(row.usd_per_hour).removesuffix("/h"),
-        format_usd(row.usd_so_far),
+        format_usd(usd_so_far),
         _left(row, now),
     ]
 
@@ -96,18 +108,25 @@ def _left(row: MachineRow, now: datetime) -> str:
     return about(left) if left.total_seconds() >= 0 else "overdue"
 
 
-def _fleet_lines(rows: Sequence[MachineRow], now: datetime, palette: Palette) -> list[str]:
+def _fleet_lines(rows: Sequence[MachineRow], report: StatusReport, palette: Palette) -> list[str]:
     fleets: dict[str, list[MachineRow]] = defaultdict(list)
     for row in rows:
         fleets[row.slot.fleet].append(row)
     shown = list(fleets.items())[:ROWS_SHOWN]
-    heading, *lines = table(_FLEETS, [_fleet_row(name, mine, now) for name, mine in shown])
+    spent = [sum((row.usd_so_far for row in mine), ZERO) for _, mine in shown]
+    cells = [
+        _fleet_row(name, mine, usd, report.now)
+        for (name, mine), usd in zip(shown, _adding_up(spent, report), strict=False)
+    ]
+    heading, *lines = table(_FLEETS, cells)
     if len(fleets) > len(shown):
         lines.append(palette.quiet(f"... and {len(fleets) - len(shown)} more fleets"))
     return [palette.strong(heading), *lines]
 
 
-def _fleet_row(name: str, rows: Sequence[MachineRow], now: datetime) -> list[str]:
+def _fleet_row(
+    name: str, rows: Sequence[MachineRow], usd_so_far: Decimal, now: datetime
+) -> list[str]:
     stages = Counter(row.stage for row in rows)
     ends = [row for row in rows if row.ends_at is not None]
     next_end = min(ends, key=lambda row: row.ends_at or now) if ends else None
@@ -115,7 +134,7 @@ def _fleet_row(name: str, rows: Sequence[MachineRow], now: datetime) -> list[str
         f"fleet.{name}",
         ", ".join(f"{number} {stage}" for stage, number in stages.most_common()),
         format_rate(sum((row.usd_per_hour for row in rows), ZERO)).removesuffix("/h"),
-        format_usd(sum((row.usd_so_far for row in rows), ZERO)),
+        format_usd(usd_so_far),
         _left(next_end, now) if next_end else "",
     ]
 

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reconciler.model.cost import format_usd
+from reconciler.model.cost import ZERO, format_usd, shared_usd
 from reconciler.model.ledger import COST_KINDS, MICRO
 from reconciler.model.text import printable
 from reconciler.reporting.columns import Column, table
@@ -15,7 +15,7 @@ from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.wording import counted, iso
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from reconciler.model.costs import BillCheck, BillRow, Charge
     from reconciler.model.ledger import CostKind
@@ -42,6 +42,7 @@ FOCUS_COLUMNS = (
     "x_UnknownCost",
 )
 _ROWS_SHOWN = 40
+_PLACES = 4
 _ROW = (
     Column("MACHINE", shrink_to=16),
     Column("SLOT", shrink_to=16),
@@ -103,31 +104,37 @@ def focus_csv(rows: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def bill_text(check: BillCheck, palette: Palette = PLAIN) -> str:
     """The largest differences first; the totals stand on the last line."""
+    rows = (*check.unknown, *check.missing, *check.matched)
+    shown = {row.instance_id: cells for row, cells in zip(rows, _amounts(rows, check), strict=True)}
     lines = []
-    for title, rows, paint in (
+    for title, part, paint in (
         ("On the bill, and not in the ledger", check.unknown, palette.alarm),
         ("In the ledger, and not on the bill", check.missing, palette.change),
         ("In both", check.matched, palette.strong),
     ):
-        if rows:
-            lines += [paint(f"{title}: {counted(len(rows), 'machine')}"), *_bill_rows(rows), ""]
-    sums = f"ours {format_usd(check.ours_usd, 4)}, the bill {format_usd(check.theirs_usd, 4)}"
-    lines.append(palette.strong(f"Total: {sums}; error {check.error_percent:.3f} %."))
-    return "\n".join(lines)
+        if part:
+            lines.append(paint(f"{title}: {counted(len(part), 'machine')}"))
+            lines += [*_bill_rows(part, shown), ""]
+    ours, theirs = (format_usd(one, _PLACES) for one in (check.ours_usd, check.theirs_usd))
+    total = f"Total: ours {ours}, the bill {theirs}; error {check.error_percent:.3f} %."
+    return "\n".join([*lines, palette.strong(total)])
 
 
-def _bill_rows(rows: Iterable[BillRow]) -> list[str]:
-    ranked = sorted(rows, key=lambda one: (-abs(one.difference_usd), one.instance_id))
-    cells = [
-        [
-            one.instance_id,
-            one.slot,
-            "" if one.ours_usd is None else format_usd(one.ours_usd, 4),
-            "" if one.theirs_usd is None else format_usd(one.theirs_usd, 4),
-            format_usd(one.difference_usd, 4),
+def _amounts(rows: Sequence[BillRow], check: BillCheck) -> Iterator[list[str]]:
+    """Ours, theirs and the difference of each as they are shown: they add up, across and down."""
+    ours = shared_usd([row.ours_usd or ZERO for row in rows], check.ours_usd, _PLACES)
+    theirs = shared_usd([row.theirs_usd or ZERO for row in rows], check.theirs_usd, _PLACES)
+    for row, mine, bill in zip(rows, ours, theirs, strict=True):
+        yield [
+            "" if row.ours_usd is None else format_usd(mine, _PLACES),
+            "" if row.theirs_usd is None else format_usd(bill, _PLACES),
+            format_usd(bill - mine, _PLACES),
         ]
-        for one in ranked[:_ROWS_SHOWN]
-    ]
+
+
+def _bill_rows(rows: Iterable[BillRow], shown: Mapping[str, list[str]]) -> list[str]:
+    ranked = sorted(rows, key=lambda one: (-abs(one.difference_usd), one.instance_id))
+    cells = [[one.instance_id, one.slot, *shown[one.instance_id]] for one in ranked[:_ROWS_SHOWN]]
     more = [f"... and {len(ranked) - _ROWS_SHOWN} more"] if len(ranked) > _ROWS_SHOWN else []
     return [*table(_ROW, cells), *more]
 

@@ -18,6 +18,7 @@ from reconciler.reporting.hours_text import hours_note
 from reconciler.reporting.palette import PLAIN
 from reconciler.reporting.plan_entries import SIGNS, plan_entries, sign_counts
 from reconciler.reporting.plan_text import (
+    adding_up,
     aside_lines,
     closing_step,
     counts_line,
@@ -95,7 +96,7 @@ def _fleets(plan: Plan, counts: Counts, limit: int) -> Iterator[str]:
     ranked = sorted(plan.fleets, key=lambda one: one.fleet not in busy)[:limit]
     names = {one.fleet for one in ranked}
     shown = [one for one in plan.fleets if one.fleet in names]
-    rows = [_row(fleet_row(one, counts.get(one.fleet, {}))) for one in shown]
+    rows = [_row(fleet_row(one, counts.get(one.fleet, {}))) for one in adding_up(shown, plan)]
     yield "\n".join([_HEAD, *rows])
     notes = [note for one in shown for note in _note(one)]
     if notes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.model.cost import format_rate, format_usd
+from reconciler.model.cost import ZERO, format_rate, format_usd, shared_usd
 from reconciler.model.plan import Mode
 from reconciler.reporting.action_lines import action_lines, more_lines, see_one
 from reconciler.reporting.balance_text import plan_balance_lines
@@ -17,7 +18,7 @@ from reconciler.reporting.proposal_text import proposal_lines
 from reconciler.reporting.wording import counted, minute, rate_change, utc, whole_usd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
     from reconciler.model.plan import Finding, FleetSummary, Plan
@@ -78,7 +79,9 @@ def _fleet_lines(
     names = {one.fleet for one in (*busy, *quiet)[:FLEETS_SHOWN]}
     shown = [one for one in plan.fleets if one.fleet in names]
     heading, *rows = table(
-        _COLUMNS, [fleet_row(one, counts.get(one.fleet, {})) for one in shown], width=WIDTH
+        _COLUMNS,
+        [fleet_row(one, counts.get(one.fleet, {})) for one in adding_up(shown, plan)],
+        width=WIDTH,
     )
     yield palette.strong(heading)
     for entry, row in zip(shown, rows, strict=True):
@@ -89,6 +92,32 @@ def _fleet_lines(
         changing = sum(1 for name in busy_names if name not in names)
         more = f"... and {counted(hidden, 'more fleet')}, {changing} of them changing"
         yield from map(palette.quiet, more_lines(more, see_one(plan, "NAME")))
+
+
+def adding_up(shown: Sequence[FleetSummary], plan: Plan) -> list[FleetSummary]:
+    """Fleets as they are shown, with money that adds up to what the last lines show; what is not
+    theirs, or of others, is left over.
+    """
+    before = _shared((one.rate_before for one in shown), plan.rate_before, 3)
+    after = _shared((one.rate_after for one in shown), plan.rate_after, 3)
+    costs = [one.worst_case_usd for one in shown if one.worst_case_usd is not None]
+    whole = plan.worst_case_usd
+    bounded = whole is not None and len(costs) == len(shown)
+    most = _shared(costs, whole, 2) if whole is not None and bounded else None
+    return [
+        replace(
+            one,
+            rate_before=before[at],
+            rate_after=after[at],
+            worst_case_usd=one.worst_case_usd if most is None else most[at],
+        )
+        for at, one in enumerate(shown)
+    ]
+
+
+def _shared(parts: Iterable[Decimal], total: Decimal, places: int) -> list[Decimal]:
+    mine = list(parts)
+    return shared_usd([*mine, total - sum(mine, ZERO)], total, places)
 
 
 def is_busy(signs: Mapping[str, int]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from decimal import Decimal
 from pathlib import Path
@@ -62,6 +63,16 @@ def test_i6_the_team_that_overspends_loses_its_machines_before_its_limit_and_the
         assert too_long.code == 6, too_long.err
         assert "budget language, $50.00 a month" in " ".join(too_long.err.split())
         assert "empty on" in place.run("forecast").out
+        rows = list(csv.DictReader(place.run("forecast", "-csv").out.splitlines()))
+        assert [(one["budget"], bool(one["empty_at"])) for one in rows] == [
+            ("language", False),
+            ("vision", True),
+        ]
+        assert {one["under"] for one in rows} == {"present rates"}
+        rows = list(csv.DictReader(place.run("budgets", "-csv").out.splitlines()))
+        parts = [Decimal(rows[1][f"{key}_usd"]) for key in ("spent", "reserved", "left")]
+        assert rows[1]["budget"] == "vision"
+        assert sum(parts) == Decimal(rows[1]["limit_usd"]) == Decimal("2.5")
         reasons = []
         for _ in range(7):
             place.advance(30 * MINUTE)

@@ -47,6 +47,9 @@ def test_a_window_is_opened_by_a_pass_with_schedule_and_closed_by_any_pass(tmp_p
         assert status["office_hours"]["dev"]["closes_at"] == closes.isoformat()
         assert status["machines"][0]["ends_at"] == f"{closes:%Y-%m-%dT%H:%M:%SZ}"
         assert "Under the declared office hours" in place.run("forecast").out
+        told = place.run("forecast", "-csv").out.splitlines()
+        under = [line.split(",")[:2] for line in told[1:]]
+        assert under == [["fleet.dev", "present rates"], ["fleet.dev", "office hours"]]
 
         place.advance(120 * MINUTE)
         assert "outside-hours" in place.one_pass().out

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.budget import Budget, BudgetMatch, BudgetRecord
+from reconciler.model.instance import InstanceStatus
 from reconciler.model.ledger import (
     EMPTY_LEDGER,
     NOTHING,
@@ -37,10 +38,12 @@ from reconciler.planning.ledger import (
     total_of,
 )
 from reconciler.planning.ledger_buckets import buckets_of, rolled_up
+from reconciler.planning.machines import decide_doomed
 from tests.builders import (
     HOUR,
     PROVIDER,
     complete,
+    instance,
     intent,
     lease,
     observed,
@@ -404,3 +407,19 @@ def test_folding_quiet_accounts_takes_no_money_from_any_budget() -> None:
     ):
         assert before.spent == after.spent > 0
     assert rolled_up(later)(folded) is folded
+
+
+@pytest.mark.parametrize(
+    ("usd", "status", "noted"),
+    [("0.80", "running", True), ("0.05", "stopped", True), ("0.05", "destroying", False)],
+)
+def test_the_rate_of_a_machine_whose_destroys_fail_counts_too(
+    usd: str, status: str, noted: bool
+) -> None:
+    doom = Doom(reason=DestroyReason.EXPIRED, since=START, attempts=1, last_attempt_at=START)
+    doomed = record(doom=doom)
+    seen = instance(doomed, usd_per_hour=Decimal(usd), status=InstanceStatus(status))
+    decisions = decide_doomed(
+        recorded_state(doomed), observed(complete(PROVIDER, seen)), START + HOUR
+    )
+    assert [one.usd_per_hour for one in decisions.rate_changes] == ([Decimal(usd)] if noted else [])
