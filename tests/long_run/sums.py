@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.simulation.simulator.campaign import never_met
+from tests.simulation.simulator.kills import Kills
 
 _SCHEDULES = ("schedules", "schedules-on-files")
 
@@ -37,9 +38,10 @@ def summed(pieces: Iterable[dict[str, Any]]) -> str:
 
 def _counted(kind: str, mine: list[dict[str, Any]]) -> str:
     if kind in _SCHEDULES:
-        slowest = max(one["slowest_kill_seconds"] for one in mine)
-        commands = sum(one["commands"] for one in mine)
-        return f"{commands} commands; slowest destroy of what had ended {slowest} s"
+        kills = Kills()
+        for one in mine:
+            kills.join(Kills(**one["kills"]))
+        return f"{sum(one['commands'] for one in mine)} commands; destroys: {kills}"
     if kind == "fuzz":
         return f"inputs for each of {len(mine[0]['inputs'])} targets"
     of_them = sum(one["of_them"] for one in mine)
