@@ -130,6 +130,18 @@ def decode(data: bytes, where: str) -> RecordedState:
     return _decoded_at_once(data, start) or _decoded_in_steps(data, where)
 
 
+def checksum_of(data: bytes) -> bytes | None:
+    """What stands as the checksum of ``data``, right or not; None where nothing does."""
+    head = _HEAD.match(data)
+    return None if head is None else head[1]
+
+
+def is_whole(data: bytes, checksum: bytes) -> bool:
+    """True for the bytes of the one state that has this checksum, and no others."""
+    head = _HEAD.match(data)
+    return head is not None and head[1] == checksum == _found(data, head.end())
+
+
 def _decoded_at_once(data: bytes, start: int) -> RecordedState | None:
     """The usual case, straight from the bytes; None for anything else, an older version too.
 
@@ -193,13 +205,17 @@ def _checked_start(data: bytes, where: str) -> int:
         # A newer version may begin in another way; say so rather than call it damaged.
         _check_version(_parsed(data), where)
         raise _corrupt(where, _shape_of(data))
-    found = _digest(b"{", memoryview(data)[head.end() :])
+    found = _found(data, head.end())
     if found != head[1]:
         raise _corrupt(
             where,
             f"checksum written {_short(head[1])}, checksum of what is there {_short(found)}",
         )
     return head.end()
+
+
+def _found(data: bytes, start: int) -> bytes:
+    return _digest(b"{", memoryview(data)[start:])
 
 
 def _check_version(fields: Mapping[str, Any], where: str) -> None:

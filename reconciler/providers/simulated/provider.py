@@ -236,7 +236,7 @@ class SimulatedProvider(Provider):
         except OrderRefused as error:
             raise CreateRefused(self.name, error.what) from error
         except NoSuchMachine as error:
-            raise InstanceNotFound(self.name, error.what) from error
+            raise InstanceNotFound(self.name, error.what, ended_at=error.ended_at) from error
         except MarketError as error:
             raise ProviderUnavailable(self.name, error.what, why=error.why) from error
 

@@ -161,11 +161,6 @@ class Book(World):
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
         standing = (one for one in self.machines() if one.gone is None or one.gone > at)
         taken = Counter(one.capacity_key for one in standing)
-        quotes = []
-        for offer in self._unchanged("offers", self.all_offers):
-            free = offer.stock - taken[offer.capacity_key]
-            free -= board.rented_by_others(offer.capacity_key, offer.stock)
-            if free > 0 and (not models or offer.gpu in models):
-                price = board.price(offer.id, offer.base_microusd)
-                quotes.append(Quote(offer, price, free))
-        return quotes
+        offers = self._unchanged("offers", self.all_offers)
+        wanted = [one for one in offers if one.gpu in models] if models else offers
+        return board.quotes(wanted, taken)

@@ -81,7 +81,6 @@ SOAKED = (
     + _fleet("gang", "ttl: 5h", "nodes: 2", "gang: true")
 )
 FINAL_SLOTS = {("dev", 0), ("dev", 1), ("lab", 0)}
-WITH_BUDGETS = tuple(number for number, text in enumerate(DOCUMENTS) if "budget" in text)
 READABLE = tuple(number for number, text in enumerate(DOCUMENTS) if text)
 
 
