@@ -10,6 +10,8 @@ from tests.simulation.simulator.campaign import never_met
 from tests.simulation.simulator.kills import Kills
 
 _SCHEDULES = ("schedules", "schedules-on-files")
+MANY = 10_000
+"""Schedules that a fault of the catalogue cannot miss."""
 
 
 def summed(pieces: Iterable[dict[str, Any]]) -> str:
@@ -34,6 +36,15 @@ def summed(pieces: Iterable[dict[str, Any]]) -> str:
         for broken in one["broken"]
     ]
     return "\n".join(lines)
+
+
+def failed(pieces: Iterable[dict[str, Any]]) -> bool:
+    """A promise was broken, or so many schedules met one of the faults nowhere."""
+    known = list(pieces)
+    schedules = [one for one in known if one["kind"] in _SCHEDULES]
+    met = {number for one in schedules for number in one["met"]}
+    many = sum(one["runs"] for one in schedules) >= MANY
+    return any(one["broken"] for one in known) or (many and bool(never_met(met)))
 
 
 def _counted(kind: str, mine: list[dict[str, Any]]) -> str:

@@ -166,6 +166,11 @@ class Judge:
         billed = self.market.billed(now)
         ours = self._ours(now, billed)
         lost = [mark for _, mark in ours if mark[-8:] not in self.known]
+        at = microseconds(now)
+        stopped = {mark for one, mark in ours if one.stopped is not None and one.stopped <= at}
+        if stopped:
+            said = f"stopped, billed and not in the state: {stopped & {*lost}}"
+            self.require("I13", stopped.isdisjoint(lost), said)
         self.require("I1", not lost, f"billed and not in the state: {lost}")
         living = {(place, one.id) for place, one in billed}
         self.require("I4", self.strangers <= living, "a machine of somebody else is gone")
