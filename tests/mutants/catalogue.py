@@ -143,8 +143,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/execution/context.py",
         "        key = (provider.name, kind)\n",
         '        key = (provider.name, "read" if kind == "destroy" else kind)\n',
-        "tests/simulation/test_paces.py"
-        "::test_I9_destroys_keep_their_own_pace_and_wait_for_no_read_and_no_create",
+        "tests/simulation/test_paces.py::test_I9_destroys_and_reads_take_turns_of_their_own",
     ),
     Mutant(
         13,
