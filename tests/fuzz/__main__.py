@@ -19,6 +19,7 @@ def main() -> int:
         sys.stdout.write(
             f"{target.name:<20} {found.inputs:>9} inputs, {found.answered} answered, "
             f"{found.refused} refused at {len(found.places)} places, "
+            f"{len(found.lines)} lines reached, "
             f"slowest {found.slowest_seconds * 1000:.0f} ms, "
             f"{found.grown_bytes // 2**20} MiB more, {found.seconds:.0f} s {found.escaped}\n"
         )

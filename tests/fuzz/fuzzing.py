@@ -1,22 +1,28 @@
 """A series of inputs for one target, with its limits (RELIABILITY.md I23).
 
-What guides it is cheap: an input that is refused at a place where none was refused before is kept,
-and broken further. Places are told apart by the lines through which the refusal came, and by the
-words of what is wrong with documents.
+Two things guide it. Of every tenth input the lines of ours are traced that it reaches: one that
+reaches a line which none did before is kept, and broken further. So is one that is refused at a
+place where none was refused before: places are told apart by the lines through which the refusal
+came, and by the words of what is wrong with documents.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import resource
+import sys
 import time
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import field
+from pathlib import Path
+from types import FrameType
 
+import reconciler
 from reconciler.model.value import dataclass
-from tests.fuzz.mutation import mutated_bytes
 from tests.fuzz.targets import Target
 from tests.work import calls_of
 
@@ -25,7 +31,10 @@ MEMORY_BYTES_MAX = 256 * 2**20
 _FROM_WHAT_WAS_FOUND = 0.4
 _LONGEST = 4000
 _NO_WORD = re.compile(r"\"[^\"]*\"|[^a-z ]")
+_TRACED = 10  # one of so many: tracing takes several times as long
+_OURS = f"{Path(reconciler.__file__).parent}{os.sep}"
 Place = tuple[int | str, ...]
+Line = tuple[str, int]
 
 
 @dataclass(slots=True)
@@ -43,17 +52,21 @@ class Fuzzed:
     seconds: float = 0.0
     places: dict[Place, bytes] = field(default_factory=dict)
     """Where inputs were refused, each with the first that was."""
+    lines: set[Line] = field(default_factory=set)
+    """Of the program, that the traced inputs reached."""
     kept: list[bytes] = field(default_factory=list)
 
 
 def fuzz(target: Target, inputs: int, seed: int) -> Fuzzed:
-    """``inputs`` inputs; the same for the same ``seed``. Ends with the first that escapes."""
+    """``inputs`` inputs, the same for the same ``seed`` in a new process: what guides them is what
+    they reach, and what is done only once is reached only once. Ends with the first that escapes.
+    """
     found = Fuzzed()
     chance = random.Random(f"{target.name} {seed}")
     before, begun = _peak_bytes(), time.process_time()
     for number in range(inputs):
         data = _next(target, found, chance)
-        _one(target, data, found)
+        _one(target, data, found, traced=not number % _TRACED)
         if found.escaped:
             found.escaped = f"{target.name}, seed {seed}, input {number}: {found.escaped}"
             break
@@ -63,16 +76,18 @@ def fuzz(target: Target, inputs: int, seed: int) -> Fuzzed:
 
 
 def _next(target: Target, found: Fuzzed, chance: random.Random) -> bytes:
-    if target.sealed or not found.kept or chance.random() > _FROM_WHAT_WAS_FOUND:
+    if not found.kept or chance.random() > _FROM_WHAT_WAS_FOUND:
         return target.make(chance)
-    return mutated_bytes(chance.choice(found.kept), chance)[:_LONGEST]
+    return target.again(chance.choice(found.kept), chance)[:_LONGEST]
 
 
-def _one(target: Target, data: bytes, found: Fuzzed) -> None:
+def _one(target: Target, data: bytes, found: Fuzzed, *, traced: bool) -> None:
     found.inputs += 1
     begun = time.process_time()
+    lines: set[Line] = set()
     try:
-        target.read(data)
+        with _lines_reached(lines) if traced else nullcontext():
+            target.read(data)
         found.answered += 1
     except target.refusals as refusal:
         found.refused += 1
@@ -82,10 +97,32 @@ def _one(target: Target, data: bytes, found: Fuzzed) -> None:
             found.kept.append(data)
     except Exception:
         found.escaped = f"{data!r}\n{traceback.format_exc()}"
+    if not lines <= found.lines:
+        found.lines |= lines
+        found.kept.append(data)
     spent = time.process_time() - begun
     found.slowest_seconds = max(found.slowest_seconds, spent)
     if spent > _SLOW_SECONDS:
         found.most_calls = max(found.most_calls, calls_of(lambda: _again(target, data)))
+
+
+@contextmanager
+def _lines_reached(lines: set[Line]) -> Iterator[None]:
+    """Adds the lines of our own files that are carried out meanwhile."""
+
+    def of_a_call(frame: FrameType, event: str, _: object) -> object:
+        return on_a_line if frame.f_code.co_filename.startswith(_OURS) else None
+
+    def on_a_line(frame: FrameType, event: str, _: object) -> object:
+        lines.add((frame.f_code.co_filename, frame.f_lineno))
+        return on_a_line
+
+    before = sys.gettrace()
+    sys.settrace(of_a_call)  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def _again(target: Target, data: bytes) -> None:

@@ -45,8 +45,8 @@ class Target:
     make: Callable[[random.Random], bytes]
     read: Callable[[bytes], object]
     refusals: tuple[type[Exception], ...]
-    sealed: bool = False
-    """A checksum covers it: what was refused for something deeper cannot simply be broken more."""
+    again: Callable[[bytes, random.Random], bytes] = mutated_bytes
+    """Breaks an input more that led somewhere new."""
 
 
 def _some_document(chance: random.Random) -> bytes:
@@ -68,10 +68,44 @@ def _sealed(fields: Any, name: str) -> bytes:
     return f'{{"{name}":"sha256:{digest}",'.encode() + body[1:]
 
 
+def _state_again(data: bytes, chance: random.Random) -> bytes:
+    fields = _object(data)
+    if fields is None:
+        return mutated_bytes(data, chance)
+    fields.pop("checksum", None)
+    return _sealed(mutated_json(fields, chance), "checksum")
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    """What ``data`` holds; None for anything that is no object with something in it."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) and value else None
+
+
+def _answer_again(data: bytes, chance: random.Random) -> bytes:
+    value = _object(data)
+    if value is None:
+        return mutated_bytes(data, chance)
+    return json.dumps(mutated_json(value, chance)).encode()
+
+
 def _some_plan(chance: random.Random) -> bytes:
     if chance.random() < 0.3:
         return mutated_bytes(_PLAN, chance)
-    fields = json.loads(_PLAN)
+    return _sealed_plan(json.loads(_PLAN), chance)
+
+
+def _plan_again(data: bytes, chance: random.Random) -> bytes:
+    fields = _object(data)
+    if fields is None or not {"gpu_shopper_plan", "checksum"} < fields.keys():
+        return mutated_bytes(data, chance)
+    return _sealed_plan(fields, chance)
+
+
+def _sealed_plan(fields: dict[str, Any], chance: random.Random) -> bytes:
     head = f'{{"gpu_shopper_plan":{fields.pop("gpu_shopper_plan")},'.encode()
     del fields["checksum"]
     body = json.dumps(mutated_json(fields, chance)).encode()[1:] + b"\n"
@@ -120,10 +154,10 @@ TARGETS: tuple[Target, ...] = (
         lambda data: load_text("fleets.yaml", data),
         (DocumentError,),
     ),
-    Target("provider responses", _some_answer, _read_answer, (NotJson,)),
-    Target("state", _some_state, lambda data: decode(data, "x"), (StateError,), sealed=True),
+    Target("provider responses", _some_answer, _read_answer, (NotJson,), _answer_again),
+    Target("state", _some_state, lambda data: decode(data, "x"), (StateError,), _state_again),
     Target(
-        "plan", _some_plan, lambda data: decode_plan(data, Path("p")), (StalePlan,), sealed=True
+        "plan", _some_plan, lambda data: decode_plan(data, Path("p")), (StalePlan,), _plan_again
     ),
     Target("lock", _some_lock, lambda data: describe(decode_info(data), NOW), ()),
     Target("audit trail", _some_trail, lambda data: verified([("a", data)], None), ()),

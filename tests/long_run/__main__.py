@@ -18,7 +18,7 @@ from typing import Any
 
 from reconciler.clock import process_seconds
 from tests.long_run.pieces import PIECES, Piece
-from tests.long_run.sums import summed
+from tests.long_run.sums import failed, summed
 
 
 def _run(made: Callable[[int, int], Piece], size: int, first: int, runs: int) -> Iterator[Piece]:
@@ -61,7 +61,7 @@ def main() -> int:
             json.loads(line) for path in asked.files for line in path.read_text().splitlines()
         ]
         sys.stdout.write(summed(lines) + "\n")
-        return 1 if any(one["broken"] for one in lines) else 0
+        return 1 if failed(lines) else 0
     with TemporaryDirectory() as place:
         try:
             return _told(asked.kind, asked, Path(place))

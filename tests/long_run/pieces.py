@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from time import process_time
 from typing import Any
@@ -54,7 +55,7 @@ def _schedules(kind: str, first: int, verdicts: Iterable[Verdict], begun: float)
         found.runs,
         begun,
         commands=found.commands,
-        slowest_kill_seconds=round(found.slowest_kill, 1),
+        kills=asdict(found.kills),
         checked=dict(found.checked),
         met=met,
         broken=[_broken(one.schedule.seed, one.broken) for one in found.failed],

@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from tests.simulation.simulator.campaign import never_met
+from tests.simulation.simulator.kills import Kills
 
 _SCHEDULES = ("schedules", "schedules-on-files")
+MANY = 10_000
+"""Schedules that a fault of the catalogue cannot miss."""
 
 
 def summed(pieces: Iterable[dict[str, Any]]) -> str:
@@ -35,11 +38,21 @@ def summed(pieces: Iterable[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def failed(pieces: Iterable[dict[str, Any]]) -> bool:
+    """A promise was broken, or so many schedules met one of the faults nowhere."""
+    known = list(pieces)
+    schedules = [one for one in known if one["kind"] in _SCHEDULES]
+    met = {number for one in schedules for number in one["met"]}
+    many = sum(one["runs"] for one in schedules) >= MANY
+    return any(one["broken"] for one in known) or (many and bool(never_met(met)))
+
+
 def _counted(kind: str, mine: list[dict[str, Any]]) -> str:
     if kind in _SCHEDULES:
-        slowest = max(one["slowest_kill_seconds"] for one in mine)
-        commands = sum(one["commands"] for one in mine)
-        return f"{commands} commands; slowest destroy of what had ended {slowest} s"
+        kills = Kills()
+        for one in mine:
+            kills.join(Kills(**one["kills"]))
+        return f"{sum(one['commands'] for one in mine)} commands; destroys: {kills}"
     if kind == "fuzz":
         return f"inputs for each of {len(mine[0]['inputs'])} targets"
     of_them = sum(one["of_them"] for one in mine)

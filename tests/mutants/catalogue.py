@@ -81,13 +81,14 @@ MUTANTS: tuple[Mutant, ...] = (
         6,
         "stopped means gone",
         "reconciler/planning/classification.py",
+        "        return Sighting(record, listed, SEEN, doubt)\n"
+        "    read = observed.reads.get((record.provider, record.instance_id))\n",
+        '        if listed.status.value != "stopped":\n'
+        "            return Sighting(record, listed, SEEN, doubt)\n"
         "    read = observed.reads.get((record.provider, record.instance_id))\n"
-        "    weighed = weigh_absence(\n        record.absence,\n",
-        "    read = observed.reads.get((record.provider, record.instance_id))\n"
-        '    if listed is not None and listed.status.value == "stopped":\n'
+        "    if listed is not None:\n"
         "        from reconciler.model.observation import DirectRead\n\n"
-        "        listed, read = None, DirectRead(not_found=True)\n"
-        "    weighed = weigh_absence(\n        record.absence,\n",
+        "        read = DirectRead(not_found=True)\n",
         "tests/simulation/test_faults.py"
         "::test_a_lying_listing_never_makes_the_loop_destroy_or_forget",
     ),
@@ -142,8 +143,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/execution/context.py",
         "        key = (provider.name, kind)\n",
         '        key = (provider.name, "read" if kind == "destroy" else kind)\n',
-        "tests/simulation/test_paces.py"
-        "::test_I9_destroys_keep_their_own_pace_and_wait_for_no_read_and_no_create",
+        "tests/simulation/test_paces.py::test_I9_destroys_and_reads_take_turns_of_their_own",
     ),
     Mutant(
         13,
@@ -226,8 +226,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "reconciler/model/cost.py",
         "    exact = usd_per_hour * seconds / _SECONDS_PER_HOUR\n",
         "    exact = Decimal(float(usd_per_hour) * float(seconds) / 3600)\n",
-        "tests/unit/model/test_cost.py"
-        "::test_a_projection_is_never_below_what_is_billed_for_seconds_begun",
+        "tests/unit/model/test_cost.py::test_I27_a_projection_is_exact_to_the_micro_dollar",
     ),
     Mutant(
         22,

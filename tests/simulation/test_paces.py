@@ -113,6 +113,23 @@ def test_I9_destroys_keep_their_own_pace_and_wait_for_no_read_and_no_create(
     paced_story(tmp_path, latency, tell)
 
 
+def test_I9_destroys_and_reads_take_turns_of_their_own(tmp_path: Path) -> None:
+    """A provider that takes a destroy in 40 s: what proves the first ones gone is read at once."""
+
+    async def tell(shop: Shop, _: StrictDoor) -> None:
+        shop.provider.capabilities = replace(
+            shop.provider.capabilities, parallel_calls=1, destroy_interval=timedelta(seconds=40)
+        )
+        await shop.apply(nodes(2), options={"detach": True})
+        await shop.wait(MINUTE)
+        await shop.destroy()
+        sent = calls_of(shop, "destroy_instance")[1].at
+        reads = [one.at for one in calls_of(shop, "get_instance") if one.at > sent]
+        assert reads[1] - sent < timedelta(seconds=10)
+
+    paced_story(tmp_path, timedelta(seconds=1), tell)
+
+
 def test_an_interval_holds_also_where_one_write_sets_many_creates_free_at_once(
     tmp_path: Path,
 ) -> None:

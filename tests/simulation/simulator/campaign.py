@@ -22,6 +22,7 @@ from tests.simulation.simulator import judge
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.documents import SLIPS
 from tests.simulation.simulator.judge import Broken
+from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.schedule import Schedule, draw, shrunk
 from tests.simulation.simulator.seeded_loop import run_seeded
 from tests.simulation.simulator.simulation import Simulation
@@ -41,8 +42,7 @@ class Verdict:
     met: Counter[tuple[str, str]]
     checked: Counter[str]
     commands: int
-    slowest_kill: float
-    """In seconds from the begin of the first pass that could see, to the call."""
+    kills: Kills
 
     @property
     def digest(self) -> str:
@@ -71,7 +71,7 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
         simulation.met,
         simulation.judge.checked,
         simulation.commands,
-        simulation.judge.slowest_kill,
+        simulation.judge.kills,
     )
 
 
@@ -140,7 +140,7 @@ class Campaign:
 
     runs: int = 0
     commands: int = 0
-    slowest_kill: float = 0.0
+    kills: Kills = field(default_factory=Kills)
     failed: list[Verdict] = field(default_factory=list)
     met: Counter[tuple[str, str]] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
@@ -148,7 +148,7 @@ class Campaign:
     def add(self, verdict: Verdict) -> None:
         self.runs += 1
         self.commands += verdict.commands
-        self.slowest_kill = max(self.slowest_kill, verdict.slowest_kill)
+        self.kills.join(verdict.kills)
         self.met += verdict.met
         self.checked += verdict.checked
         if verdict.broken is not None:
@@ -162,7 +162,7 @@ class Campaign:
         """Add what another series came to."""
         self.runs += other.runs
         self.commands += other.commands
-        self.slowest_kill = max(self.slowest_kill, other.slowest_kill)
+        self.kills.join(other.kills)
         self.failed += other.failed
         self.met += other.met
         self.checked += other.checked

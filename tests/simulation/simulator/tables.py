@@ -32,10 +32,7 @@ def figures(found: Campaign, seconds: float, cpu_seconds: float) -> str:
         ("promises broken", f"{found.broken}"),
         ("faults that no command met", ", ".join(found.never_drawn()) or "none"),
         ("checks", checks),
-        (
-            "slowest destroy of what had ended",
-            f"{found.slowest_kill:.1f} s after the begin of the first pass that could see it",
-        ),
+        ("destroys", f"{found.kills}"),
         (
             "schedules a second",
             f"{found.runs / max(seconds, 1e-9):.1f}, and of a core's time "

@@ -36,6 +36,11 @@ def test_a_projection_is_never_below_what_is_billed_for_seconds_begun(
     assert projected_cost(rate, duration) <= billed + rate / 3600 + Decimal("0.000001")
 
 
+def test_I27_a_projection_is_exact_to_the_micro_dollar() -> None:
+    """In binary fractions a thousandth is a little more, which rounds up to the next one."""
+    assert projected_cost(Decimal("0.40"), timedelta(seconds=8)) == Decimal("0.001000")
+
+
 def test_nothing_is_projected_backwards() -> None:
     assert projected_cost(Decimal(1), timedelta(seconds=-1)) == 0
     assert projected_cost(Decimal(1), timedelta(0)) == 0

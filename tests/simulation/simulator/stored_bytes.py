@@ -1,0 +1,33 @@
+"""What the bytes of a stored state say, read without the program's own reader."""
+
+from __future__ import annotations
+
+import re
+
+_MARK = re.compile(rb"gs1-[0-9a-z]{10}-[a-z0-9-]+?-\d{1,5}-[0-9a-z]{7}-([0-9a-z]{8})\"")
+_SERIAL = re.compile(rb'"serial":(\d+)')
+_LINEAGE = re.compile(rb'"lineage":"([0-9a-f]+)"')
+
+
+def serial_of(data: bytes) -> int:
+    """0 for what is no state. Keys are sorted: the state's own serial is the last one."""
+    found = _SERIAL.findall(data)
+    return int(found[-1]) if found else 0
+
+
+def recorded_part(data: bytes) -> bytes:
+    """The instances and intents of a state, without its books and memories: keys are sorted."""
+    _, _, rest = data.partition(b'"instances":{')
+    inside, found, _ = rest.partition(b',"leases":{')
+    return inside if found else b""
+
+
+def lineage_of(data: bytes) -> bytes:
+    """Empty for what is no state."""
+    found = _LINEAGE.search(data)
+    return found[1] if found else b""
+
+
+def nonces(data: bytes) -> frozenset[str]:
+    """Of every mark under which a state knows a machine, or an order for one."""
+    return frozenset(found.decode() for found in _MARK.findall(recorded_part(data)))
