@@ -26,6 +26,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.plan import Mode, PlanRequest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import timedelta
 
     from reconciler.cli.voice import Voice
@@ -75,25 +76,24 @@ def reconcile_command(
     as_json: bool,
 ) -> int:
     """Destroy what has expired or is not declared. Buys nothing, unless --heal or --schedule."""
-    chosen = [once, interval is not None, install is not None]
-    if sum(chosen) + (dry_run and not any(chosen)) != 1:
-        raise click.UsageError("choose one of --once, --interval, --install (or --dry-run)")
-    if record is not None and not (once or dry_run):
-        raise click.UsageError("--record keeps the decision of one pass: use it with --once")
-    if as_json and (install is not None or (interval is not None and not dry_run)):
-        raise click.UsageError("--json tells of one pass: use it with --once or --dry-run")
+    _refuse_mixtures(
+        {"--once": once, "--interval": interval is not None, "--install": install is not None},
+        dry_run,
+        {
+            "--record keeps the decision of one pass": record is not None,
+            "--json tells of one pass": as_json,
+            "--max-destroy names a number for one pass": max_destroy is not None,
+            "--trust-clock is said once, of now": trust_clock,
+        },
+    )
     if install is not None:
         from reconciler.cli.loop_entry import install_loop
 
         flags = [f"--{name}" for name, on in (("heal", heal), ("schedule", schedule)) if on]
         return install_loop(directory, install, flags, assume_yes=yes)
-    if max_destroy is not None and interval is not None:
-        raise click.UsageError("--max-destroy names a number for one pass: use it with --once")
     request = PlanRequest(Mode.LOOP, heal=heal, max_destroy=max_destroy, schedule=schedule)
     seconds = lock_timeout.total_seconds()
     if interval is not None and not dry_run:
-        if trust_clock:
-            raise click.UsageError("--trust-clock is said once, of now: use it with --once")
         return _daemon(directory, request, interval, take_over=take_over)
     kept = None if record is None else directory / record
     return speaking(
@@ -109,6 +109,19 @@ def reconcile_command(
             trust_clock=trust_clock,
         ),
     )
+
+
+def _refuse_mixtures(
+    chosen: Mapping[str, bool], dry_run: bool, of_one_pass: Mapping[str, bool]
+) -> None:
+    """Each way of running takes the flags that mean something there."""
+    if sum(chosen.values()) + (dry_run and not any(chosen.values())) != 1:
+        raise click.UsageError("choose one of --once, --interval, --install (or --dry-run)")
+    if dry_run and chosen["--install"]:
+        raise click.UsageError("--install shows the entry and asks: it has no --dry-run")
+    for meaning, said in of_one_pass.items():
+        if said and not (chosen["--once"] or dry_run):
+            raise click.UsageError(f"{meaning}: use it with --once or --dry-run")
 
 
 def _options(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from reconciler.model.address import Slot
     from reconciler.model.event import Event
     from reconciler.model.observation import ProviderInventory
-    from reconciler.model.plan import Plan, SlotOutcome
+    from reconciler.model.outcome import SlotOutcome
+    from reconciler.model.plan import Plan
     from reconciler.model.progress import SlotProgress
     from reconciler.operations.run import RunResult
 

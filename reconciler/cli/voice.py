@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from reconciler.cli.terminal import ProgressView
     from reconciler.model.errors import DocumentError
     from reconciler.model.observation import ProviderInventory
-    from reconciler.model.plan import Plan, SlotOutcome
+    from reconciler.model.outcome import SlotOutcome
+    from reconciler.model.plan import Plan
     from reconciler.operations.run import RunResult
 
 

@@ -20,7 +20,8 @@ from reconciler.model.errors import (
 )
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import Mark, workspace_part
-from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Destroy
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
 from reconciler.model.value import dataclass

@@ -18,7 +18,7 @@ from reconciler.model.errors import (
 )
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.notice import Notice, NoticeKind
-from reconciler.model.plan import SlotOutcome
+from reconciler.model.outcome import SlotOutcome
 from reconciler.planning import departures, transitions
 from reconciler.planning.absence import adds_to_proof, earliest_proof
 from reconciler.planning.classification import is_recycled

@@ -14,9 +14,10 @@ from reconciler.execution.readiness import look_once, wait_until_ready
 from reconciler.execution.replacement import superseded_by
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.notice import Notice, NoticeKind
-from reconciler.model.plan import Create, Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Create, Destroy
 from reconciler.model.value import dataclass
-from reconciler.planning import billing, departures, transitions
+from reconciler.planning import billing, departures, lease_transitions, transitions
 from reconciler.planning.ledger import spent_on
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class PlanExecutor:
         await context.journal.commit(
             transitions.in_turn(
                 [
-                    *(transitions.lease_changed(entry) for entry in plan.lease_changes),
+                    *(lease_transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
                     departures.forgotten(plan.forgets, now, context.destroy_times, context.windows),
                     transitions.copies_seen(plan.strangers),

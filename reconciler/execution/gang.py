@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Destroy
 from reconciler.model.reason import DestroyReason
 from reconciler.model.value import dataclass
 

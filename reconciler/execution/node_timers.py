@@ -14,7 +14,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import is_from_documentation
 from reconciler.model.mark import parse_mark
 from reconciler.model.observation import DirectRead
-from reconciler.model.plan import SlotOutcome
+from reconciler.model.outcome import SlotOutcome
 from reconciler.model.quantity import NEVER
 from reconciler.model.record import NodeTimer
 from reconciler.planning import transitions

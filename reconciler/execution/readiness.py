@@ -8,7 +8,8 @@ from reconciler.execution.hand_over_check import Fit, HandOverCheck, Unfit
 from reconciler.execution.shared_listings import until_next_tick
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.instance import InstanceStatus
-from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Destroy
 from reconciler.model.quantity import format_duration
 from reconciler.model.reason import DestroyReason
 from reconciler.model.text import printable

@@ -7,7 +7,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.plan import Destroy, SlotOutcome
+from reconciler.model.outcome import SlotOutcome
+from reconciler.model.plan import Destroy
 from reconciler.planning.classification import identity_doubt
 from reconciler.planning.succession import living_predecessor
 

@@ -11,9 +11,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from zlib import crc32
 
+from reconciler.market.offer import Quote
 from reconciler.market.units import microseconds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from reconciler.market.offer import MarketOffer
     from reconciler.market.settings import MarketSettings
 
 PRICE_STEP = timedelta(minutes=5)
@@ -38,6 +42,17 @@ class PriceBoard:
         hour, self._step = divmod(self._now // _STEP_MICROSECONDS, _STEPS_PER_HOUR)
         self._here, self._there = f"{seed} price {hour} ", f"{seed} price {hour + 1} "
         self._phase, self._rented = f"{seed} phase ", f"{seed} rented "
+
+    def quotes(self, offers: Iterable[MarketOffer], taken: Mapping[str, int]) -> list[Quote]:
+        """Those of ``offers`` with a free node; ``taken`` are nodes by their capacity key."""
+        found = []
+        for offer in offers:
+            available = offer.stock - taken.get(offer.capacity_key, 0)
+            available -= self.rented_by_others(offer.capacity_key, offer.stock)
+            if available > 0:
+                price = self.price(offer.id, offer.base_microusd)
+                found.append(Quote(offer, price, available))
+        return found
 
     def price(self, offer_id: str, base_microusd: int) -> int:
         """The node's price in micro-dollars an hour; constant within five minutes."""

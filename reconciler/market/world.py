@@ -13,41 +13,32 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from reconciler.market import fault_script, machine_notes, volumes
-from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
+from reconciler.market import endings, fault_script, machine_notes, orders, volumes
+from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken
 from reconciler.market.faults import HEALTHY, OPERATIONS, Call, Fault, Operation
-from reconciler.market.founding import first_facts_of, or_default
+from reconciler.market.founding import facts_of, first_facts_of
 from reconciler.market.machine import (
     DEFAULT_DISK_BYTES,
     Inside,
     Machine,
     Order,
-    fate_of,
     gone_after,
     inside_of,
-    new_machine,
 )
 from reconciler.market.market_clock import MarketClock, Pace
 from reconciler.market.offer import MarketOffer, Quote
 from reconciler.market.prices import PriceBoard
 from reconciler.market.rows import (
-    add_machine,
     all_machines,
-    fill,
     machine_by_id,
     machines_at,
-    next_machine_id,
     nodes_taken,
-    nodes_taken_of,
     offer_by_id,
     offers_of,
     read_facts,
 )
 from reconciler.market.settings import LIVELY, MarketSettings
 from reconciler.market.storage import Storage
-from reconciler.market.units import microseconds, moment
-
-LABEL_LENGTH_MAX = 64
 
 
 class World:
@@ -124,15 +115,7 @@ class World:
     ) -> World:
         storage = Storage(path)
         try:
-            with storage.transaction() as connection:
-                if storage.is_empty(connection):
-                    if first_facts is None:
-                        raise MarketError(f"there is no simulated market in {path}")
-                    storage.make_tables(connection)
-                    fill(connection, first_facts, or_default(offers, first_facts))
-                elif not may_exist:
-                    raise MarketError(f"a simulated market already exists in {path}")
-                return cls(storage, read_facts(connection))
+            return cls(storage, facts_of(storage, first_facts, offers, may_exist=may_exist))
         except BaseException:
             storage.close()
             raise
@@ -177,14 +160,7 @@ class World:
         with self._storage.transaction() as connection:
             taken = nodes_taken(connection, now)
             offers = offers_of(connection, models)
-        quotes = []
-        for offer in offers:
-            available = offer.stock - taken.get(offer.capacity_key, 0)
-            available -= board.rented_by_others(offer.capacity_key, offer.stock)
-            if available > 0:
-                price = board.price(offer.id, offer.base_microusd)
-                quotes.append(Quote(offer, price, available))
-        return quotes
+        return board.quotes(offers, taken)
 
     def all_offers(self) -> list[MarketOffer]:
         """Every offer that the market has, rented or not, in the order of ids."""
@@ -198,20 +174,9 @@ class World:
 
         Of several callers who want the last node exactly one gets it.
         """
-        if order.label is not None and len(order.label) > LABEL_LENGTH_MAX:
-            raise OrderRefused(f"a label has at most {LABEL_LENGTH_MAX} characters")
         with self._storage.transaction() as connection:
             offer = self._offer(connection, order.offer_id)
-            if offer is None or self._free_nodes(connection, offer, now) < 1:
-                raise OfferTaken(f"offer {order.offer_id} is not available")
-            limit = offer.disk_bytes_max
-            if order.disk_bytes < 0 or (limit is not None and order.disk_bytes > limit):
-                raise OrderRefused(f"offer {offer.id} has no disk of {order.disk_bytes} bytes")
-            if order.bid_microusd is not None:
-                board = PriceBoard(self.seed, self.settings, now)
-                if board.price(offer.id, offer.base_microusd) > order.bid_microusd:
-                    raise OfferTaken(f"offer {offer.id} asks more than the bid")
-            machine = self._place(connection, offer, order, now, fault)
+            machine = orders.carry_out(connection, self._terms(now), offer, order, fault)
             if self.served_as:
                 machine_notes.write_face(connection, machine.id, self.served_as)
             return machine
@@ -238,7 +203,7 @@ class World:
             if offer is None:
                 raise OfferTaken(f"offer {offer_id} does not exist")
             order = Order(offer.id, label, disk_bytes)
-            return self._place(connection, offer, order, now, HEALTHY)
+            return orders.place(connection, self._terms(now), offer, order, HEALTHY)
 
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         """Every machine as listings show it: as of ``listing_moment``, in the order of ids."""
@@ -270,14 +235,8 @@ class World:
         Raises ``NoSuchMachine``, also when it is gone already.
         """
         with self._storage.transaction() as connection:
-            asked = self._machine(connection, machine_id, now).destroy_asked
-            if asked is not None and asked <= microseconds(now):
-                return
-            gone_at = now + gone_after(self.seed, self.settings, machine_id)
-            connection.execute(
-                "UPDATE machines SET destroy_asked_at = ?, gone_at = ? WHERE id = ?",
-                (microseconds(now), microseconds(gone_at), machine_id),
-            )
+            machine = self._machine(connection, machine_id, now)
+            endings.ask(connection, machine, now, self._dying(machine_id))
 
     def set_timer(self, machine_id: str, ends_at: datetime, now: datetime) -> None:
         """It asks for its own end at ``ends_at``, if it runs then, or once it does. Set again, it
@@ -285,29 +244,12 @@ class World:
         """
         with self._storage.transaction() as connection:
             machine = machine_by_id(connection, machine_id, now)
-            if machine.destroy_asked is not None and machine.destroy_asked <= microseconds(now):
-                return
-            at = max(microseconds(ends_at), machine.running)
-            stops = [one for one in (machine.stopped, machine.failed) if one is not None]
-            runs = all(at < one for one in stops)
-            gone_at = moment(at) + gone_after(self.seed, self.settings, machine_id)
-            connection.execute(
-                "UPDATE machines SET destroy_asked_at = ?, gone_at = ? WHERE id = ?",
-                (at, microseconds(gone_at), machine_id) if runs else (None, None, machine_id),
-            )
+            endings.ask_by_itself(connection, machine, ends_at, now, self._dying(machine_id))
 
     def stop(self, machine_id: str, at: datetime) -> None:
         """Preempt it at ``at``: its disk is billed on. Raises ``NoSuchMachine``."""
         with self._storage.transaction() as connection:
-            machine_by_id(connection, machine_id, at)
-            connection.execute(
-                "UPDATE machines SET destroy_asked_at = NULL, gone_at = NULL"
-                " WHERE id = ? AND destroy_asked_at > ?",
-                (machine_id, microseconds(at)),
-            )
-            connection.execute(
-                "UPDATE machines SET stopped_at = ? WHERE id = ?", (microseconds(at), machine_id)
-            )
+            endings.stop(connection, machine_by_id(connection, machine_id, at), at)
 
     def relabel(self, machine_id: str, label: str | None) -> None:
         """As a person would, in the provider's console (C2.11, C9.3)."""
@@ -407,6 +349,12 @@ class World:
 
     # --- inside a transaction ---------------------------------------------------------------
 
+    def _terms(self, now: datetime) -> orders.Terms:
+        return orders.Terms(self.seed, self.settings, now)
+
+    def _dying(self, machine_id: str) -> timedelta:
+        return gone_after(self.seed, self.settings, machine_id)
+
     def _machine(self, connection: sqlite3.Connection, machine_id: str, now: datetime) -> Machine:
         if machine_id in machine_notes.of_other_faces(connection, self.served_as):
             raise NoSuchMachine(f"machine {machine_id} does not exist")
@@ -420,27 +368,3 @@ class World:
             if known is not None:
                 self._offers[offer_id] = known
         return known
-
-    def _free_nodes(self, connection: sqlite3.Connection, offer: MarketOffer, now: datetime) -> int:
-        board = PriceBoard(self.seed, self.settings, now)
-        taken = nodes_taken_of(connection, offer.capacity_key, now)
-        return offer.stock - taken - board.rented_by_others(offer.capacity_key, offer.stock)
-
-    def _place(
-        self,
-        connection: sqlite3.Connection,
-        offer: MarketOffer,
-        order: Order,
-        now: datetime,
-        fault: Fault,
-    ) -> Machine:
-        machine_id = next_machine_id(connection)
-        price = PriceBoard(self.seed, self.settings, now).price(offer.id, offer.base_microusd)
-        fate = fate_of(self.seed, self.settings, machine_id, bool(offer.spot), now)
-        machine = new_machine(machine_id, offer, order, price, fate, now, fault)
-        add_machine(connection, machine)
-        if order.note:
-            machine_notes.write(connection, machine_id, order.note)
-        if fault.gpu_inside is not None:
-            machine_notes.write_inside(connection, machine_id, fault.gpu_inside)
-        return machine

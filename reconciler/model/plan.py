@@ -339,15 +339,3 @@ class Plan:
     @property
     def blocked(self) -> bool:
         return any(finding.blocks for finding in self.findings)
-
-
-@dataclass(frozen=True, slots=True)
-class SlotOutcome:
-    """What became of one action."""
-
-    slot: Slot
-    action: str
-    done: bool
-    detail: str
-    code: ExitCode | None = None
-    mark: str = ""

@@ -6,44 +6,23 @@ mark, because a mark exists before the provider's id does.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime
 
 from reconciler.model.address import Slot
 from reconciler.model.budget import DEFAULT_WEIGHT, BudgetRecord
 from reconciler.model.host_memory import HostRecord
 from reconciler.model.ledger import EMPTY_LEDGER, Ledger
+from reconciler.model.pins import ClockMark, HostPin, ProviderPin, RolledBack, TrailAnchor
 from reconciler.model.quantity import NEVER
 from reconciler.model.reason import CreateReason, DestroyReason
-from reconciler.model.trusted_values import Trusted
+from reconciler.model.stored import Seconds, Stored
 
 
-def _seconds(value: object) -> object:
-    if not isinstance(value, (int, float)):
-        return value
-    try:
-        return timedelta(seconds=value)
-    except OverflowError:
-        raise ValueError("a duration beyond all time") from None
-
-
-Seconds = Annotated[
-    timedelta,
-    BeforeValidator(_seconds),
-    PlainSerializer(lambda value: int(value.total_seconds()), return_type=int),
-]
-"""A duration stored as whole seconds."""
-
-
-class _Stored(Trusted, BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class Specification(_Stored):
+class Specification(Stored):
     """What was asked of the provider, and what drift is measured against."""
 
     offer_id: str
@@ -64,7 +43,7 @@ class Specification(_Stored):
     """Environment as declared: references, never resolved values."""
 
 
-class AbsenceEvidence(_Stored):
+class AbsenceEvidence(Stored):
     """Progress towards proof that a machine is gone (I12).
 
     ``last_seen_at``: the last positive sighting; for an unknown create its deadline; for a machine
@@ -76,7 +55,7 @@ class AbsenceEvidence(_Stored):
     first_absent_at: AwareDatetime | None = None
 
 
-class Doom(_Stored):
+class Doom(Stored):
     """A destroy that is decided and not yet proven. Attempts never end."""
 
     reason: DestroyReason
@@ -90,7 +69,7 @@ class Doom(_Stored):
     """When people were last told that it is overdue."""
 
 
-class Succession(_Stored):
+class Succession(Stored):
     """Whose place a machine takes with ``create_before_destroy``: the one under ``mark`` goes, for
     ``reason``, once this one is ready (SPEC.md section 12, 7).
     """
@@ -103,7 +82,7 @@ class Succession(_Stored):
     """
 
 
-class InstanceRecord(_Stored):
+class InstanceRecord(Stored):
     """A machine that is ours: live, or doomed when ``doom`` is set. Dropped only on proof."""
 
     fleet: str
@@ -126,7 +105,7 @@ class InstanceRecord(_Stored):
         return Slot(self.fleet, self.index)
 
 
-class PendingCreate(_Stored):
+class PendingCreate(Stored):
     """The intent: durable before the create call, kept until the outcome is known (I2, I11).
 
     ``watched_until`` is set once absence was proven: the slot is free again, and should the mark
@@ -165,7 +144,7 @@ class LeaseEnding(StrEnum):
     DESTROYED = "destroyed"
 
 
-class HoursRecord(_Stored):
+class HoursRecord(Stored):
     """The office hours of a fleet as last applied, and the window that its lease is for.
 
     ``opens_at`` is None where no window was opened under them yet. ``opened``: the slots that held
@@ -182,7 +161,7 @@ class HoursRecord(_Stored):
     """``OfficeHours.terms`` as applied."""
 
 
-class LeaseRecord(_Stored):
+class LeaseRecord(Stored):
     """The lease of a fleet as last applied; the loop is hard only on this (section 12, 1).
 
     ``started_at`` is None until the first machine's id is durable. ``extended_to`` is an absolute
@@ -230,7 +209,7 @@ class LeaseRecord(_Stored):
         return end if self.expires_at is None else min(end, self.expires_at)
 
 
-class SoftNotice(_Stored):
+class SoftNotice(Stored):
     """A soft destroy that was announced: it is carried out no earlier than ``due_at``."""
 
     reason: DestroyReason
@@ -243,42 +222,7 @@ def duplicate_key(provider: str, instance_id: str) -> str:
     return f"{provider} {instance_id}"
 
 
-class ProviderPin(_Stored):
-    """A provider as last applied: its type, its settings and the account it belongs to.
-
-    ``key`` is the documents' reference to its key (section 12, 4), never the key.
-    """
-
-    type: str
-    account: str | None = None
-    market: str | None = None
-    key: str | None = None
-
-
-class TrailAnchor(_Stored):
-    """Where the audit trail stood when this state was saved: no shorter trail is the whole one.
-
-    ``digest`` is that of entry number ``entries``. ``missed`` counts what could not be written
-    since ``missed_since``, and why; the trail is told of it as soon as it can be written again.
-    """
-
-    entries: int
-    digest: str
-    missed: int = 0
-    missed_since: AwareDatetime | None = None
-    missed_why: str = ""
-
-
-class HostPin(_Stored):
-    """The one host that may change a local state (SPEC.md section 12, 3). ``id`` stays the same
-    over restarts; ``name`` is for people.
-    """
-
-    id: str
-    name: str
-
-
-class LetGo(_Stored):
+class LetGo(Stored):
     """A machine that a person told us to forget: enforced at its end only (section 12, 12)."""
 
     record: InstanceRecord
@@ -286,33 +230,7 @@ class LetGo(_Stored):
     ends_at: AwareDatetime
 
 
-class ClockMark(_Stored):
-    """What time it was on the boot clock when the clocks were last beyond doubt (I31).
-
-    ``since_boot`` means something within the boot ``boot_id`` alone (empty: nowhere).
-    ``confirmed``: not by this machine's wall clock alone. ``doubt``: what was wrong with the wall
-    clock at the last pass, "" for nothing.
-    """
-
-    boot_id: str
-    since_boot: Seconds
-    at: AwareDatetime
-    confirmed: bool = False
-    doubt: str = ""
-
-
-class RolledBack(_Stored):
-    """An older state was put in the place of a newer one, so machines bought in between may be
-    unknown. Until an ``apply`` has seen everything, none is destroyed for being unknown (I28).
-    """
-
-    since: AwareDatetime
-    serial: int
-    """The serial that the older state had."""
-    why: str
-
-
-class SpotLosses(_Stored):
+class SpotLosses(Stored):
     """How often the spot machine of a slot was taken away, by the slot's number, under the lease
     that began at ``since``; a later lease begins with none.
     """
@@ -321,7 +239,7 @@ class SpotLosses(_Stored):
     slots: dict[str, int] = {}
 
 
-class NodeTimer(_Stored):
+class NodeTimer(Stored):
     """A machine of which we know that it was told to destroy itself at ``ends_at``, ``margin``
     after the end that its lease had then. A machine may lack it all the same; none has a later one.
     """
@@ -330,7 +248,7 @@ class NodeTimer(_Stored):
     margin: Seconds
 
 
-class RecordedState(_Stored):
+class RecordedState(Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
     workspace: str

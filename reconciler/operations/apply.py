@@ -11,7 +11,7 @@ from reconciler.model.record import LeaseEnding
 from reconciler.operations.look import look, refuse_wrong_providers
 from reconciler.operations.refill import refill_failed
 from reconciler.operations.run import Run, RunResult
-from reconciler.planning import billing, transitions
+from reconciler.planning import billing, lease_transitions
 from reconciler.planning.fingerprint import under_approved_ceilings
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ async def act(run: Run, seen: Look, plan: Plan) -> None:
     ended = _emptied_fleets(plan, seen) if plan.request.mode is Mode.DESTROY else []
     now = run.workspace.clock.now()
     # Before the first destroy: a run that dies half-way must not leave a lease for heal to refill.
-    changes = [transitions.lease_ended(name, LeaseEnding.DESTROYED, now) for name in ended]
+    changes = [lease_transitions.lease_ended(name, LeaseEnding.DESTROYED, now) for name in ended]
     desired, request = run.workspace.desired, plan.request
     if request.mode is Mode.APPLY and desired is not None and not request.only_record:
         changes.append(billing.budgets_applied(desired))

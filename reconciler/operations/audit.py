@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reconciler.execution.interruption import Interruption
     from reconciler.model.audit import TrailVerdict
-    from reconciler.model.record import TrailAnchor
+    from reconciler.model.pins import TrailAnchor
     from reconciler.operations.state_place import StatePlace
 
 _LOOK_EVERY_SECONDS = 0.5

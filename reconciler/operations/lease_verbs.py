@@ -18,7 +18,7 @@ from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
 from reconciler.operations.look import look, read_clocks
 from reconciler.operations.run import Run, RunResult
-from reconciler.planning import transitions
+from reconciler.planning import lease_transitions
 from reconciler.planning.leases import has_ended
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.execution.context import ExecutionContext
-    from reconciler.model.plan import SlotOutcome
+    from reconciler.model.outcome import SlotOutcome
     from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.operations.look import Look
     from reconciler.operations.run import RunOptions
@@ -111,7 +111,7 @@ async def extend_lease(
             recorded, Interruption(), lambda shown: None, workspace.notifier()
         )
         await _move_timers(context, fleet, after)
-        await context.journal.commit(transitions.lease_extended(fleet, after, by))
+        await context.journal.commit(lease_transitions.lease_extended(fleet, after, by))
         rate = sum((one.usd_per_hour for one in recorded.records_of(fleet)), ZERO)
         return Extension(fleet, before, after, rate)
 
@@ -168,12 +168,12 @@ async def _end_and_look(
     """
     journal = Journal(workspace.backend, recorded, stored=True)
     now = workspace.clock.now()
-    await journal.commit(transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
+    await journal.commit(lease_transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
     seen = await look(workspace, request)
     if seen.plan.now >= now:
         return seen
     now = seen.plan.now
-    await journal.commit(transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
+    await journal.commit(lease_transitions.lease_ended(fleet, LeaseEnding.RELEASED, now))
     return await look(workspace, request)
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.exit_code import ExitCode
-from reconciler.model.plan import SlotOutcome
+from reconciler.model.outcome import SlotOutcome
 
 if TYPE_CHECKING:
     from reconciler.model.record import InstanceRecord, RecordedState

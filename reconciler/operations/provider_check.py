@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.health import Check
     from reconciler.model.observation import Complete, Partial, ProviderInventory
     from reconciler.model.offer import OfferListing
-    from reconciler.model.record import ProviderPin
+    from reconciler.model.pins import ProviderPin
     from reconciler.operations.workspace import Workspace
     from reconciler.providers.base import Provider
 

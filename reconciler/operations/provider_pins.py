@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.fleet import ProviderSettings
-from reconciler.model.record import ProviderPin
+from reconciler.model.pins import ProviderPin
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

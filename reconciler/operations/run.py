@@ -14,7 +14,7 @@ from reconciler.execution.interruption import Interruption
 from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.exit_code import ExitCode, most_urgent
 from reconciler.model.observation import NOTHING_OBSERVED
-from reconciler.model.plan import SlotOutcome
+from reconciler.model.outcome import SlotOutcome
 from reconciler.model.value import dataclass
 from reconciler.operations.overdue import pending_outcomes
 from reconciler.operations.provider_pins import pins_of

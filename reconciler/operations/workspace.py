@@ -18,7 +18,8 @@ from reconciler.model.fleet import ProviderSettings, Safety
 from reconciler.model.hand_over import DEFAULT_BOOT, DEFAULT_READY, DEFAULT_SSH, SshFiles
 from reconciler.model.instance import SshEndpoint
 from reconciler.model.mark import NONCES, nonce
-from reconciler.model.record import HostPin, RecordedState
+from reconciler.model.pins import HostPin
+from reconciler.model.record import RecordedState
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.operations.notices import Notifier

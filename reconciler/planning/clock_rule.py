@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from reconciler.model.clock_verdict import CLOCK_TOLERANCE, ClockReadings, ClockVerdict
 from reconciler.model.cost import ZERO, format_rate
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.pins import ClockMark
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
-from reconciler.model.record import ClockMark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
 from reconciler.model.mark import parse_mark
+from reconciler.model.pins import RolledBack
 from reconciler.model.quantity import NEVER
-from reconciler.model.record import InstanceRecord, LeaseRecord, LetGo, RolledBack
+from reconciler.model.record import InstanceRecord, LeaseRecord, LetGo
 from reconciler.model.state_change import LeftOut, Rebuilding, Restoration
 from reconciler.planning import ledger as books
 from reconciler.planning.leases import end_of, lease_after_apply

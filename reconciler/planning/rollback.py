@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.observation import Complete
+from reconciler.model.pins import RolledBack
 from reconciler.model.plan import Finding, Mode
-from reconciler.model.record import RolledBack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

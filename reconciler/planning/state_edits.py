@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from reconciler.model.address import Address
-    from reconciler.model.record import HostPin, LeaseRecord, RecordedState
+    from reconciler.model.pins import HostPin
+    from reconciler.model.record import LeaseRecord, RecordedState
     from reconciler.planning.transitions import Change
 
 Entry = TypeVar("Entry", InstanceRecord, PendingCreate)

@@ -7,7 +7,6 @@ can be applied again to a newer state. None of them ever drops a known id withou
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.reason import DestroyReason
@@ -15,7 +14,6 @@ from reconciler.model.record import (
     AbsenceEvidence,
     Doom,
     InstanceRecord,
-    LeaseEnding,
     PendingCreate,
     SoftNotice,
     duplicate_key,
@@ -30,21 +28,15 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.budget import BudgetRecord
+    from reconciler.model.pins import ProviderPin
     from reconciler.model.plan import (
         Adopt,
         Announce,
         Destroy,
         Doubt,
-        LeaseChange,
         Stranger,
     )
-    from reconciler.model.record import (
-        HoursRecord,
-        LeaseRecord,
-        NodeTimer,
-        ProviderPin,
-        RecordedState,
-    )
+    from reconciler.model.record import HoursRecord, LeaseRecord, NodeTimer, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
 
@@ -61,7 +53,7 @@ def in_turn(changes: Iterable[Change]) -> Change:
     return change
 
 
-def _without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
+def without(mapping: Mapping[str, object], key: str) -> Mapping[str, object]:
     """Not a new map where ``key`` is not in it: thousands of changes make no thousand copies."""
     if key not in mapping:
         return mapping
@@ -99,7 +91,7 @@ def timer_set(mark: str, timer: NodeTimer) -> Change:
 
 def create_refused(mark: str) -> Change:
     """The provider surely created nothing: the slot is free at once."""
-    return lambda state: state.with_(intents=_without(state.intents, mark))
+    return lambda state: state.with_(intents=without(state.intents, mark))
 
 
 def created(
@@ -156,9 +148,9 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
     return state.with_(
         leases=leases,
         soft_destroys=fuse,
-        intents=_without(state.intents, record.mark),
+        intents=without(state.intents, record.mark),
         instances={**state.instances, record.mark: known},
-        let_go=_without(state.let_go, record.mark) if state.let_go else state.let_go,
+        let_go=without(state.let_go, record.mark) if state.let_go else state.let_go,
         ledger=ledger,
     )
 
@@ -205,7 +197,7 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
             fuse.append(now)
         state = state.with_(
             instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
-            notices=_without(state.notices, mark),
+            notices=without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
         )
@@ -287,7 +279,7 @@ def sighted(mark: str) -> Change:
 
     def change(state: RecordedState) -> RecordedState:
         cleared = _on_record(mark, lambda record: record.with_(absence=None))(state)
-        return cleared.with_(notices=_without(cleared.notices, mark))
+        return cleared.with_(notices=without(cleared.notices, mark))
 
     return change
 
@@ -317,61 +309,6 @@ def announced(announce: Announce, now: datetime) -> Change:
         reason=announce.reason, noticed_at=now, due_at=announce.due_at
     )
     return lambda state: state.with_(notices={**state.notices, announce.record.mark: notice})
-
-
-def lease_changed(change_of_lease: LeaseChange) -> Change:
-    """The lease as the plan leaves it; a start that came in between is kept."""
-
-    def change(state: RecordedState) -> RecordedState:
-        name, after = change_of_lease.fleet, change_of_lease.after
-        if after is None:
-            return state.with_(leases=_without(state.leases, name))
-        found = state.leases.get(name)
-        if found is not None and change_of_lease.before in (None, found.with_(started_at=None)):
-            after = after.with_(started_at=after.started_at or found.started_at)
-        return state.with_(leases={**state.leases, name: after})
-
-    return change
-
-
-def lease_ended(fleet: str, by: LeaseEnding, now: datetime) -> Change:
-    """A person ended it: what is left of it is destroyed as requested. An end that lies ahead, by
-    a clock that was wrong, is moved to ``now``. A destroy is a person's last word whatever ended
-    the lease before: no schedule opens another window after it.
-    """
-
-    def change(state: RecordedState) -> RecordedState:
-        lease = state.leases.get(fleet)
-        ended_at = lease.ended_at if lease else None
-        if lease is None:
-            return state
-        if ended_at is None or ended_at > now:
-            ended = lease.with_(ended_at=now, ended_by=by)
-        elif by is LeaseEnding.DESTROYED and lease.ended_by is not by:
-            ended = lease.with_(ended_by=by)
-        else:
-            return state
-        return state.with_(leases={**state.leases, fleet: ended})
-
-    return change
-
-
-def lease_extended(fleet: str, until: datetime, by: timedelta) -> Change:
-    """An absolute end, and every announced soft destroy of the fleet that much later."""
-
-    def change(state: RecordedState) -> RecordedState:
-        lease = state.leases.get(fleet)
-        if lease is None:
-            return state
-        marks = {one.mark for one in state.instances.values() if one.fleet == fleet}
-        notices = {
-            mark: notice.with_(due_at=notice.due_at + by) if mark in marks else notice
-            for mark, notice in state.notices.items()
-        }
-        leases = {**state.leases, fleet: lease.with_(extended_to=until)}
-        return state.with_(leases=leases, notices=notices)
-
-    return change
 
 
 def pinned(pins: Mapping[str, ProviderPin]) -> Change:

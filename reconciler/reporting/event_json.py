@@ -40,7 +40,8 @@ if TYPE_CHECKING:
     from reconciler.model.exit_code import ExitCode
     from reconciler.model.notice import Notice
     from reconciler.model.observation import ProviderInventory
-    from reconciler.model.plan import Finding, Plan, SlotOutcome
+    from reconciler.model.outcome import SlotOutcome
+    from reconciler.model.plan import Finding, Plan
     from reconciler.model.progress import SlotProgress, Stage
 
 StepName = Literal["create", "ready", "destroy", "prove"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from reconciler import __version__
 from reconciler.model.audit import Actor
 from reconciler.model.errors import GpuShopperError
-from reconciler.model.record import TrailAnchor
+from reconciler.model.pins import TrailAnchor
 from reconciler.model.text import printable
 from reconciler.planning.audit_effects import effects
 from reconciler.statefile.audit_batch import Batch

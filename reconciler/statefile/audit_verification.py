@@ -19,7 +19,7 @@ from reconciler.statefile.audit_chain import GENESIS, digest_of, taken_apart
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reconciler.model.record import TrailAnchor
+    from reconciler.model.pins import TrailAnchor
     from reconciler.statefile.audit_chain import Link
 
 _HASHES_MAX = 8

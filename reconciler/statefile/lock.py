@@ -90,6 +90,8 @@ class LockPlace:
         self.warnings = warnings
         self.kernel_path = state.with_name(state.name + ".lock")
         self.info_path = state.with_name(state.name + ".lock.info")
+        self.locked_path = self.kernel_path
+        """What the kernel's lock was last taken on."""
 
     def holder(self) -> LockInfo | None:
         """Who the side-car names; None when there is none. It proves nothing by itself."""
@@ -100,12 +102,20 @@ class LockPlace:
         """What is different when another process has taken the lock since: the lock's file, and
         the side-car, which every holder writes anew. Raises ``OSError``.
         """
-        kernel = self.files.status(self.kernel_path)
+        kernel = self._status_of_locked()
         try:
             info = self.files.status(self.info_path)
         except FileNotFoundError:  # a full disk kept its holder from saying who it is
             return (kernel.st_dev, kernel.st_ino)
         return (kernel.st_dev, kernel.st_ino, info.st_ino, info.st_mtime_ns)
+
+    def _status_of_locked(self) -> os.stat_result:
+        """Of the lock's file; of what stands in for it as long as there is none."""
+        with suppress(FileNotFoundError):
+            return self.files.status(self.kernel_path)
+        if self.locked_path == self.kernel_path:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.kernel_path))
+        return self.files.status(self.locked_path)
 
     def lost(self, lock: LockInfo) -> StateLocked:
         """The error for a holder whose turn was taken from it."""
@@ -125,6 +135,7 @@ class LockPlace:
         """
         from filelock import FileLock, Timeout
 
+        self.locked_path = self.kernel_path
         prepare_directory(self.files, self.kernel_path.parent, self.warnings)
         check_private(self.files, self.kernel_path)
         lock = FileLock(self.kernel_path, mode=0o600, thread_local=False, fallback_to_soft=False)
@@ -139,9 +150,16 @@ class LockPlace:
         return lock
 
     def _take_unwritable(self) -> KernelLock | None:
-        """The lock on a file that can only be read; None at once when someone else holds it."""
+        """The lock on a file that can only be read; None at once when someone else holds it.
+
+        Where nobody ever locked, the state's own file stands in: whoever may write would make the
+        lock's file, and this turn ends when there is one.
+        """
         try:
-            return ReadOnlyLock.taken(self.files, self.kernel_path)
+            with suppress(FileNotFoundError):
+                return ReadOnlyLock.taken(self.files, self.kernel_path)
+            self.locked_path = self.state
+            return ReadOnlyLock.taken(self.files, self.state)
         except OSError as error:
             raise local_failure("lock", self.kernel_path, error) from error
 

@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.model.record import HostPin
+from reconciler.model.pins import HostPin
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 

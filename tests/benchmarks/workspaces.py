@@ -20,11 +20,13 @@ from reconciler.market.world import World
 from reconciler.model.mark import Mark, workspace_part
 from reconciler.model.observation import Complete, ObservedState
 from reconciler.model.offer import OfferBook
+from reconciler.model.pins import ProviderPin
 from reconciler.model.plan import Mode, PlanRequest
-from reconciler.model.record import InstanceRecord, ProviderPin, RecordedState
+from reconciler.model.record import InstanceRecord, RecordedState
+from reconciler.planning.lease_transitions import lease_changed
 from reconciler.planning.leases import planned_end
 from reconciler.planning.planner import compute_plan
-from reconciler.planning.transitions import in_turn, lease_changed
+from reconciler.planning.transitions import in_turn
 from reconciler.providers.simulated.provider import SimulatedProvider
 from reconciler.providers.simulated.translation import as_listing
 from reconciler.statefile.local_file import LocalFile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.model.record import HostPin
+from reconciler.model.pins import HostPin
 from tests.cli.in_process import run
 from tests.end_to_end.workplace import SLOW_TIME, workplace
 

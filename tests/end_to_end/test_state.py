@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.market.faults import Fault
-from reconciler.model.record import HostPin
+from reconciler.model.pins import HostPin
 from reconciler.statefile.format import decode
 from tests.end_to_end.workplace import HOUR, MINUTE, SLOW_TIME, Workplace, workplace
 from tests.simulation.shop import QUICKSTART

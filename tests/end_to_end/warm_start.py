@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -26,6 +27,10 @@ _NURSERY = Path(__file__).with_name("nursery.py")
 _ROOT = Path(__file__).parents[2]
 _LOCALE = "C.UTF-8"
 _LONGEST_SECONDS = 120.0
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every command that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Process(Protocol):
@@ -80,7 +85,8 @@ class Warm:
 
     def send_signal(self, sig: int) -> None:
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with suppress(ProcessLookupError):  # as Popen: it may end between the two lines
+                os.kill(self.pid, sig)
 
 
 @functools.cache

@@ -53,7 +53,18 @@ LATE_FIND = Schedule(
 )
 """A machine whose create was answered with an error was found after its time and destroyed as
 expired, while its fleet's lease began with the find."""
-_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND)
+NO_LOCK_FILE = Schedule(
+    200_191,
+    300,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 2), *_APPLY[2:], ("who", "laptop"))),
+        Step(6, "disk_read_only", (("ticks", 8),), "C10.6"),
+        Step(7, "take_over", (("ticks", 1),), "C11.15"),
+        Step(13, "reconcile", (("heal", False), ("who", "cron"))),
+    ),
+)
+"""A loop on a read-only disk without a lock's file could not lock, and destroyed nothing."""
+_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, NO_LOCK_FILE)
 
 
 @pytest.mark.parametrize("schedule", _FOUND, ids=lambda one: f"seed-{one.seed}")

@@ -25,8 +25,9 @@ STATE = DIRECTORY / "state" / "demo.json"
 
 
 class _HeldLock:
-    def __init__(self, inode: Inode) -> None:
+    def __init__(self, inode: Inode, path: Path) -> None:
         self._inode = inode
+        self.path = path
 
     def release(self) -> None:
         self._inode.holder = None
@@ -41,20 +42,30 @@ class KernelLocks:
         self.told: Callable[[Process], None] = lambda _: None
 
     def take(self, path: Path, process: Process, files: ProcessFiles) -> _HeldLock | None:
+        locked = path
         try:
             files.close(files.open(path, os.O_RDWR | os.O_CREAT))
         except OSError as error:
             if error.errno != errno.EROFS:
                 raise
-            files.close(files.open(path, os.O_RDONLY))  # see ReadOnlyLock
-        inode = self._memory.inode(path)
+            locked = self._readable(path, files)
+        inode = self._memory.inode(locked)
         holder = inode.holder
         if isinstance(holder, Process) and not holder.life.over:
             return None
         self._bury_the_last(path)
         inode.holder = self.last = process
         self.told(process)
-        return _HeldLock(inode)
+        return _HeldLock(inode, locked)
+
+    def _readable(self, path: Path, files: ProcessFiles) -> Path:
+        """What ``LockPlace`` locks on a file system that became read-only."""
+        try:
+            files.close(files.open(path, os.O_RDONLY))
+        except FileNotFoundError:
+            path = path.with_name(path.name.removesuffix(".lock"))
+            files.close(files.open(path, os.O_RDONLY))
+        return path
 
     def holder(self, path: Path) -> Process | None:
         """Of the lock's file that has that name now."""
@@ -109,9 +120,11 @@ class _PlayedPlace(LockPlace):
         prepare_directory(self.files, self.kernel_path.parent, self.warnings)
         assert isinstance(self.files, ProcessFiles)
         try:
-            return self.locks.take(self.kernel_path, self.process, self.files)
+            held = self.locks.take(self.kernel_path, self.process, self.files)
         except OSError as error:
             raise local_failure("lock", self.kernel_path, error) from error
+        self.locked_path = held.path if isinstance(held, _HeldLock) else self.kernel_path
+        return held
 
 
 class SimulatedFile(LocalFile):

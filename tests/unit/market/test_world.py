@@ -19,6 +19,8 @@ from reconciler.model.gpu import gpu_models
 from tests.markets import GIB, START, market_offer, order, small_world
 
 HOUR = timedelta(hours=1)
+PATIENCE = 100.0
+"""Seconds: longer than two interpreters take to start on any machine."""
 CONTESTED = 150
 
 
@@ -198,7 +200,7 @@ def rent_everything(path: Path, label: str, start: Barrier, results: Queue[list[
     """Runs in a process of its own."""
     rented = []
     with World.open(path) as world:
-        start.wait(20)
+        start.wait(PATIENCE)
         for number in range(CONTESTED):
             try:
                 rented.append(world.rent(order(f"o{number}", label), START).id)
@@ -218,7 +220,7 @@ def test_of_two_processes_exactly_one_gets_each_last_node(tmp_path: Path) -> Non
     ]
     for renter in renters:
         renter.start()
-    ids = [machine_id for _ in renters for machine_id in results.get(timeout=20)]
+    ids = [machine_id for _ in renters for machine_id in results.get(timeout=PATIENCE)]
     for renter in renters:
         renter.join()
     with World.open(path) as world:
@@ -243,7 +245,7 @@ def test_two_processes_that_find_no_market_make_one_together(tmp_path: Path) -> 
     ]
     for founder in founders:
         founder.start()
-    accounts = {results.get(timeout=20) for _ in founders}
+    accounts = {results.get(timeout=PATIENCE) for _ in founders}
     for founder in founders:
         founder.join()
     assert len(accounts) == 1

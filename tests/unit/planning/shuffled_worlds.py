@@ -21,9 +21,10 @@ from reconciler.model.fleet import Fleet, NodeCount, OfferRules, ProviderSetting
 from reconciler.model.mark import NONCE_LENGTH
 from reconciler.model.observation import Complete, DirectRead, Partial, Unknown
 from reconciler.model.offer import Offer, OfferBook
+from reconciler.model.pins import ProviderPin
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import DestroyReason
-from reconciler.model.record import Doom, InstanceRecord, PendingCreate, ProviderPin, SoftNotice
+from reconciler.model.record import Doom, InstanceRecord, PendingCreate, SoftNotice
 from reconciler.planning.explanation import explain
 from reconciler.planning.planner import compute_plan
 from reconciler.reporting.explain_json import explain_json

@@ -6,15 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 
 from reconciler.model.audit import Effect
+from reconciler.model.pins import ProviderPin
 from reconciler.model.reason import CreateReason, DestroyReason
-from reconciler.model.record import (
-    AbsenceEvidence,
-    Doom,
-    LeaseEnding,
-    ProviderPin,
-    RecordedState,
-    SoftNotice,
-)
+from reconciler.model.record import AbsenceEvidence, Doom, LeaseEnding, RecordedState, SoftNotice
 from reconciler.planning.audit_effects import effects
 from tests.unit.statefile.states import NOW, instance, intent, lease, state
 

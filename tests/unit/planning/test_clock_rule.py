@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from reconciler.model.clock_verdict import CLOCK_TOLERANCE, ClockReadings, ClockVerdict
-from reconciler.model.record import ClockMark
+from reconciler.model.pins import ClockMark
 from reconciler.planning.clock_rule import clock_marked, judge_clocks
 from tests.builders import recorded_state
 from tests.markets import START

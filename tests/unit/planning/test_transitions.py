@@ -12,6 +12,7 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, LeaseEnding, RecordedState, SoftNotice
 from reconciler.planning import billing, departures
 from reconciler.planning import transitions as go
+from reconciler.planning.lease_transitions import lease_changed, lease_ended, lease_extended
 from reconciler.planning.leases import describe_change
 from tests.builders import (
     HOUR,
@@ -45,7 +46,7 @@ CHANGES = {
     "sighted": go.sighted(MARK),
     "forgotten": departures.forgotten([forget("record")], NOW, {}),
     "proven absent": departures.forgotten([forget("intent")], NOW, {}),
-    "lease_ended": go.lease_ended("train", LeaseEnding.RELEASED, NOW),
+    "lease_ended": lease_ended("train", LeaseEnding.RELEASED, NOW),
     "loop_passed": go.loop_passed(NOW, NOW + HOUR),
 }
 STATES = {
@@ -162,17 +163,17 @@ def test_a_create_proven_absent_is_watched_and_then_dropped() -> None:
 def test_a_lease_keeps_a_start_that_came_in_between() -> None:
     change = describe_change(lease(started_at=None), lease(started_at=None, target=2))
     assert change is not None
-    after = go.lease_changed(change)(recorded_state(lease())).leases["train"]
+    after = lease_changed(change)(recorded_state(lease())).leases["train"]
     assert (after.started_at, after.target) == (START, 2)
     renewed = describe_change(lease(ended_at=NOW), lease(started_at=None))
     assert renewed is not None
     state = recorded_state(lease(ended_at=NOW))
-    assert go.lease_changed(renewed)(state).leases["train"].started_at is None
+    assert lease_changed(renewed)(state).leases["train"].started_at is None
 
 
 def test_an_ended_lease_keeps_its_first_end() -> None:
-    once = go.lease_ended("train", LeaseEnding.DESTROYED, NOW)(recorded_state(lease()))
-    again = go.lease_ended("train", LeaseEnding.RELEASED, NOW + HOUR)(once)
+    once = lease_ended("train", LeaseEnding.DESTROYED, NOW)(recorded_state(lease()))
+    again = lease_ended("train", LeaseEnding.RELEASED, NOW + HOUR)(once)
     assert again == once
     assert once.leases["train"].ends_at == NOW
 
@@ -181,7 +182,7 @@ def test_extending_moves_the_fleets_announced_destroys_by_as_much() -> None:
     notice = SoftNotice(reason=DestroyReason.UNDECLARED, noticed_at=START, due_at=NOW)
     other = record("lab").mark
     state = recorded_state(record(), record("lab"), notices={MARK: notice, other: notice})
-    after = go.lease_extended("train", START + 9 * HOUR, 2 * HOUR)(state)
+    after = lease_extended("train", START + 9 * HOUR, 2 * HOUR)(state)
     assert after.leases["train"].ends_at == START + 9 * HOUR
     assert after.notices[MARK].due_at == NOW + 2 * HOUR
     assert after.notices[other].due_at == NOW

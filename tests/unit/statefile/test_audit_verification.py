@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.model.audit import Actor, Effect, TrailVerdict
-from reconciler.model.record import TrailAnchor
+from reconciler.model.pins import TrailAnchor
 from reconciler.statefile.audit_batch import Batch
 from reconciler.statefile.audit_chain import START, Head
 from reconciler.statefile.audit_verification import verified

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.errors import GpuShopperError, StateConflict, StateError
-from reconciler.model.record import ProviderPin, RecordedState
+from reconciler.model.pins import ProviderPin
+from reconciler.model.record import RecordedState
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import VERSION, decode, encode
 from reconciler.statefile.history import BACKUPS_KEPT

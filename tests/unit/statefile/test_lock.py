@@ -316,7 +316,29 @@ def test_C10_6_a_holder_from_before_is_respected(
             pass
 
 
-def test_C10_6_without_a_lock_file_a_read_only_file_system_cannot_be_locked(
+def test_C10_6_where_nobody_ever_locked_the_state_itself_is_locked_until_somebody_can_write(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    LocalFile(path, "demo", now).write(state(), expected_serial=None)
+    lock_file = path.with_name(path.name + ".lock")
+    lock_file.unlink(missing_ok=True)
+    _becomes_read_only(monkeypatch)
+    with LocalFile(path, "demo", now).lock("reconcile", timeout_seconds=0) as held:
+        assert held.still_ours
+        with pytest.raises(StateLocked), LocalFile(path, "demo", now).lock("b", timeout_seconds=0):
+            pass
+        lock_file.touch(mode=0o600)
+        assert not held.still_ours
+
+
+def test_I8_a_lock_file_that_goes_missing_ends_the_turn(path: Path) -> None:
+    LocalFile(path, "demo", now).write(state(), expected_serial=None)
+    with LocalFile(path, "demo", now).lock("reconcile", timeout_seconds=0) as held:
+        path.with_name(path.name + ".lock").unlink()
+        assert not held.still_ours
+
+
+def test_C10_6_without_lock_file_and_state_a_read_only_file_system_cannot_be_locked(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -1,21 +1,42 @@
-"""Models of values that come from our own code: as pydantic makes them, without its ceremony."""
+"""What a state is made of: values as pydantic makes them, without its ceremony.
+
+They come from our own code or from a state file; frozen, unknown fields refused.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 _set = object.__setattr__
 
 
-class Trusted(BaseModel):
+def _seconds(value: object) -> object:
+    if not isinstance(value, (int, float)):
+        return value
+    try:
+        return timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError("a duration beyond all time") from None
+
+
+Seconds = Annotated[
+    timedelta,
+    BeforeValidator(_seconds),
+    PlainSerializer(lambda value: int(value.total_seconds()), return_type=int),
+]
+"""A duration stored as whole seconds."""
+
+
+class Stored(BaseModel):
     """Of a thousand machines that are bought nine thousand values are made. Nothing is validated,
     and nothing may be private, extra, or known by another name.
     """
 
-    model_config = ConfigDict(defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields changed, as ``model_copy`` makes it, at half the cost."""
