@@ -187,7 +187,7 @@ def ssh_command(
             f"{row.slot} cannot be reached yet: it is {row.stage}", fix="gpu-shopper status -w"
         )
     try:
-        alias = key_alias(row.provider, row.instance_id)
+        alias = key_alias(row.provider, row.instance_id, row.ssh.host)
         words = [*command_for(row.ssh, alias, files_for(row, report.ssh_files)), *command]
     except ValueError as error:
         raise GpuShopperError(f"{row.slot}: {error}") from None

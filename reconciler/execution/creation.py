@@ -179,6 +179,7 @@ async def _order(
         ports=boot.ports,
         bid_usd=_bid(create, offer, context),
         destroys_itself_at=timer.ends_at if timer else None,
+        timer_margin=timer.margin if timer else timedelta(0),
     )
     unable = why_unable(request, provider.capabilities)
     if unable:

@@ -15,7 +15,13 @@ from reconciler.model.errors import ProviderError
 from reconciler.model.instance import is_from_documentation
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
-from reconciler.planning.gpu_check import QUESTION, contradiction, read_answer, shown
+from reconciler.planning.gpu_check import (
+    QUESTION,
+    contradiction,
+    has_nvidias_driver,
+    read_answer,
+    shown,
+)
 from reconciler.reporting.ssh_text import key_alias
 
 if TYPE_CHECKING:
@@ -60,6 +66,8 @@ class HandOverCheck:
         self._record = record
         self._context = context
         self._rules = context.ready_rules(record.fleet)
+        sold = record.specification
+        self._driver_tells = sold is None or has_nvidias_driver(sold)
         self._deadline = context.clock.elapsed_seconds() + self._rules.timeout.total_seconds()
         self._begun: dict[Stage, float] = {}
         self._contradicted = ""
@@ -117,8 +125,8 @@ class HandOverCheck:
         self.enter("gpu check" if "gpu check" in self._begun else stage)
 
     async def _by_login(self, instance: Instance, endpoint: SshEndpoint) -> Fit | Unfit | None:
-        alias = key_alias(self._record.provider, instance.id)
-        command = QUESTION if self._rules.gpu_check else "true"
+        alias = key_alias(self._record.provider, instance.id, endpoint.host)
+        command = QUESTION if self._rules.gpu_check and self._driver_tells else "true"
         try:
             login = await self._context.log_in(self._record.fleet, endpoint, alias, command)
         except ValueError as error:
@@ -138,6 +146,8 @@ class HandOverCheck:
     def _inside(self, login: Login) -> Fit | Unfit | None:
         if not self._rules.gpu_check:
             return Fit()
+        if not self._driver_tells:
+            return Fit("its GPUs are not looked at: only NVIDIA's driver can be asked")
         self.enter("gpu check")
         try:
             reading = read_answer(login.answer)

@@ -6,7 +6,8 @@ the machine says so.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -17,19 +18,25 @@ from reconciler.model.observation import DirectRead
 from reconciler.model.outcome import SlotOutcome
 from reconciler.model.quantity import NEVER
 from reconciler.model.record import NodeTimer
-from reconciler.planning import transitions
-from reconciler.planning.node_timers import Assumed, early_timers
+from reconciler.planning import timer_moves
+from reconciler.planning.node_timers import Assumed, early_timers, timers_in_doubt
 from reconciler.reporting.ssh_text import key_alias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from reconciler.execution.context import ExecutionContext
+    from reconciler.model.instance import SshEndpoint
     from reconciler.model.record import InstanceRecord, PendingCreate
     from reconciler.planning.node_timers import EarlyTimer
     from reconciler.providers.base import Provider
     from reconciler.transport.ssh_login import Login
+
+
+_LONGEST_SURPRISE = timedelta(days=366)
+"""Somebody else may have told it a later time; nobody told it one in the year 5138."""
+_DIGITS_MAX = 11
+"""Of a time in seconds: enough for some thousand years."""
 
 
 def timer_of(
@@ -45,11 +52,27 @@ def timer_of(
 
 
 async def follow_leases(context: ExecutionContext) -> list[SlotOutcome]:
-    """Move every timer that would end a machine before its lease does, and say what became of it.
+    """Move every timer that would end a machine before its lease does, and say what became of it;
+    and look at those of which nobody knows whether they still are what they were moved to.
 
     Tried again by every run for as long as it fails.
     """
-    return await move_timers(early_timers(context.journal.state, assumed(context)), context)
+    state = context.journal.state
+    early = early_timers(state, assumed(context))
+    known = {one.record.mark for one in early}
+    doubtful = [one for one in _doubtful(context) if one.record.mark not in known]
+    return await move_timers([*early, *doubtful], context)
+
+
+async def look_at_timers(context: ExecutionContext) -> list[SlotOutcome]:
+    """Ask machines of whose timer nobody knows what it goes by; new ones, whether there is one."""
+    return await move_timers(_doubtful(context), context)
+
+
+def _doubtful(context: ExecutionContext) -> list[EarlyTimer]:
+    """Of those that somebody can log in to."""
+    found = timers_in_doubt(context.journal.state, context.clock.now())
+    return [one for one in found if context.has_own_key(one.record.fleet)]
 
 
 def assumed(context: ExecutionContext) -> Assumed:
@@ -63,12 +86,9 @@ async def move_timers(early: Iterable[EarlyTimer], context: ExecutionContext) ->
     outcomes: list[SlotOutcome] = []
 
     async def move(one: EarlyTimer) -> None:
-        why = await _moved(one.record, one.wanted, context)
-        detail = f"its own timer ends it {one.wanted.ends_at:%Y-%m-%d %H:%M} UTC"
-        if why:
-            detail = f"its own timer still ends it {one.now.ends_at:%Y-%m-%d %H:%M} UTC: {why}"
-        slot, code = one.record.slot, ExitCode.PARTIAL if why else None
-        outcomes.append(SlotOutcome(slot, "timer", not why, detail, code, mark=one.record.mark))
+        outcome = _outcome(one, await _told(one, context))
+        if outcome is not None:
+            outcomes.append(outcome)
 
     async with anyio.create_task_group() as tasks:
         for one in early:
@@ -76,33 +96,95 @@ async def move_timers(early: Iterable[EarlyTimer], context: ExecutionContext) ->
     return sorted(outcomes, key=lambda outcome: (outcome.slot, outcome.mark))
 
 
-async def _moved(record: InstanceRecord, wanted: NodeTimer, context: ExecutionContext) -> str:
-    """Why it was not; "" once the machine has said that it goes by the new time."""
+class _Told(NamedTuple):
+    """``why`` not; "" once the machine has said that it goes by ``ends_at``, or is gone.
+
+    ``lost``: it did not go by what it was told before. ``missing``: no timer runs on it.
+    ``other_key``: so it seems.
+    """
+
+    why: str = ""
+    ends_at: datetime | None = None
+    lost: bool = False
+    missing: bool = False
+    other_key: bool = False
+
+
+def _outcome(one: EarlyTimer, told: _Told) -> SlotOutcome | None:
+    """None where there is nothing to say: a look that found, or could not see, what was known."""
+    slot, mark = one.record.slot, one.record.mark
+    if not one.now.runs and (told.why or told.missing):
+        return None  # it has none, as far as is known
+    if told.why:
+        if not (one.is_early or told.other_key):
+            return None
+        when = f"its own timer still ends it {one.now.ends_at:%Y-%m-%d %H:%M} UTC"
+        if not one.is_early:
+            when = f"its own timer may end it before {one.now.ends_at:%Y-%m-%d %H:%M} UTC"
+        return SlotOutcome(slot, "timer", False, f"{when}: {told.why}", ExitCode.PARTIAL, mark=mark)
+    if told.missing:
+        detail = "no timer runs on it: nothing there ends it, and nobody relies on that any more"
+        return SlotOutcome(slot, "timer", True, detail, ExitCode.PARTIAL, mark=mark)
+    if not (one.is_early or told.lost):
+        return None
+    ends_at = told.ends_at or one.until
+    again = " again: it had lost that" if told.lost and not one.is_early else ""
+    detail = f"its own timer ends it {ends_at:%Y-%m-%d %H:%M} UTC{again}"
+    return SlotOutcome(slot, "timer", True, detail, mark=mark)
+
+
+async def _told(one: EarlyTimer, context: ExecutionContext) -> _Told:
+    record = one.record
     provider = context.providers.get(record.provider)
     if provider is None or not provider.capabilities.node_ends_itself:
-        return f"{record.provider} cannot be asked"
+        return _Told(f"{record.provider} cannot be asked")
     with context.listings.watching(provider):
         read = await _seen(record, provider, context)
     if read.not_found:
-        return ""  # there is nothing left that could end; the plan says so
+        return _Told()  # there is nothing left that could end; the plan says so
     endpoint = read.instance.ssh if read.instance else None
     if endpoint is None:
-        return read.why or "it has no address just now"
+        return _Told(read.why or "it has no address just now")
     if provider.capabilities.rehearsal and is_from_documentation(endpoint.host):
-        return "this is a rehearsal, and nothing answers at its address"
-    alias = key_alias(record.provider, record.instance_id)
+        return _Told("this is a rehearsal, and nothing answers at its address")
+    return await _set(one, endpoint, provider, context)
+
+
+async def _set(
+    one: EarlyTimer, endpoint: SshEndpoint, provider: Provider, context: ExecutionContext
+) -> _Told:
+    """Write down that it is asked, ask, and write down what it says."""
+    record, commit = one.record, context.journal.commit
+    alias = key_alias(record.provider, record.instance_id, endpoint.host)
+    if one.is_early:
+        await commit(timer_moves.timer_asked(record.mark, one.until))
+    asked = _asked(record.mark, context)
     try:
         login = await context.log_in(
-            record.fleet, endpoint, alias, provider.timer_command(wanted.ends_at)
+            record.fleet, endpoint, alias, provider.timer_command(one.until)
         )
     except ValueError as error:
-        return str(error)
+        await commit(timer_moves.timer_not_asked(record.mark, one.until))
+        return _Told(str(error))
     if login.end != "done":
-        return login.why
-    if not _says(login, wanted.ends_at):
-        return "the machine did not take the new time"
-    await context.journal.commit(transitions.timer_set(record.mark, wanted))
-    return ""
+        if login.end != "unreachable":  # nobody was let in
+            await commit(timer_moves.timer_not_asked(record.mark, one.until))
+        return _Told(login.why, other_key=login.end == "other-key")
+    said = _said(login)
+    if said == (None, None):
+        await commit(timer_moves.timer_missing(record.mark, one.now))
+        return _Told(missing=True)
+    held, holds = said or (None, None)
+    if holds is None or not one.until <= holds <= one.until + _LONGEST_SURPRISE:
+        return _Told("the machine did not take the new time")
+    now = context.clock.now()
+    await commit(timer_moves.timer_told(record.mark, one.now, holds, asked=asked, now=now))
+    return _Told(ends_at=holds, lost=held is None or held < one.now.ends_at.replace(microsecond=0))
+
+
+def _asked(mark: str, context: ExecutionContext) -> datetime | None:
+    known = context.journal.state.node_timers.get(mark)
+    return known.asked if known else None
 
 
 async def _seen(
@@ -116,7 +198,15 @@ async def _seen(
     return await context.read(provider, record.instance_id)
 
 
-def _says(login: Login, ends_at: datetime) -> bool:
-    """Whatever stands before the last line is a greeting."""
-    lines = login.answer.split()
-    return login.code == 0 and lines[-1:] == [str(int(ends_at.timestamp()))]
+def _said(login: Login) -> tuple[datetime | None, datetime | None] | None:
+    """What it went by before, and what it goes by now; None where it does not say that plainly.
+
+    Whatever stands before the last two words is a greeting.
+    """
+    words = login.answer.split()[-2:]
+    plain = all(word.isascii() and word.isdigit() and len(word) <= _DIGITS_MAX for word in words)
+    if login.code != 0 or len(words) != len(("held", "holds")) or not plain:
+        return None
+    seconds = map(int, words)
+    held, holds = (datetime.fromtimestamp(one, UTC) if one else None for one in seconds)
+    return held, holds

@@ -7,13 +7,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_MICRO_DOLLAR = Decimal("0.000001")
 _EXACT_MAX = 2**32 * 1_000_000
 """Up to then, the year 2106, a float of seconds tells one microsecond from the next."""
 
 
 def usd(microusd: int) -> Decimal:
-    """Exact dollars."""
-    return Decimal(microusd).scaleb(-6)
+    """Exact dollars, in six decimals."""
+    return microusd * _MICRO_DOLLAR
 
 
 def microusd(dollars: Decimal) -> int:

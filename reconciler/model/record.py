@@ -49,10 +49,14 @@ class AbsenceEvidence(Stored):
     ``last_seen_at``: the last positive sighting; for an unknown create its deadline; for a machine
     that went missing with many others the end of the extra window, still to come (I33).
     ``first_absent_at``: start of the first complete listing, at least V_p later, that lacked it.
+    ``billed_at``: the last look at which it was surely billed: what is counted after it is marked.
+    ``ended_at``: when its provider says that it was gone. It proves nothing and ends its bill.
     """
 
     last_seen_at: AwareDatetime
     first_absent_at: AwareDatetime | None = None
+    billed_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
 
 
 class Doom(Stored):
@@ -241,11 +245,37 @@ class SpotLosses(Stored):
 
 class NodeTimer(Stored):
     """A machine of which we know that it was told to destroy itself at ``ends_at``, ``margin``
-    after the end that its lease had then. A machine may lack it all the same; none has a later one.
+    after the end that its lease had then. A machine may lack it all the same; none has one that is
+    later than ``at_latest``.
     """
 
     ends_at: AwareDatetime
     margin: Seconds
+    asked: AwareDatetime | None = None
+    """A later time that it was, or was to be, told: nobody heard whether it took it."""
+    told_at: AwareDatetime | None = None
+    """When it last said that it goes by ``ends_at``; None for what it was ordered with."""
+    runs: bool = True
+    """False once the machine has said that there is no such timer on it."""
+
+    @property
+    def at_latest(self) -> datetime:
+        return self.ends_at if self.asked is None else max(self.ends_at, self.asked)
+
+
+_BY_THE_LOOP = frozenset(
+    {
+        "serial",
+        "decided_serial",
+        "saved_at",
+        "saved_by",
+        "loop_last_seen",
+        "loop_due_at",
+        "clock",
+        "trail",
+        "ledger",
+    }
+)
 
 
 class RecordedState(Stored):
@@ -295,20 +325,13 @@ class RecordedState(Stored):
     node_timers: dict[str, NodeTimer] = {}
     """By mark, for machines that are not proven gone."""
 
-    @property
-    def beside_the_loop(self) -> RecordedState:
-        """This state without what every pass of a loop writes, to tell what really changed."""
-        return self.with_(
-            serial=0,
-            decided_serial=0,
-            saved_at=None,
-            saved_by="",
-            loop_last_seen=None,
-            loop_due_at=None,
-            clock=None,
-            trail=None,
-            ledger=EMPTY_LEDGER,
-        )
+    def decided_since(self, older: RecordedState) -> list[str]:
+        """The fields that really changed: all but what every pass of a loop writes."""
+        mine, theirs = self.__dict__, older.__dict__
+        names = [name for name in mine if name not in _BY_THE_LOOP]
+        return [
+            name for name in names if mine[name] is not theirs[name] and mine[name] != theirs[name]
+        ]
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:
         """In slot order, newest last within a slot."""

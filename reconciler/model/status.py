@@ -53,6 +53,8 @@ class MachineRow:
     ends_at: datetime | None = None
     ssh: SshEndpoint | None = None
     note: str = ""
+    ports: tuple[tuple[int, int], ...] = ()
+    """As of an ``Instance``."""
     own_key: bool = False
     """The workspace's own key opens it, as far as the documents tell."""
 

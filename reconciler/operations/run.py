@@ -215,7 +215,10 @@ class Run:
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
-                await executor.note(plan, seen.recorded)
+                looks = by_loop or plan.has_changes or plan.rate_changes
+                await executor.note(
+                    plan, seen.recorded, also=(books.looked(seen.observed),) if looks else ()
+                )
             except StateError:
                 raise
             except GpuShopperError as error:
@@ -233,6 +236,7 @@ class Run:
         await self.move_timers()
         if executor.report.bought and not options.detach:
             await executor.settle(executor.report.bought)
+            await self.move_timers(only_look=True)
         await self.look_into()
         state = self._context.journal.state
         if not options.wait:
@@ -263,8 +267,9 @@ class Run:
         if self._executor is not None and marks and not self.interruption.requested:
             await self._executor.look_into(marks, self._to_replace)
 
-    async def move_timers(self) -> None:
-        """Machines that would destroy themselves before their lease ends are told its new end.
+    async def move_timers(self, *, only_look: bool = False) -> None:
+        """Machines that would destroy themselves before their lease ends are told its new end, and
+        those in doubt are asked what they go by; ``only_look``: these alone.
 
         Over SSH: not for a caller who holds the lock.
         """
@@ -272,9 +277,10 @@ class Run:
             return
         if not self._context.journal.state.node_timers and self._context.node_timer is None:
             return
-        from reconciler.execution.node_timers import follow_leases  # few machines have timers
+        from reconciler.execution import node_timers  # few machines have timers
 
-        self._executor.report.add(*await follow_leases(self._context))
+        follow = node_timers.look_at_timers if only_look else node_timers.follow_leases
+        self._executor.report.add(*await follow(self._context))
 
     def failed_ready(self) -> list[InstanceRecord]:
         """The machines bought last that were found unfit."""

@@ -70,11 +70,17 @@ async def _brought_up_to_date(
         for found in inventory.instances
     }
     ready = {(one.provider, one.instance_id) for one in state.instances.values() if one.ready_at}
-    late = [key for key in ready & listed.keys() if listed[key].status in _STARTING]
+    late = [key for key in ready & listed.keys() if _lags(listed[key])]
     for key, read in (await read_instances(workspace.providers, late)).items():
         if read.instance is not None and read.instance.label == listed[key].label:
             listed[key] = read.instance
     return listed
+
+
+def _lags(listed: Instance) -> bool:
+    """Whether a machine that was ready before is listed as if it were not yet."""
+    running = listed.status is InstanceStatus.RUNNING
+    return listed.status in _STARTING or (running and listed.ssh is None)
 
 
 def _rows(
@@ -106,6 +112,7 @@ def _rows(
             age=seen.plan.now - record.created_at,
             ends_at=_end(record, state),
             ssh=_endpoint(instance, access) if instance else None,
+            ports=instance.ports if instance else (),
             note=str(record.doom.reason) if record.doom else announced,
             own_key=access.generate,
         )

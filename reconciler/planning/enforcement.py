@@ -49,7 +49,9 @@ class Circumstances:
     request: PlanRequest
     now: datetime
     fitting: set[object] = field(default_factory=set)
-    """Kinds of machine that were found to be as declared: most of a fleet are bought alike."""
+    """Kinds of machine that were found to be as declared: most of a fleet are bought alike. Fleets
+    that ask for the same share it.
+    """
     asked: dict[tuple[bool, bool], tuple[EnforcementRule, ...]] = field(default_factory=dict)
     """The rules that may find something here, by whether a machine runs and whether it fits."""
     budgeted: bool = True
@@ -73,6 +75,8 @@ class Situation:
     """True when that one was seen ready now and no rule wants it gone."""
     predecessor: InstanceRecord | None = None
     """The machine whose place this one takes, still alive."""
+    predecessor_stands: bool = False
+    """True when that one was seen now, ready and ours beyond doubt."""
     over_budget: str = ""
     """Why a budget in force ends it; empty where none does."""
     over_new_budget: str = ""
@@ -198,6 +202,17 @@ def _successor_failed(at: Situation) -> Verdict | None:
     return None
 
 
+def _successor_unfit(at: Situation) -> Verdict | None:
+    """The documents were changed back: what it was to replace is as they declare."""
+    old, fleet = at.predecessor, at.given.fleet
+    if old is None or fleet is None or at.given.in_loop or not at.predecessor_stands:
+        return None
+    differences = machine_differences(fleet, at.record, at.given.fitting)
+    if not differences or machine_differences(fleet, old, at.given.fitting):
+        return None
+    return Verdict(DestroyReason.DRIFTED, f"{old.instance_id} is as declared", differences)
+
+
 def _undeclared(at: Situation) -> Verdict | None:
     if not at.given.documents or at.given.fleet is not None:
         return None
@@ -292,6 +307,12 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "SUCCESSOR_FAILED",
         "A successor that fails or is late costs money; the machine that it was to replace stays.",
         _successor_failed,
+        of_pairs=True,
+    ),
+    EnforcementRule(
+        "SUCCESSOR_UNFIT",
+        "Documents that were changed back declare the machine that it was to replace.",
+        _successor_unfit,
         of_pairs=True,
     ),
     EnforcementRule(

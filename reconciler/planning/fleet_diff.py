@@ -9,7 +9,7 @@ from reconciler.model.plan import Difference
 from reconciler.model.quantity import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet, Where
@@ -41,12 +41,17 @@ def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
     Slots from ``maximum`` up are never filled, and an occupied one, known or in doubt, never
     gets a second machine.
     """
-    taken = set(occupied)
-    missing = wanted - sum(1 for index in taken if index < maximum)
+    taken = occupied if isinstance(occupied, set) else set(occupied)
+    missing = wanted - filled_below(maximum, taken)
     if missing <= 0:
         return []
     free = (index for index in range(maximum) if index not in taken)
     return [index for index, _ in zip(free, range(missing), strict=False)]
+
+
+def filled_below(maximum: int, taken: Collection[int]) -> int:
+    """How many of the slots below ``maximum`` hold a machine."""
+    return len([index for index in taken if index < maximum])
 
 
 def machine_differences(

@@ -25,11 +25,17 @@ QUESTION = (
 )
 """Asked over SSH, of any shell. Whatever a machine says before the marker is its greeting."""
 GPUS_MAX = 64
+_VENDOR = "NVIDIA"
 _MIB = 2**20
 _LEAST_SHARE = Decimal("0.9")
 """Drivers keep up to 8 % of a card for themselves (ECC, page tables); a slice is far less."""
 _LINE = re.compile(r"([^,]{1,100}), *([0-9]{1,9}) MiB, *([0-9][0-9.]{0,30})")
 _CUDA = re.compile(r"CUDA Version *: *([0-9]{1,3}\.[0-9]{1,3})")
+
+
+def has_nvidias_driver(sold: Specification) -> bool:
+    """Whether ``QUESTION`` has an answer there: GPUs of other makers have another driver."""
+    return gpu_model(sold.gpu).vendor == _VENDOR
 
 
 def read_answer(text: str) -> GpuReading:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
@@ -66,6 +67,8 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
     record, weighed = sighting.record, sighting.weighed
     if weighed.presence is Presence.SEEN and record.absence and record.absence.first_absent_at:
         decisions.sighted.append(record.mark)
+    if weighed.presence is Presence.SEEN:
+        _note_rate(sighting, decisions)
     if not scene.may_act(record):
         decisions.keeps.append(Keep(record, sighting.instance, "destroy under way"))
     elif weighed.presence is Presence.GONE:
@@ -124,9 +127,17 @@ def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> No
     begins = record.ready_at is None and instance.is_ready
     if begins and not is_looked_into(record, scene.now, scene.request):
         decisions.became_ready.append(record.mark)
-    billed = instance.usd_per_hour
-    if billed is not None and billed != record.usd_per_hour:
-        decisions.rate_changes.append(RateChange(record, billed))
+    _note_rate(sighting, decisions)
+
+
+def _note_rate(sighting: Sighting, decisions: Decisions) -> None:
+    """Also of a machine whose destroys fail; on its way out it does not become cheaper."""
+    record, instance = sighting.record, sighting.instance
+    billed = instance.usd_per_hour if instance and not sighting.identity_doubt else None
+    if instance is None or billed is None or billed == record.usd_per_hour:
+        return
+    if billed > record.usd_per_hour or instance.status is not InstanceStatus.DESTROYING:
+        decisions.rate_changes.append(RateChange(record, billed, instance.rate_since))
 
 
 def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Decisions) -> None:

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 
 
 class EarlyTimer(NamedTuple):
-    """A machine whose timer is ``now`` and should be ``wanted``."""
+    """A machine whose timer is ``now`` and should end it at ``until``, or later."""
 
     record: InstanceRecord
     now: NodeTimer
-    wanted: NodeTimer
+    until: datetime
+
+    @property
+    def is_early(self) -> bool:
+        """Otherwise it should be what it is, and only the machine knows whether it is."""
+        return self.now.ends_at.replace(microsecond=0) < self.until
 
 
 class Assumed(NamedTuple):
@@ -41,7 +46,8 @@ def early_timers(
     fleet: str | None = None,
     until: datetime | None = None,
 ) -> list[EarlyTimer]:
-    """Living machines whose timer leaves less than half its margin after their lease's end.
+    """Living machines whose timer leaves less than half its margin after their lease's end. One
+    that said that it has none is asked again: it may have been too early.
 
     ``until``: the end that the lease of ``fleet`` is to have.
     """
@@ -57,9 +63,36 @@ def early_timers(
         if until is not None and not is_of_earlier_window(lease, record.created_at):
             end = until
         if timer.ends_at < end + timer.margin / 2:
-            wanted = timer.with_(ends_at=(end + timer.margin).replace(microsecond=0))
-            found.append(EarlyTimer(record, timer, wanted))
+            until = (end + timer.margin).replace(microsecond=0)
+            found.append(EarlyTimer(record, timer, until))
     return found
+
+
+def timers_in_doubt(state: RecordedState, now: datetime) -> list[EarlyTimer]:
+    """Living machines whose timer may be another one than we know.
+
+    Nobody has heard yet whether it runs at all, which is asked once the machine is ready; or what
+    it was told was not answered; or it was moved, and may have been lost. A container that its host
+    makes anew begins with the time that it was ordered with, or one margin of life, whichever is
+    later: looked at twice in a margin, none ends before somebody knows.
+    """
+    found = []
+    for mark, timer in state.node_timers.items():
+        record = state.instances.get(mark)
+        if record is None or record.doom is not None or not timer.runs:
+            continue
+        if timer.asked is not None or _is_due(mark, timer, record.ready_at, now):
+            found.append(EarlyTimer(record, timer, timer.ends_at.replace(microsecond=0)))
+    return found
+
+
+def _is_due(mark: str, timer: NodeTimer, ready_at: datetime | None, now: datetime) -> bool:
+    """Whether it is time to ask what it goes by; for a while, where nobody answers at first."""
+    if timer.told_at is None:
+        return ready_at is not None and now < ready_at + timer.margin / 2
+    ordered = parse_mark(mark)
+    was_moved = ordered is None or timer.ends_at != ordered.end + timer.margin
+    return was_moved and now >= timer.told_at + timer.margin / 2
 
 
 def _timers(state: RecordedState, assumed: Assumed) -> Iterator[tuple[str, NodeTimer]]:
@@ -96,7 +129,8 @@ def who_relies(
     living += let_go
     for one in living:
         spot = one.specification is None or one.specification.spot
-        where = timed if one.mark in state.node_timers and not spot else others
+        timer = state.node_timers.get(one.mark)
+        where = timed if timer is not None and timer.runs and not spot else others
         where.add(one.provider)
     for create in creates:
         offer = create.offer
@@ -126,7 +160,9 @@ class TimedEnds:
     def of(self, mark: str, end: datetime) -> datetime:
         """``end`` is that of the lease; one tick is added later, for every machine alike."""
         timer = self._timers.get(mark)
-        return end if timer is None or end == NEVER else max(end, timer.ends_at - self._tick)
+        if timer is None or not timer.runs or end == NEVER:
+            return end
+        return max(end, timer.at_latest - self._tick)
 
     def of_new(self, create: Create, end: datetime) -> datetime:
         if self._margin is None or end == NEVER or "node_timer" in create.offer.lacks:

@@ -11,6 +11,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
+from reconciler.planning.inability import Inabilities
 from reconciler.planning.leases import has_ended, same_hours, same_terms
 from reconciler.planning.purchases import slots_by_fleet
 from reconciler.planning.rollback import ADOPT_THEM, UNKNOWN_SINCE, rollback_findings
@@ -85,7 +86,7 @@ def _shared_slot_findings(classified: Classified, scene: Scene) -> Iterator[Find
     if not scene.request.replace:
         return
     pairs = find_successions(classified.records)
-    slots = {record.slot for record in pairs.predecessors.values()}
+    slots = {old.record.slot for old in pairs.predecessors.values()}
     for slot in scene.request.replace:
         if slot in slots:
             yield Finding(f"{slot} is being replaced already, so -replace changes nothing")
@@ -218,6 +219,7 @@ def offer_findings(
         if listing.age > _OLD_OFFERS:
             old = f"{about(listing.age)} old: it allows no more searches now"
             yield Finding(f"the offers of {listing.provider} are {old}")
+    unable = Inabilities(offers)
     for need in needs:
         name, nodes = need.fleet.address, need.fleet.nodes
         bought = slots[need.fleet.name]
@@ -230,10 +232,12 @@ def offer_findings(
             what = f"{name}: {held} machine(s) stay, because no successor can be rented"
             yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
         if filled < nodes.minimum:
-            what = f"{name}: {_shortage(need, filled)}"
+            what = f"{name}: {_shortage(need, filled)}{unable.in_the_way(need.fleet)}"
             yield Finding(what + _caps_in_the_way(need, purchases), ExitCode.NO_OFFER, fix=fix)
         elif filled < nodes.target:
-            what = f"{name}: {nodes.target - filled} node(s) unfilled"
+            what = (
+                f"{name}: {nodes.target - filled} node(s) unfilled{unable.in_the_way(need.fleet)}"
+            )
             yield Finding(what + _caps_in_the_way(need, purchases), fix=fix)
     yield from _unproven_finding(purchases)
 

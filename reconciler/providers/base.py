@@ -128,7 +128,8 @@ class CreateRequest:
     reachable beside the one of SSH. ``bid_usd``: dollars an hour to bid for a spot node without
     its disk, never below what the offer asks; None: what it asks. ``destroys_itself_at``: what the
     machine's own timer is set to, where the provider's machines can have one
-    (``node_ends_itself``); None for no timer.
+    (``node_ends_itself``); None for no timer. ``timer_margin``: one that finds at its start that
+    what it was told later is lost leaves the machine at least so long.
     """
 
     mark: str
@@ -143,6 +144,7 @@ class CreateRequest:
     ports: tuple[int, ...] = ()
     bid_usd: Decimal | None = None
     destroys_itself_at: datetime | None = None
+    timer_margin: timedelta = timedelta(0)
 
     @property
     def spot_usd_per_hour(self) -> Decimal:
@@ -220,8 +222,9 @@ class Provider(ABC):
         return None
 
     def timer_command(self, ends_at: datetime) -> str:
-        """What, run on a machine with a timer of its own, sets that to ``ends_at`` and prints the
-        seconds since 1970 that it goes by from then on; for ``node_ends_itself`` alone.
+        """What, run on a machine with a timer of its own, moves that to ``ends_at`` unless it is
+        later already, and prints two figures in seconds since 1970: what it went by (0: nothing)
+        and what it goes by from then on (0: no timer runs there); for ``node_ends_itself`` alone.
         """
         raise NotImplementedError(f"{self.name}: machines have no timer")
 

@@ -64,6 +64,8 @@ def _variables(rows: Iterable[MachineRow]) -> Iterator[tuple[str, str]]:
             yield f"{node}_HOST", endpoint.host
             yield f"{node}_PORT", str(endpoint.port)
             yield f"{node}_USER", endpoint.user
+            for inside, outside in row.ports:
+                yield f"{node}_PORT_{inside}", str(outside)
 
 
 def _by_fleet(
@@ -114,7 +116,7 @@ def _ansible_variables(
     yield "ansible_host", endpoint.host
     yield "ansible_port", endpoint.port
     yield "ansible_user", endpoint.user
-    alias = key_alias(row.provider, row.instance_id)
+    alias = key_alias(row.provider, row.instance_id, endpoint.host)
     options = [f"{name}={value}" for name, value in ssh_options(alias, files_for(row, files))]
     plain = [one for one in options if not any(mark in one for mark in _TEMPLATE_MARKS)]
     if plain:

@@ -77,12 +77,19 @@ def _path(path: str) -> str:
     return f'"{path.replace("%", "%%")}"'
 
 
-def key_alias(provider: str, instance_id: str) -> str:
+def key_alias(provider: str, instance_id: str, host: str = "") -> str:
     """The name of a machine in ``known_hosts``, so that its host key is remembered for it and not
     for its address, which is rented again; "" when its id is not plain text.
+
+    A way in by somebody's named ``host``, a proxy, is remembered apart from the direct one: who
+    answers there may have a key of his own.
     """
     name = f"gpu-shopper-{provider}-{instance_id}"
-    return name if _KEY_ALIAS.fullmatch(name) else ""
+    if not _KEY_ALIAS.fullmatch(name):
+        return ""
+    named = f"{name}-at-{host}"
+    by_name = any(sign.isalpha() for sign in host) and ":" not in host
+    return named if by_name and _KEY_ALIAS.fullmatch(named) else name
 
 
 def files_for(row: MachineRow, files: SshFiles) -> SshFiles:
@@ -122,6 +129,6 @@ def _block(row: MachineRow, files: SshFiles, *, again: bool) -> Iterator[str]:
         yield f"  Port {row.ssh.port}"
         yield f"  User {row.ssh.user}"
         for name, value in ssh_options(
-            key_alias(row.provider, row.instance_id), files_for(row, files)
+            key_alias(row.provider, row.instance_id, row.ssh.host), files_for(row, files)
         ):
             yield f"  {name} {value}"

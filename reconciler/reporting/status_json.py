@@ -66,6 +66,7 @@ def _node(row: MachineRow) -> dict[str, Any]:
         "slot": str(row.slot),
         "stage": row.stage,
         **_ssh(row.ssh),
+        "ports": {str(inside): outside for inside, outside in row.ports},
         "gpu": _safe(row.gpu),
         "gpu_count": row.gpu_count,
         "provider": _safe(row.provider),

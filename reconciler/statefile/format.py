@@ -48,16 +48,19 @@ _COLLECTIONS: Mapping[str, type[BaseModel]] = {
     "leases": LeaseRecord,
 }
 """What a state may hold ten thousand of."""
+_FIELDS = tuple(name for name in RecordedState.model_fields if name not in _COLLECTIONS)
 
 
 class RecordTexts:
-    """The stored texts of the records that were encoded last: of a thousand machines one write
-    changes a few. A record is a value, so that the same one has the same text.
+    """The stored texts of the records and fields that were encoded last: of a thousand machines one
+    write changes a few. All of them are values, so that the same one has the same text.
     """
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[BaseModel, str, str]] = {}
         """By the record's id: the record, its key, and both as they are stored."""
+        self._fields: dict[str, tuple[object, str]] = {}
+        """By the field's name: its value, and how that is stored."""
 
     def of(self, state: RecordedState) -> dict[str, str]:
         """Each collection of records by its name. Raises ``PydanticSerializationError``."""
@@ -77,6 +80,17 @@ class RecordTexts:
         self._known = used
         return texts
 
+    def of_the_rest(self, state: RecordedState) -> dict[str, str]:
+        """Every other field by its name. Raises ``PydanticSerializationError``."""
+        values = {name: getattr(state, name) for name in _FIELDS}
+        known = self._fields
+        other = {
+            name for name in _FIELDS if name not in known or known[name][0] is not values[name]
+        }
+        dumped = state.model_dump(mode="json", warnings="error", include=other)
+        known |= {name: (values[name], _canonical(dumped[name])) for name in other}
+        return {name: known[name][1] for name in _FIELDS}
+
 
 def _text_of(record: BaseModel, kind: type[BaseModel]) -> str:
     if type(record) is not kind:
@@ -92,9 +106,8 @@ def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:
     mistake of ours makes.
     """
     try:
-        fields = state.model_dump(mode="json", warnings="error", exclude=set(_COLLECTIONS))
-        parts = {name: _canonical(value) for name, value in fields.items()}
-        parts |= (texts or RecordTexts()).of(state)
+        texts = texts or RecordTexts()
+        parts = texts.of(state) | texts.of_the_rest(state)
         parts["version"] = str(VERSION)
         inside = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
         body = f"{{{inside}}}\n".encode("ascii")

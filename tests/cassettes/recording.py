@@ -218,12 +218,13 @@ def record_from_provider(
 ) -> Life:
     """One life at the provider itself, in wall time. Costs money.
 
-    Where ``environ`` names another address, the cassette says so.
+    Where ``environ`` names another address, the cassette says so. What was recorded before stays
+    until a whole life without a secret takes its place.
     """
 
     origins: list[str] = []
 
-    async def told() -> Life:
+    async def told(path: Path) -> Life:
         clock = SystemClock()
         provider = one.open_real(Opening(one.name, environ, clock))
         origins.append(provider.origin)
@@ -233,13 +234,17 @@ def record_from_provider(
         finally:
             await provider.close()
 
-    life = anyio.run(told)
-    found = secrets_in(path.read_text(), [environ[one.key_variable]])
-    if found:
-        path.unlink()
-        raise SystemExit(f"the cassette was thrown away: it holds {found[0]}")
-    where = "the provider itself" if origins == [one.origin] else f"a server at {origins[0]}"
-    _label(path, f"recorded from {where}, scrubbed by a list of what may be kept")
+    fresh = path.with_suffix(".new")
+    try:
+        life = anyio.run(told, fresh)
+        found = secrets_in(fresh.read_text(), [environ[one.key_variable]])
+        if found:
+            raise SystemExit(f"the cassette was thrown away: it holds {found[0]}")
+        where = "the provider itself" if origins == [one.origin] else f"a server at {origins[0]}"
+        _label(fresh, f"recorded from {where}, scrubbed by a list of what may be kept")
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
     return life
 
 

@@ -10,10 +10,17 @@ from typing import Any
 
 import pytest
 
+from reconciler.model.errors import AuthenticationFailed
 from reconciler.model.instance import InstanceStatus
 from reconciler.providers.vastai import orders
 from tests.cassettes.life import MARK
-from tests.cassettes.recording import RECORDED, Recorded, play, record_from_face
+from tests.cassettes.recording import (
+    RECORDED,
+    Recorded,
+    play,
+    record_from_face,
+    record_from_provider,
+)
 from tests.cassettes.scrubbing import Scrubber, secrets_in
 
 FROM_FACES = "recorded from the face of the simulated market, not from the provider"
@@ -52,6 +59,15 @@ def test_a_cassette_of_a_face_is_what_the_face_would_give_today(
     record_from_face(one, tmp_path / "fresh.json")
     same = (tmp_path / "fresh.json").read_bytes() == one.path.read_bytes()
     assert same, f"run `make cassettes PROVIDER={one.name}`"
+
+
+def test_a_recording_that_fails_leaves_the_old_one_in_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "vastai.json"
+    path.write_bytes(RECORDED["vastai"].path.read_bytes())
+    with pytest.raises(AuthenticationFailed):
+        record_from_provider(RECORDED["vastai"], path, {}, Decimal(1))
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.read_bytes() == RECORDED["vastai"].path.read_bytes()
 
 
 def test_an_adapter_that_asks_otherwise_does_not_play(monkeypatch: pytest.MonkeyPatch) -> None:

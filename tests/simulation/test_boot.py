@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.model.exit_code import ExitCode
 from reconciler.operations.market_view import explain_fleet
+from reconciler.operations.status import read_status
 from reconciler.providers.base import CreateRequest, why_unable
 from reconciler.providers.lambda_cloud import offers as lambda_offers
 from reconciler.providers.lambda_cloud import provider as lambda_provider
@@ -18,8 +19,11 @@ from reconciler.providers.tensordock import offers as tensordock_offers
 from reconciler.providers.tensordock import provider as tensordock_provider
 from reconciler.providers.vastai import offers as vastai_offers
 from reconciler.providers.vastai.provider import CAPABILITIES
+from reconciler.reporting.hand_over_text import env_text
+from reconciler.reporting.status_json import output_json
 from tests.builders import offer
 from tests.markets import START
+from tests.simulation.runpod_shop import RUNPOD_QUICKSTART, RunpodShop, runpod_story
 from tests.simulation.shop import QUICKSTART, Shop, story
 from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop, vast_story
 
@@ -56,8 +60,25 @@ def test_at_vast_setup_and_ports_are_in_the_order(tmp_path: Path) -> None:
         env = json.loads(note)["env"]
         assert env["-p 8000:8000"] == "1"
         assert "GPU_SHOPPER_SETUP" in env
+        (row,) = (await read_status(shop.workspace())).rows
+        assert row.ssh is not None
+        assert row.ports == ((8000, row.ssh.port + 1),)
+        assert f"export GPU_SHOPPER_DEV_0_PORT_8000={row.ssh.port + 1}\n" in env_text([row])
 
     vast_story(tmp_path, tell)
+
+
+def test_at_runpod_a_port_has_a_number_of_its_own_outside(tmp_path: Path) -> None:
+    async def tell(shop: RunpodShop) -> None:
+        await shop.apply(booting("ports: [8000]", RUNPOD_QUICKSTART))
+        report = await read_status(shop.workspace())
+        (row,) = report.rows
+        assert row.ssh is not None
+        assert row.ports == ((8000, row.ssh.port + 1),)
+        (node,) = output_json(report)["fleets"]["dev"]["nodes"]
+        assert node["ports"] == {"8000": row.ssh.port + 1}
+
+    runpod_story(tmp_path, tell)
 
 
 def test_a_provider_that_lacks_the_kind_is_refused_with_that_reason(tmp_path: Path) -> None:
@@ -68,6 +89,8 @@ def test_a_provider_that_lacks_the_kind_is_refused_with_that_reason(tmp_path: Pa
         assert shop.wire.count("PUT", "asks") == 0
         explained = await explain_fleet(shop.workspace(documents), "dev")
         assert explained.rejections == {"boots no VM images": 6}
+        (finding,) = [one for one in result.plan.findings if one.code is ExitCode.NO_OFFER]
+        assert finding.message.endswith("can be rented: vastai boots no VM images")
 
     vast_story(tmp_path, tell)
 

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import anyio
 import pytest
 
 from reconciler.market.faults import Fault
@@ -26,36 +27,63 @@ from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop
 Result = TypeVar("Result")
 TIMED = VAST_QUICKSTART + "safety: {node_timer: 30m}\n"
 LEASE, MARGIN, HOUR = timedelta(hours=4), timedelta(minutes=30), timedelta(hours=1)
-_SETS = re.compile(r"echo ([0-9]+) > /root/\.gpu-shopper-ends && cat /root/\.gpu-shopper-ends")
+_SETS = re.compile(r"-ge ([0-9]+) \] \|\| echo \1 > /root/\.gpu-shopper-ends\n")
 
 
 class TimedShop(VastShop):
-    """On its machines a new time in the timer's file moves the market's timer."""
+    """On its machines a later time in the timer's file moves the market's timer."""
 
     reachable = True
     login_seconds = 1
     shown = True
     """Whether a login is good for anything but the timer."""
+    answers = True
+    """Whether the machine's answer arrives."""
+    other_key = False
+    timer_runs = True
+    lie: str | None = None
 
     def __init__(self, directory: Path, world: World) -> None:
         super().__init__(directory, world)
         self.documents = TIMED
+        self.logins = 0
+        self.ends: dict[str, datetime] = {}
+        """What stands in the file on each machine, by id."""
+
+    def make_anew(self, margin: timedelta = MARGIN) -> None:
+        """The host makes every container anew: the file is lost and the start script runs again."""
+        for machine in self.alive():
+            end = max(START + LEASE + margin, self.now + margin)
+            self.ends[machine.id] = end
+            self.world.set_timer(machine.id, end, self.now)
 
     async def log_in(
         self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
     ) -> Login:
-        told = _SETS.fullmatch(command)
+        told = _SETS.search(command)
         if told is None:
             found = await super().log_in(endpoint, alias, files, command, seconds)
             return found if self.shown else Login("unreachable", why="Connection refused")
         await self.clock.sleep(self.login_seconds)
+        self.logins += 1
+        if self.other_key:
+            return Login("other-key", why="another key")
         if not self.reachable:
             return Login("unreachable", why="Connection refused")
+        if self.lie is not None:
+            return Login("done", self.lie)
+        if not self.timer_runs:
+            return Login("done", "0 0\n")
         where = (endpoint.host, endpoint.port)
         machine = next(one for one in self.alive() if (one.ssh_host, one.ssh_port) == where)
         ends_at = datetime.fromtimestamp(int(told[1]), UTC)
-        self.world.set_timer(machine.id, ends_at, self.now)
-        return Login("done", f"Welcome to 24 GB of fun\n{told[1]}\n")
+        was = self.ends.get(machine.id, START + LEASE + MARGIN)
+        self.ends[machine.id] = max(was, ends_at)
+        self.world.set_timer(machine.id, self.ends[machine.id], self.now)
+        if not self.answers:
+            return Login("unreachable", why="Connection reset")
+        times = (int(one.timestamp()) for one in (was, self.ends[machine.id]))
+        return Login("done", "Welcome to 24 GB of fun\n{} {}\n".format(*times))
 
     async def until(self, moment: datetime) -> None:
         await self.wait(moment - self.now)
@@ -227,14 +255,147 @@ def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -
 
 def test_extend_keeps_a_loop_waiting_for_a_minute_at_most(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
-        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 40"))
-        shop.login_seconds = 25
+        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 24"))
+        shop.login_seconds = 45
         begun = shop.now
         with pytest.raises(UnsafePlan, match="could not all be told in time"):
             await shop.extend("dev", 2 * HOUR)
         assert shop.now - begun <= timedelta(seconds=61)
         await shop.extend("dev", 2 * HOUR)
         await shop.until(START + LEASE + HOUR)
-        assert len(shop.alive()) == 40
+        assert len(shop.alive()) == 24
 
-    told(tmp_path, tell, *several_offers(40))
+    told(tmp_path, tell, *several_offers(24))
+
+
+def test_a_time_that_may_have_reached_a_machine_counts_until_the_machine_says_which_it_is(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        shop.answers = False
+        with pytest.raises(UnsafePlan, match="would destroy itself before that"):
+            await shop.extend("dev", 2 * HOUR)
+        plan = await shop.plan()
+        assert plan.worst_case_until is not None
+        assert plan.worst_case_until >= START + LEASE + 2 * HOUR + MARGIN
+        shop.answers = True
+        assert (await shop.reconcile()).code == 0
+        (timer,) = shop.state().node_timers.values()
+        assert timer.asked is None
+        assert timer.ends_at >= START + LEASE + 2 * HOUR + MARGIN
+
+    told(tmp_path, tell)
+
+
+def test_a_slow_login_does_not_undo_what_extend_told_the_machine_meanwhile(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        shop.reachable = False
+        await shop.apply(TIMED.replace("ttl: 4h", "ttl: 5h"))
+        shop.reachable = True
+        shop.login_seconds = 50
+
+        async def extend() -> None:
+            await shop.clock.sleep(30)
+            shop.login_seconds = 1
+            await shop.extend("dev", 3 * HOUR)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(extend)
+            await shop.reconcile()
+        end = START + 8 * HOUR + MARGIN
+        (timer,) = shop.state().node_timers.values()
+        assert timer.ends_at >= end
+        await shop.until(end - timedelta(minutes=1))
+        assert len(shop.alive()) == 1
+
+    told(tmp_path, tell)
+
+
+def test_a_moved_timer_that_was_lost_is_noticed_and_set_again(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        await shop.extend("dev", 8 * HOUR)
+        await shop.until(START + LEASE + MARGIN - timedelta(minutes=2))
+        await shop.reconcile()
+        shop.make_anew()
+        before = shop.logins
+        assert not (await shop.reconcile()).outcomes, "nobody asks twice within half a margin"
+        assert shop.logins == before
+        await shop.wait(MARGIN / 2)
+        result = await shop.reconcile()
+        (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert outcome.detail.endswith(" again: it had lost that")
+        assert result.code == 0
+        await shop.until(START + LEASE + 8 * HOUR - timedelta(minutes=1))
+        assert len(shop.alive()) == 1
+
+    told(tmp_path, tell)
+
+
+def test_a_moved_timer_behind_another_host_key_is_a_doubt_that_is_said(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        await shop.extend("dev", 8 * HOUR)
+        await shop.wait(MARGIN)
+        shop.reachable = False
+        assert (await shop.reconcile()).code == 0, "one that cannot be reached says nothing"
+        shop.other_key = True
+        result = await shop.reconcile()
+        assert result.code is ExitCode.PARTIAL
+        (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert "its own timer may end it before" in outcome.detail
+
+    told(tmp_path, tell)
+
+
+def test_a_timer_that_was_never_moved_is_asked_for_once_and_never_again(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        assert shop.logins == 1
+        await shop.wait(2 * HOUR)
+        await shop.reconcile()
+        assert shop.logins == 1
+
+    told(tmp_path, tell)
+
+
+def test_a_machine_without_the_timer_that_it_was_ordered_with_is_relied_on_by_nobody(
+    tmp_path: Path,
+) -> None:
+    """An image without curl and Python, say."""
+
+    async def tell(shop: TimedShop) -> None:
+        shop.timer_runs = False
+        result = await shop.apply()
+        assert result.plan.enforced_by == "node timer (vastai)"
+        (outcome,) = [one for one in result.outcomes if one.action == "timer"]
+        assert outcome.detail.startswith("no timer runs on it")
+        assert result.code is ExitCode.PARTIAL
+        plan = await shop.plan()
+        assert plan.enforced_by.endswith("(no machine here has a node timer)")
+        end = await shop.extend("dev", 2 * HOUR)
+        assert shop.state().leases["dev"].ends_at == end, "nothing there would end it before"
+        assert (await shop.reconcile()).code == 0, "it is said once"
+        shop.timer_runs = True  # it was only slow to start
+        assert (await shop.reconcile()).code == 0
+        await shop.until(end)
+        assert len(shop.alive()) == 1, "and so it was told after all"
+        assert shop.state().node_timers.popitem()[1].runs
+
+    told(tmp_path, tell)
+
+
+def test_an_answer_that_is_no_plain_time_moves_nothing(tmp_path: Path) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        (was,) = shop.state().node_timers.values()
+        for lie in ("", "0", "Welcome", "9 9", "99999999999 99999999999", "\u0661 \u0662", "-1 x"):
+            shop.lie = lie
+            with pytest.raises(UnsafePlan, match="would destroy itself"):
+                await shop.extend("dev", 2 * HOUR)
+            (now,) = shop.state().node_timers.values()
+            assert (now.ends_at, now.runs) == (was.ends_at, True), lie
+
+    told(tmp_path, tell)

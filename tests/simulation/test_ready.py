@@ -17,6 +17,7 @@ from reconciler.model.instance import SshEndpoint
 from reconciler.model.reason import DestroyReason
 from reconciler.planning.gpu_check import MARKER
 from reconciler.transport.ssh_login import Login
+from tests.markets import market_offer
 from tests.simulation.shop import QUICKSTART, Shop, story
 from tests.simulation.vast_shop import VAST_QUICKSTART, VastShop, vast_story
 
@@ -68,6 +69,28 @@ def test_a_machine_is_ready_once_its_driver_says_what_was_sold(tmp_path: Path) -
         ]
 
     vast_story(tmp_path, tell)
+
+
+def test_a_gpu_of_another_maker_is_handed_over_without_a_word_of_nvidias_driver(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: VastShop) -> None:
+        asked: list[str] = []
+
+        async def log_in(
+            endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+        ) -> Login:
+            asked.append(command)
+            return Login("done", "sh: nvidia-smi: not found\n", 0 if command == "true" else 127)
+
+        shop.log_in = log_in  # type: ignore[method-assign]
+        result = await shop.apply(VAST_QUICKSTART.replace("RTX4090", "MI300X"))
+        assert result.code == 0, result.outcomes
+        assert "only NVIDIA's driver can be asked" in detail_of(result, "ready")
+        assert asked == ["true"]
+
+    amd = market_offer(gpu="MI300X", gpu_memory_bytes=192 * 2**30)
+    vast_story(tmp_path, tell, amd)
 
 
 def test_a_simulated_machine_is_looked_up_in_the_markets_books(tmp_path: Path) -> None:

@@ -84,6 +84,16 @@ class Pod:
         return self.machine.ssh_port if asked and running else None
 
     @property
+    def ports(self) -> dict[int, int]:
+        """The TCP ports that were asked for, and where each is reached."""
+        first = self.ssh_port
+        if first is None:
+            return {}
+        asked = (one.partition("/") for one in self.note.get("ports", []))
+        others = [int(number) for number, _, kind in asked if kind == "tcp" and number != "22"]
+        return {22: first, **{inside: first + 1 + at for at, inside in enumerate(others)}}
+
+    @property
     def uptime_seconds(self) -> int:
         return max(0, int((self.when - self.machine.running_at).total_seconds()))
 
@@ -143,10 +153,10 @@ def _endpoint(host: str, port: int, user: str, command: str) -> dict[str, Any]:
 def _runtime(pod: Pod) -> dict[str, Any] | None:
     if pod.status != "RUNNING":
         return None
-    ports = []
-    if pod.ssh_port is not None:
-        mapped = {"private": 22, "public": pod.ssh_port, "type": "tcp"}
-        ports = [{**mapped, "ip": pod.machine.ssh_host}]
+    ports = [
+        {"private": inside, "public": outside, "type": "tcp", "ip": pod.machine.ssh_host}
+        for inside, outside in pod.ports.items()
+    ]
     return {"uptime": pod.uptime_seconds, "ports": ports}
 
 

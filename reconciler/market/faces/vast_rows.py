@@ -177,6 +177,16 @@ def _as_written(text: str) -> Any:
         return text
 
 
+def _ports(machine: Machine, note: Mapping[str, Any]) -> dict[str, Any]:
+    """Port 22, and those that the environment asks docker for: each at a number of its own."""
+    asked = [name.removeprefix("-p ").partition(":")[2] for name in note.get("env", {})]
+    inside = ["22", *(one for one in asked if one.isdigit())]
+    return {
+        f"{one}/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(machine.ssh_port + at)}]  # noqa: S104  # what they show
+        for at, one in enumerate(inside)
+    }
+
+
 def instance_row(
     machine: Machine,
     when: datetime,
@@ -214,9 +224,7 @@ def instance_row(
         "ssh_host": "ssh5.vast.ai",
         "ssh_port": 10_000 + int(machine.id) % 20_000,
         "public_ipaddr": f"{machine.ssh_host} " if running else None,
-        "ports": {"22/tcp": [{"HostIp": "0.0.0.0", "HostPort": str(machine.ssh_port)}]}  # noqa: S104  # what they show
-        if running
-        else None,
+        "ports": _ports(machine, note) if running else None,
         "image_uuid": machine.image,
         "image_runtype": "ssh ssh_direc ssh_proxy",
         "extra_env": [[name, value] for name, value in note.get("env", {}).items()],

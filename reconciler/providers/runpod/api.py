@@ -7,6 +7,7 @@ other kinds can use up all of the rest. GraphQL's limit is not published.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -85,6 +86,7 @@ _TITLES = {
     429: "too many requests",
 }
 _MESSAGE_LENGTH = 160
+_NO_POD = re.compile(r"\b(?:pod|resource)\b.*\bnot found\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,8 @@ class Problem:
 
     @property
     def denies_the_pod(self) -> bool:
-        return self.says(404) and "not found" in self.detail.lower()
+        """Not a path or a template of theirs that is not found."""
+        return self.says(404) and _NO_POD.search(self.detail) is not None
 
     def __str__(self) -> str:
         return f"{self.status} ({self.detail})" if self.detail else str(self.status)

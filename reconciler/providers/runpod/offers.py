@@ -139,7 +139,7 @@ class Shelf:
 
     def _offers_of(self, row: GpuRow, cloud: str, count: int) -> Iterator[Offer]:
         places = self._places(row)
-        if not places:
+        if not places or _is_too_many(row, cloud, count):
             return
         memory_bytes = row.memory * GIB
         model = self._model(row.id, memory_bytes)
@@ -204,6 +204,12 @@ def _price(row: GpuRow, cloud: str) -> Decimal:
     if price.usd <= 0:
         raise ValueError("a price of nothing")
     return price.usd.quantize(_MICRO, rounding=ROUND_UP)
+
+
+def _is_too_many(row: GpuRow, cloud: str, count: int) -> bool:
+    """Whether no pod of that cloud has so many; False where they do not say."""
+    most = row.maxCount.get(cloud.lower())
+    return isinstance(most, int) and not isinstance(most, bool) and 0 < most < count
 
 
 def _lowest_cuda(row: GpuRow) -> Decimal | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MARK_VARIABLE = "GPU_SHOPPER_NODE"
 """The second place of our mark: names can be changed in the console."""
 SSH_USER = "root"
+_SSH_INSIDE = 22
 GONE = "TERMINATED"
 HOURS_PER_MONTH = 720
 """A month of 30 days; theirs may be longer, and the disk then a little cheaper."""
@@ -41,6 +42,7 @@ def is_gone(row: PodRow) -> bool:
 def as_instance(provider: str, row: PodRow) -> Instance:
     """Every row has a meaning: what nobody knows is billed and unknown."""
     status = _status(row)
+    ssh = _ssh(row) if status is InstanceStatus.RUNNING else None
     return Instance(
         provider=provider,
         id=row.id,
@@ -51,8 +53,9 @@ def as_instance(provider: str, row: PodRow) -> Instance:
         gpu=_gpu(row),
         gpu_count=row.gpu.count or None,
         region=None if row.dataCenterId is None else printable(row.dataCenterId, 60),
-        ssh=_ssh(row) if status is InstanceStatus.RUNNING else None,
+        ssh=ssh,
         created_at=row.createdAt,
+        ports=_ports(row, ssh) if ssh else (),
     )
 
 
@@ -104,12 +107,28 @@ def _ssh(row: PodRow) -> SshEndpoint | None:
         found = _endpoint(direct.host, direct.port)
         if found is not None:
             return found
-    ports = row.runtime.get("ports")
-    for raw in ports if isinstance(ports, list) else []:
-        port = shape_or_none(PortRow, raw)
-        if port is not None and (port.type, port.private) == ("tcp", 22):
+    for port in _mapped(row):
+        if port.private == _SSH_INSIDE:
             return _endpoint(port.ip, port.public)
     return None
+
+
+def _mapped(row: PodRow) -> list[PortRow]:
+    """What of the pod is reached from outside, over TCP."""
+    ports = row.runtime.get("ports")
+    rows = (shape_or_none(PortRow, raw) for raw in (ports if isinstance(ports, list) else []))
+    return [one for one in rows if one is not None and one.type == "tcp"]
+
+
+def _ports(row: PodRow, ssh: SshEndpoint) -> tuple[tuple[int, int], ...]:
+    """At the address of SSH, because that is the one that is handed over."""
+    found = {}
+    for port in _mapped(row):
+        outside = _endpoint(port.ip, port.public)
+        if port.private in (None, 0, _SSH_INSIDE) or outside is None or outside.host != ssh.host:
+            continue
+        found[port.private] = outside.port
+    return tuple(sorted(found.items()))
 
 
 def _endpoint(host: str | None, port: int | None) -> SshEndpoint | None:

@@ -64,9 +64,13 @@ _NO_CAPACITY = re.compile(
     r"|no available public ips|hostnode unavailable",
     re.IGNORECASE,
 )
-_NO_CREDIT = re.compile(r"need at least|balance|insufficient", re.IGNORECASE)
+# "Load balancer timed out" speaks of no credit, and may have made a machine.
+_NO_CREDIT = re.compile(
+    r"need at least|\bbalance\b|insufficient (?:funds|credits?|balance)", re.IGNORECASE
+)
 _INVALID = re.compile(
-    r"must be forwarded|exactly one of|storage must be|ssh_key|invalid (?:image|location|hostnode)",
+    r"must be forwarded|exactly one of|storage must be|\bssh_key(?:_id)?\b.{0,20} (?:is )?required"
+    r"|invalid (?:image|location|hostnode)",
     re.IGNORECASE,
 )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from reconciler.providers.tensordock.wire import InstanceRow
 
 SSH_USER = "root"
+SSH_INSIDE = 22
 BOOT_TIME = timedelta(minutes=20)
 """So long "stoppeddisassociated" may be a machine that boots."""
 _MICRO = Decimal("0.000001")
@@ -66,6 +67,7 @@ def as_instance(
         region=None,
         ssh=_ssh(row) if status is InstanceStatus.RUNNING else None,
         created_at=begun,
+        ports=_ports(row.portForwards) if status is InstanceStatus.RUNNING else (),
     )
 
 
@@ -122,6 +124,18 @@ def _forwarded(forwards: object) -> int | None:
             case {"internal_port": 22, "external_port": int(port)} if 0 < port < 65_536:
                 return port
     return None
+
+
+def _ports(forwards: object) -> tuple[tuple[int, int], ...]:
+    """Of a machine with an address of its own none are listed: all are open as they are."""
+    found = {}
+    for one in forwards if isinstance(forwards, list) else []:
+        match one:
+            case {"internal_port": int(inside), "external_port": int(outside)} if (
+                0 < inside < 65_536 and inside != SSH_INSIDE and 0 < outside < 65_536
+            ):
+                found[inside] = outside
+    return tuple(sorted(found.items()))
 
 
 def _moment(value: object) -> datetime | None:

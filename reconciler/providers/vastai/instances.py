@@ -37,6 +37,8 @@ _NEVER_STARTS = re.compile(
     r"|unauthorized:|failed to resolve reference",
     re.IGNORECASE,
 )
+_SSH_INSIDE = "22/tcp"
+_INSIDE = re.compile(r"([1-9][0-9]{0,4})/tcp", re.ASCII)
 _HOST_NAME = re.compile(
     r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?)+"
 )
@@ -46,6 +48,7 @@ def as_instance(provider: str, row: InstanceRow) -> Instance:
     """Every row has a meaning: what nobody knows is billed and unknown."""
     status = _status(row)
     word = row.actual_status
+    ssh = _ssh(row) if status is InstanceStatus.RUNNING else None
     return Instance(
         provider=provider,
         id=row.id,
@@ -56,8 +59,10 @@ def as_instance(provider: str, row: InstanceRow) -> Instance:
         gpu=_gpu(row),
         gpu_count=None if row.num_gpus is None else int(row.num_gpus),
         region=None if row.geolocation is None else printable(row.geolocation, 60),
-        ssh=_ssh(row) if status is InstanceStatus.RUNNING else None,
+        ssh=ssh,
         created_at=_moment(row.start_date),
+        # They are reached at the machine's own address, and a proxy has none of them.
+        ports=_ports(row) if ssh is not None and ssh.host == _own_address(row) else (),
     )
 
 
@@ -125,8 +130,8 @@ def _gpu(row: InstanceRow) -> str | None:
 
 def _ssh(row: InstanceRow) -> SshEndpoint | None:
     """The direct way where there is one, else the proxy; None for what is no plain host."""
-    address = _address((row.public_ipaddr or "").strip())
-    port = _direct_port(row.ports)
+    address = _own_address(row)
+    port = _port_outside(row.ports, _SSH_INSIDE)
     if address is not None and port is not None:
         return SshEndpoint(address, port, SSH_USER)
     host = row.ssh_host or ""
@@ -143,12 +148,27 @@ def _address(text: str) -> str | None:
         return None
 
 
-def _direct_port(ports: object) -> int | None:
-    match ports:
-        case {"22/tcp": [{"HostPort": str(text)}, *_]} if text.isascii() and text.isdigit():
+def _own_address(row: InstanceRow) -> str | None:
+    return _address((row.public_ipaddr or "").strip())
+
+
+def _port_outside(ports: object, inside: str) -> int | None:
+    match ports.get(inside) if isinstance(ports, dict) else None:
+        case [{"HostPort": str(text)}, *_] if text.isascii() and text.isdigit():
             port = int(text) if len(text) <= 5 else 0
             return port if 0 < port < 65_536 else None
     return None
+
+
+def _ports(row: InstanceRow) -> tuple[tuple[int, int], ...]:
+    """TCP alone, and not the one of SSH."""
+    found = {}
+    for name in row.ports if isinstance(row.ports, dict) else ():
+        number = _INSIDE.fullmatch(name) if isinstance(name, str) and name != _SSH_INSIDE else None
+        outside = _port_outside(row.ports, name) if number else None
+        if number is not None and outside is not None and 0 < int(number[1]) < 65_536:
+            found[int(number[1])] = outside
+    return tuple(sorted(found.items()))
 
 
 def _moment(seconds: Decimal | None) -> datetime | None:

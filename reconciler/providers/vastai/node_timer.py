@@ -10,15 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
 TIMER_VARIABLE = "GPU_SHOPPER_TIMER"
 ENDS_FILE = "/root/.gpu-shopper-ends"
 # Its key is on no command line. What the file says is believed only where it is a time, so that a
-# file that is cut or empty ends nothing early.
+# file that is cut or empty ends nothing early. A file that is missing may have held a later time,
+# where the host has made the container anew: nothing ends before somebody had time to look.
 _SCRIPT = r"""
 file=$1
 first=@ENDS@
+least=$(($(date +%s) + @MARGIN@))
 variable() { tr '\0' '\n' < /proc/1/environ 2>/dev/null | sed -n "s/^$1=//p"; }
 id=${CONTAINER_ID:-$(variable CONTAINER_ID)}
 key=${CONTAINER_API_KEY:-$(variable CONTAINER_API_KEY)}
@@ -31,8 +33,16 @@ import os, urllib.request as web
 heads = {"Authorization": "Bearer " + os.environ["KEY"], "Content-Type": "application/json"}
 web.urlopen(web.Request(os.environ["URL"], b"{}", heads, method="DELETE"), timeout=60)'
 }
-[ -s "$file" ] || echo "$first" > "$file"
+command -v curl > /dev/null || command -v python3 > /dev/null || {
+  echo "there is neither curl nor python3"
+  exit 1
+}
+echo $$ > "$file.pid"
 ends=$first
+if [ ! -s "$file" ]; then
+  [ "$ends" -ge "$least" ] || ends=$least
+  echo "$ends" > "$file"
+fi
 while :; do
   told=$(cat "$file" 2>/dev/null)
   case $told in
@@ -45,6 +55,17 @@ while :; do
   sleep "$left"
 done
 """
+_SET = """\
+kill -0 "$(cat @FILE@.pid 2>/dev/null)" 2>/dev/null || { echo "0 0"; exit 0; }
+was=$(cat @FILE@ 2>/dev/null)
+case $was in
+  *[!0-9]*) was=0 ;;
+  ??????????|???????????) ;;
+  *) was=0 ;;
+esac
+[ "$was" -ge @ENDS@ ] || echo @ENDS@ > @FILE@
+echo "$was $(cat @FILE@)"
+"""
 START_TIMER = (
     f'( printf %s "${TIMER_VARIABLE}" | base64 -d > /root/.gpu-shopper-timer.sh; '
     f"nohup sh /root/.gpu-shopper-timer.sh {ENDS_FILE} "
@@ -53,14 +74,20 @@ START_TIMER = (
 """For the start script: a restart goes on with the time that was set last."""
 
 
-def timer_script(ends_at: datetime, origin: str) -> str:
-    """What runs on the machine; ``origin`` of the API, without a path."""
-    return _SCRIPT.replace("@ENDS@", str(_seconds(ends_at))).replace("@ORIGIN@", origin)
+def timer_script(ends_at: datetime, margin: timedelta, origin: str) -> str:
+    """What runs on the machine. ``margin``: so long it lives at least where it finds no time that
+    was kept; ``origin`` of the API, without a path.
+    """
+    filled = _SCRIPT.replace("@ENDS@", str(_seconds(ends_at))).replace("@ORIGIN@", origin)
+    return filled.replace("@MARGIN@", str(int(margin.total_seconds())))
 
 
 def set_command(ends_at: datetime) -> str:
-    """Run on the machine, sets the timer to another time and prints the one that holds."""
-    return f"echo {_seconds(ends_at)} > {ENDS_FILE} && cat {ENDS_FILE}"
+    """Run on the machine, sets the timer to a later time and prints which one held, 0 for none, and
+    which one holds, 0 where no timer runs. A later one stays: whoever was held up must not undo
+    what another one did.
+    """
+    return _SET.replace("@FILE@", ENDS_FILE).replace("@ENDS@", str(_seconds(ends_at)))
 
 
 def _seconds(moment: datetime) -> int:

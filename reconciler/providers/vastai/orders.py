@@ -65,7 +65,9 @@ def _environment(request: CreateRequest, origin: str) -> dict[str, str]:
     if request.setup:
         environment[SETUP_VARIABLE] = _packed(request.setup)
     if request.destroys_itself_at is not None:
-        environment[TIMER_VARIABLE] = _packed(timer_script(request.destroys_itself_at, origin))
+        environment[TIMER_VARIABLE] = _packed(
+            timer_script(request.destroys_itself_at, request.timer_margin, origin)
+        )
     environment.update({f"-p {port}:{port}": "1" for port in request.ports})
     return {**environment, MARK_VARIABLE: request.mark}
 

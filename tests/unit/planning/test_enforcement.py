@@ -50,6 +50,7 @@ REPLACE = PlanRequest(Mode.APPLY, replace=(record().slot,))
 HEIR = record(
     instance_id="heir", succeeds=Succession(mark=record().mark, reason=DestroyReason.DRIFTED)
 )
+OTHER = HEIR.with_(specification=HEIR.specification and HEIR.specification.with_(image="another"))
 UNREADY = HEIR.with_(ready_at=None, created_at=NOW)
 LATE = NOW + timedelta(minutes=30)
 RELEASED = lease(ended_at=START, ended_by=LeaseEnding.RELEASED)
@@ -103,6 +104,11 @@ SITUATIONS: list[tuple[Situation, str | None]] = [
     (situation(record=HEIR, instance=BOOTING, predecessor=record(), now=LATE), None),
     (situation(record=HEIR, instance=STOPPED, predecessor=record()), "SUCCESSOR_FAILED"),
     (situation(record=HEIR, instance=FAILED, predecessor=record()), "FAILED_READY"),
+    (situation(record=OTHER, predecessor=record(), predecessor_stands=True), "SUCCESSOR_UNFIT"),
+    (situation(record=OTHER, predecessor=record()), None),
+    (situation(record=HEIR, predecessor=record(), predecessor_stands=True), None),
+    (situation(record=OTHER, predecessor=OTHER, predecessor_stands=True), None),
+    (situation(Mode.LOOP, record=OTHER, predecessor=record(), predecessor_stands=True), None),
 ]
 
 
@@ -141,6 +147,7 @@ def test_the_order_of_the_table_is_published() -> None:
         "OVERPRICED",
         "FAILED_READY",
         "SUCCESSOR_FAILED",
+        "SUCCESSOR_UNFIT",
         "SUPERSEDED",
         "UNDECLARED",
         "SCALED_DOWN",

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from reconciler.model.offer import Ability
 from reconciler.model.record import NodeTimer, RecordedState
-from reconciler.planning.node_timers import in_words, who_relies
-from tests.builders import intent, record, recorded_state, specification
+from reconciler.planning.node_timers import in_words, timers_in_doubt, who_relies
+from reconciler.planning.spending import enforced_by
+from reconciler.providers.lambda_cloud.offers import LACKS as LAMBDA
+from reconciler.providers.runpod.offers import LACKS as RUNPOD
+from reconciler.providers.tensordock.offers import LACKS as TENSORDOCK
+from reconciler.providers.vastai.offers import LACKS as VASTAI
+from tests.builders import create, intent, offer, record, recorded_state, specification
 from tests.markets import START
 
 NOTHING = "NOTHING"
@@ -26,3 +34,45 @@ def test_a_machine_that_may_have_been_bought_without_a_timer_is_not_relied_on() 
     assert words(state).startswith(NOTHING)
     both = {timed.mark: TIMER, unknown.mark: TIMER}
     assert words(state.with_(node_timers=both)) == f"node timer (other, {timed.provider})"
+
+
+@pytest.mark.parametrize(
+    ("provider", "lacks", "relied_on"),
+    [
+        ("vastai", VASTAI, True),
+        ("runpod", RUNPOD, False),
+        ("lambda", LAMBDA, False),
+        ("tensordock", TENSORDOCK, False),
+    ],
+)
+def test_a_plan_tells_the_truth_about_each_provider(
+    provider: str, lacks: frozenset[Ability], relied_on: bool
+) -> None:
+    def told(*lacking: frozenset[Ability], margin: timedelta | None) -> str:
+        bought = [
+            create(index=at, offer=offer(f"o{at}", provider=provider, lacks=one))
+            for at, one in enumerate(lacking)
+        ]
+        return enforced_by(recorded_state(), START, timedelta(minutes=1), bought, margin)
+
+    assert told(lacks, margin=None).startswith("NOTHING")
+    said = told(lacks, margin=timedelta(minutes=30))
+    if relied_on:
+        assert said == f"node timer ({provider})"
+    else:
+        assert said.startswith("NOTHING")
+        assert said.endswith("(no machine here has a node timer)")
+
+
+def test_a_timer_is_in_doubt_while_it_is_asked_and_half_a_margin_after_it_was_moved() -> None:
+    machine = record()
+
+    def doubtful(timer: NodeTimer, minutes: int) -> bool:
+        state = recorded_state(machine).with_(node_timers={machine.mark: timer})
+        return bool(timers_in_doubt(state, START + timedelta(minutes=minutes)))
+
+    moved = TIMER.with_(told_at=START)
+    assert not doubtful(TIMER, 200)
+    assert not doubtful(moved, 14)
+    assert doubtful(moved, 15)
+    assert doubtful(TIMER.with_(asked=START + timedelta(hours=9)), 0)

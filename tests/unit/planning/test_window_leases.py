@@ -183,6 +183,6 @@ def test_the_timer_of_a_machine_of_an_earlier_window_is_not_moved(until: datetim
     }
     state = recorded_state(old, new, window_lease()).with_(node_timers=timers)
     found = early_timers(state, Assumed(None, frozenset()), fleet="train", until=until)
-    assert [(one.record.mark, one.wanted.ends_at) for one in found] == [
+    assert [(one.record.mark, one.until) for one in found] == [
         (new.mark, (until or CLOSES) + margin)
     ]

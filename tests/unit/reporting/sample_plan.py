@@ -52,7 +52,9 @@ from tests.markets import START
 
 CANARY = "hunter2-canary-sk-4242"
 ENV = {"HF_TOKEN": CANARY, "MODE": "${env:SOMETHING}"}
-EVIDENCE = AbsenceEvidence(last_seen_at=START, first_absent_at=START + HOUR)
+EVIDENCE = AbsenceEvidence(
+    last_seen_at=START, first_absent_at=START + HOUR, billed_at=START, ended_at=START
+)
 REQUEST = PlanRequest(
     mode=Mode.DESTROY,
     targets=(Address("train"), Address("lab", 2)),
@@ -95,16 +97,18 @@ def sample_plan() -> Plan:
             _destroy(record("train", 5), succeeded=True),
             _destroy(late, after_successor=True),
         ),
-        adopts=(Adopt(found, instance(found)),),
+        adopts=(Adopt(found, instance(found, ports=((8000, 41077),))),),
         forgets=(Forget(Slot("lab", 7), "m-7", "simulated", "record", "gone", unexpected=True),),
         doubts=(_doubt(),),
         announces=(Announce(record("lab", 3), DestroyReason.ORPHANED, START + HOUR, "soon"),),
         keeps=(Keep(record("lab", 4), instance(), "not read this time"),),
         sighted=("m-1",),
         became_ready=("m-2",),
-        rate_changes=(RateChange(record("lab", 4), Decimal("0.75")),),
+        rate_changes=(RateChange(record("lab", 4), Decimal("0.75"), START + HOUR),),
         lease_changes=(_lease_change(),),
-        strangers=(Stranger("foreign", instance(status_text="odd"), START + HOUR),),
+        strangers=(
+            Stranger("foreign", instance(status_text="odd", rate_since=START), START + HOUR),
+        ),
         fleets=(
             summary(
                 creates=1,

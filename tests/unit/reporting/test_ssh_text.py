@@ -74,6 +74,16 @@ def test_a_login_is_an_argument_list() -> None:
     ]  # fmt: skip
     assert key_alias("vastai", "m-1") == "gpu-shopper-vastai-m-1"
     assert key_alias("vastai", "m 1; rm") == ""
+
+
+def test_a_proxy_is_remembered_apart_from_the_machine_itself() -> None:
+    """Who answers there may have a key of his own, and neither is taken for the other."""
+    direct = key_alias("vastai", "m-1")
+    assert key_alias("vastai", "m-1", "203.0.113.7") == direct
+    assert key_alias("vastai", "m-1", "2001:db8::1") == direct
+    assert key_alias("vastai", "m-1", "ssh5.vast.ai") == f"{direct}-at-ssh5.vast.ai"
+    assert key_alias("vastai", "m-1", "a" * 200) == direct
+    assert key_alias("vastai", "m-1", "-o evil") == direct
     assert endpoint_text(SshEndpoint("2001:db8::1", 22, "root")) == "root@[2001:db8::1]:22"
 
 

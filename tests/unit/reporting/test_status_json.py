@@ -15,6 +15,7 @@ NODE = {
     "host": "203.0.113.7",
     "port": 22000,
     "user": "root",
+    "ports": {},
     "gpu": "H100-SXM",
     "gpu_count": 8,
     "provider": "simulated",

@@ -44,6 +44,12 @@ def test_nodes_of_all_sizes_in_one_place_share_its_stock() -> None:
     assert offers(1)[0].capacity_key == offers(8)[0].capacity_key
 
 
+def test_no_more_gpus_are_offered_than_a_pod_of_that_cloud_may_have() -> None:
+    assert [len(offers(count, cloud="COMMUNITY")) for count in (1, 4, 8)] == [2, 2, 0]
+    assert len(offers(8, cloud="COMMUNITY", maxCount=...)) == 2
+    assert len(offers(8, cloud="COMMUNITY", maxCount={"community": None})) == 2
+
+
 def test_stock_without_a_place_is_offered_wherever_they_put_it() -> None:
     (found,) = offers(dataCenters=...)
     assert (found.region, found.country) == ("anywhere", None)

@@ -36,6 +36,19 @@ def test_a_pod_in_our_words() -> None:
     )
 
 
+def test_a_port_is_reached_at_another_number_of_the_same_address() -> None:
+    def at(inside: Any, public: Any, kind: str = "tcp", ip: str = "203.0.113.10") -> dict[str, Any]:
+        return {"private": inside, "public": public, "type": kind, "ip": ip}
+
+    ports = [
+        at(22, 34446), at(8000, 34447), at(8888, 443, "http"), at(9000, 34448, ip="198.51.100.1"),
+        at(7000, 0), at(None, 34449), at(443, 34450), None,
+    ]  # fmt: skip
+    assert instance(runtime={"ports": ports}).ports == ((443, 34450), (8000, 34447))
+    assert instance(runtime={"ports": ports}, status="EXITED").ports == ()
+    assert instance(runtime={"ports": {}}).ports == ()
+
+
 @pytest.mark.parametrize(
     ("word", "status"),
     [

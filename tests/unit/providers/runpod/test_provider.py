@@ -329,6 +329,8 @@ NOT_THERE: list[tuple[Said, type[ProviderError]]] = [
     ((404, {"title": "Not Found", "status": 200, "detail": "pod not found"}), UnexpectedResponse),
     ((404, {"title": "Oops", "status": 404, "detail": "pod not found"}), UnexpectedResponse),
     (problem(404, "no such route"), UnexpectedResponse),
+    (problem(404, "route not found"), UnexpectedResponse),
+    (problem(404, "podsy not found"), UnexpectedResponse),
     ((410, ""), UnexpectedResponse),
     ((200, ""), UnexpectedResponse),
     ((200, "<html>"), UnexpectedResponse),
@@ -350,7 +352,7 @@ def test_M3_M4_nothing_else_means_accepted_or_gone(said: Said, kind: type[Provid
     refused(kind, destroy, said)
 
 
-@pytest.mark.parametrize("detail", ["pod not found", "resource not found"])
+@pytest.mark.parametrize("detail", ["pod not found", "resource not found", "Pod x7 was not found."])
 def test_C4_9_their_words_for_a_pod_that_is_gone(detail: str) -> None:
     refused(InstanceNotFound, destroy, problem(404, detail))
     refused(InstanceNotFound, read, problem(404, detail))

@@ -122,6 +122,16 @@ def test_where_to_log_in_is_a_plain_address_and_port_or_nothing(
     assert instance(**changes).ssh == endpoint
 
 
+def test_forwarded_ports_are_said_and_of_a_machine_where_all_are_open_none() -> None:
+    def to(inside: Any, outside: Any) -> dict[str, Any]:
+        return {"internal_port": inside, "external_port": outside}
+
+    forwards = [to(22, 20456), to(8000, 20457), to(80, "x"), to(81, 70_000), to(0, 5), None]
+    assert instance(portForwards=forwards).ports == ((8000, 20457),)
+    assert instance(portForwards=[]).ports == ()
+    assert instance(portForwards=forwards, status="starting").ports == ()
+
+
 @pytest.mark.parametrize(
     "resources",
     [None, 7, {}, {"gpus": []}, {"gpus": {}}, {"gpus": {"a": 1, "b": 2}}, {"gpus": {"x": None}}],

@@ -21,7 +21,7 @@ from reconciler.providers.base import Created, OfferQuery
 from reconciler.providers.vastai.provider import VastProvider
 from tests.unit.providers.mutations import FUZZ, mutated
 from tests.unit.providers.vastai.rows import INSTANCE, OFFER
-from tests.unit.providers.vastai.test_provider import Script, ask_over, create, error
+from tests.unit.providers.vastai.test_provider import USER, Script, ask_over, create, error
 
 PAGE = {
     "success": True,
@@ -50,6 +50,27 @@ def test_a_mutated_listing(said: tuple[int, Any]) -> None:
         assert said[0] == 200
         assert body["next_token"] is None
         assert {one.id for one in found.instances} == {str(row["id"]) for row in body["instances"]}
+
+
+@FUZZ
+@given(who=mutated(USER))
+def test_a_mutated_account(who: tuple[int, Any]) -> None:
+    script = Script((200, {**PAGE, "total_instances": 0, "instances": []}), who=who)
+    found = outcome(script, lambda provider: provider.list_instances())
+    if isinstance(found, ProviderError):
+        assert not isinstance(found, InstanceNotFound)
+        assert not script.asked, "nothing is listed before it is clear whose it is"
+    else:
+        assert (who[0], found.account) == (200, str(who[1]["id"]))
+        assert who[1].get("success") is not False
+
+
+@FUZZ
+@given(said=mutated({"success": False, "error": "no_such_instance", "msg": "gone"}))
+def test_a_mutated_denial(said: tuple[int, Any]) -> None:
+    found = outcome(Script(said), lambda provider: provider.destroy_instance("12345678"))
+    if isinstance(found, InstanceNotFound):
+        assert _denies(said)
 
 
 @FUZZ

@@ -36,6 +36,21 @@ def test_a_row_in_our_words() -> None:
     )
 
 
+def test_where_a_port_is_reached_is_the_hosts_own_number() -> None:
+    def at(port: Any) -> list[dict[str, Any]]:
+        return [{"HostIp": "0.0.0.0", "HostPort": port}]
+
+    ports = {
+        "22/tcp": at("41022"), "8000/tcp": at("41077"), "443/tcp": at("41001"), "9/udp": at("5"),
+        "80/tcp": at(80), "81/tcp": at("0"), "82/tcp": None, "70000/tcp": at("7"), "x/tcp": at("8"),
+    }  # fmt: skip
+    assert instance(ports=ports).ports == ((443, 41001), (8000, 41077))
+    behind_a_proxy = {name: one for name, one in ports.items() if name != "22/tcp"}
+    assert instance(ports=behind_a_proxy).ports == (), "the proxy has none of them"
+    assert instance(ports=ports, actual_status="loading").ports == ()
+    assert instance(ports=[8000]).ports == ()
+
+
 PARKED = {"intended_status": "stopped", "cur_state": "stopped", "next_state": "stopped"}
 STATUSES: list[tuple[dict[str, Any], InstanceStatus]] = [
     ({"actual_status": None}, InstanceStatus.PLACED),

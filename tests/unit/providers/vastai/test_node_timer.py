@@ -82,7 +82,7 @@ def test_a_timer_that_is_over_ends_its_own_machine_with_its_own_key(
         key = own_key(world, machine.id)
         with listening() as (origin, asked, seen):
             script = tmp_path / "timer.sh"
-            script.write_text(timer_script(LONG_AGO, origin))
+            script.write_text(timer_script(LONG_AGO, timedelta(0), origin))
             with running(
                 script, tmp_path / "ends", path, CONTAINER_ID=machine.id, CONTAINER_API_KEY=key
             ):
@@ -98,7 +98,7 @@ def test_what_the_file_says_holds_and_what_is_no_time_ends_nothing(tmp_path: Pat
     ends = tmp_path / "ends"
     script = tmp_path / "timer.sh"
     with listening() as (origin, _, seen):
-        script.write_text(timer_script(FAR_AWAY, origin))
+        script.write_text(timer_script(FAR_AWAY, timedelta(0), origin))
         for text in ("0\n", "17826\n", "now\n", "", "99999999999999\n"):
             ends.write_text(text)
             with running(script, ends, "/usr/bin:/bin", CONTAINER_ID="1", CONTAINER_API_KEY="k"):
@@ -108,11 +108,76 @@ def test_what_the_file_says_holds_and_what_is_no_time_ends_nothing(tmp_path: Pat
             assert seen.wait(20)
 
 
-def test_setting_it_prints_the_time_that_holds(tmp_path: Path) -> None:
-    moment = datetime(2026, 7, 1, 18, tzinfo=UTC)
-    command = set_command(moment).replace("/root", str(tmp_path))
+MOMENT = datetime(2026, 7, 1, 18, tzinfo=UTC)
+SECONDS = int(MOMENT.timestamp())
+
+
+@pytest.mark.parametrize(
+    ("kept", "was", "holds"),
+    [
+        (f"{SECONDS - 60}\n", SECONDS - 60, SECONDS),
+        (f"{SECONDS + 60}\n", SECONDS + 60, SECONDS + 60),
+        (None, 0, SECONDS),
+        ("", 0, SECONDS),
+        ("now\n", 0, SECONDS),
+        ("17826\n", 0, SECONDS),
+        ("99999999999999\n", 0, SECONDS),
+    ],
+)
+def test_it_is_only_ever_set_later_and_says_what_held_and_what_holds(
+    tmp_path: Path, kept: str | None, was: int, holds: int
+) -> None:
+    ends = tmp_path / ".gpu-shopper-ends"
+    (tmp_path / ".gpu-shopper-ends.pid").write_text(f"{os.getpid()}\n")
+    if kept is not None:
+        ends.write_text(kept)
+    command = set_command(MOMENT).replace("/root", str(tmp_path))
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
-    assert done.stdout == f"{int(moment.timestamp())}\n"
+    assert done.stdout == f"{was} {holds}\n"
+    assert ends.read_text() == f"{holds}\n"
+
+
+@pytest.mark.parametrize("pid", [None, "", "4194304999\n", "x\n"])
+def test_where_no_timer_runs_it_says_so_and_sets_nothing(tmp_path: Path, pid: str | None) -> None:
+    if pid is not None:
+        (tmp_path / ".gpu-shopper-ends.pid").write_text(pid)
+    command = set_command(MOMENT).replace("/root", str(tmp_path))
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert done.stdout == "0 0\n"
+    assert not (tmp_path / ".gpu-shopper-ends").exists()
+
+
+def test_a_timer_that_could_not_ask_does_not_run_and_one_that_can_is_seen(tmp_path: Path) -> None:
+    bare, ends, script = tmp_path / "bin", tmp_path / ".gpu-shopper-ends", tmp_path / "timer.sh"
+    bare.mkdir()
+    for name in ("cat", "date", "sleep", "tr", "sed"):
+        (bare / name).symlink_to(f"/usr/bin/{name}")
+    script.write_text(timer_script(FAR_AWAY, timedelta(0), "http://127.0.0.1:1"))
+    words = ["/bin/sh", str(script), str(ends)]
+    done = subprocess.run(words, env={"PATH": str(bare)}, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "there is neither curl nor python3\n")
+    assert not ends.exists()
+    command = set_command(MOMENT).replace("/root", str(tmp_path))
+    with running(script, ends, "/usr/bin:/bin"):
+        while not ends.exists():
+            os.sched_yield()
+        told = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    far = int(FAR_AWAY.timestamp())
+    assert told.stdout == f"{far} {far}\n"
+
+
+@pytest.mark.parametrize(("kept", "asks"), [(None, False), (f"{SECONDS - 10**7}\n", True)])
+def test_a_machine_that_was_made_anew_lives_for_a_margin_at_least(
+    tmp_path: Path, kept: str | None, asks: bool
+) -> None:
+    """What it was ordered with is over, and what it was told later is lost."""
+    ends, script = tmp_path / "ends", tmp_path / "timer.sh"
+    if kept is not None:
+        ends.write_text(kept)
+    with listening() as (origin, _, seen):
+        script.write_text(timer_script(LONG_AGO, timedelta(minutes=10), origin))
+        with running(script, ends, "/usr/bin:/bin", CONTAINER_ID="1", CONTAINER_API_KEY="k"):
+            assert seen.wait(20 if asks else 0.15) is asks
 
 
 def asked_as(key: str, world: World, method: str, machine_id: str) -> FaceAnswer:

@@ -42,17 +42,19 @@ Said = tuple[int, Any]
 
 
 class Script(httpx.AsyncBaseTransport):
-    """Says what it is told, the last thing for ever. The account is always the same."""
+    """Says what it is told, the last thing for ever, and of the account what ``who`` is."""
 
-    def __init__(self, *said: Said) -> None:
+    def __init__(self, *said: Said, who: Said = (200, USER)) -> None:
         self.said = list(said)
+        self.who = who
         self.asked: list[httpx.Request] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.path == "/api/v0/users/current/":
-            return httpx.Response(200, stream=httpx.ByteStream(json.dumps(USER).encode()))
-        self.asked.append(request)
-        status, body = self.said[min(len(self.asked), len(self.said)) - 1]
+            status, body = self.who
+        else:
+            self.asked.append(request)
+            status, body = self.said[min(len(self.asked), len(self.said)) - 1]
         text = body if isinstance(body, str) else json.dumps(body)
         return httpx.Response(status, stream=httpx.ByteStream(text.encode(errors="replace")))
 
