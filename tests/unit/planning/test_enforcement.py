@@ -64,6 +64,8 @@ SITUATIONS: list[tuple[Situation, str | None]] = [
     (situation(ends_at=NOW + timedelta(microseconds=1)), None),
     (situation(Mode.DESTROY, ends_at=NOW), "LEASE_ENDED"),
     (situation(instance=DEAR, ends_at=NOW), "LEASE_ENDED"),
+    (situation(over_budget="max_total_usd"), "OVER_BUDGET"),
+    (situation(over_new_budget="max_total_usd"), "OVER_NEW_BUDGET"),
     (situation(instance=DEAR), "OVERPRICED"),
     (situation(instance=instance(usd_per_hour=Decimal("0.42"))), None),
     (situation(instance=instance(usd_per_hour=None)), None),

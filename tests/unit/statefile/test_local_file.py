@@ -201,6 +201,17 @@ def test_bad_input_57_a_damaged_state_is_refused_naming_the_good_backup(path: Pa
         assert path.read_bytes() == damage
 
 
+def test_bad_input_57_damage_after_the_first_look_is_seen_at_the_next(path: Path) -> None:
+    backend = _open(path)
+    written = _written(path)
+    known = backend.read()
+    path.write_bytes(written.replace(b'"serial":1', b'"serial":7'))
+    with pytest.raises(StateError, match="damaged"):
+        backend.read()
+    path.write_bytes(written)
+    assert backend.read() == known
+
+
 def test_bad_input_57_a_damaged_backup_is_not_offered(path: Path) -> None:
     _written(path)
     path.write_bytes(b"")
