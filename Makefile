@@ -83,6 +83,10 @@ simulate-long: setup ## the same for hours: 100 000 seeds (JOBS=2, SEED=... goes
 soak: setup ## 72 days of one workspace in virtual time (DAYS=...)
 	@$(BIN)/python -m tests.simulation.simulator.soak $(or $(DAYS),72) $(or $(SEED),1)
 
+.PHONY: histories
+histories: setup ## hold the ledger against random histories of a market (RUNS=100000 for long)
+	@$(BIN)/python -m tests.unit.planning.test_money_histories $(or $(RUNS),10000)
+
 .PHONY: fuzz
 fuzz: setup ## feed broken files and answers to all that reads them (RUNS=2000000 for long)
 	@$(BIN)/python -m tests.fuzz $(or $(RUNS),20000) $(or $(SEED),0)

@@ -79,8 +79,10 @@ async def in_time(seconds: float, call: Coroutine[Any, Any, Result]) -> Result:
         rest = _Rest(call)
     import anyio
 
-    with anyio.fail_after(seconds):
+    # As ``anyio.fail_after``, at half the cost.
+    with anyio.CancelScope(deadline=anyio.current_time() + seconds):
         return await rest
+    raise TimeoutError
 
 
 async def side_by_side(calls: Iterable[Call], *, at_hand: bool) -> None:

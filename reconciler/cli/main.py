@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.cli.closed_output import occupy_closed
 from reconciler.cli.late_metadata import load_metadata_late
-from reconciler.cli.late_methods import compile_methods_late
+from reconciler.cli.late_patterns import compile_patterns_late
 from reconciler.cli.version_line import VERSION_LINE
 
 if TYPE_CHECKING:
@@ -69,4 +69,9 @@ def _spare_start_up() -> None:
     gc.set_threshold(_COLLECT_AFTER, 20, 20)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     load_metadata_late()
+    compile_patterns_late()
+    from reconciler.cli.late_methods import compile_methods_late  # the library's have patterns
+    from reconciler.cli.late_types import compile_types_late
+
     compile_methods_late()
+    compile_types_late()

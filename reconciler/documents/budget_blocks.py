@@ -48,9 +48,10 @@ class _LimitBlock(Block):
     )
     on_exceed: Written[_Steps] = Field(
         None,
-        description="What the loop does: `notify`, `freeze` (nothing is bought), `shrink` (the "
-        "lowest `weight` goes first, so that the rest lasts), `destroy` (all of it, before the "
-        "limit is passed). Default: notify, freeze, destroy; without destroy it is not a wall.",
+        description="`notify` (people are told), `freeze` (no lease is made longer than the money "
+        "lasts), `shrink` (the lowest `weight` goes first, so that the rest lasts), `destroy` (all "
+        "of it, before the limit is passed). Default: notify, freeze, destroy; without destroy it "
+        "is not a wall. Whatever stands here, a node is bought only where its whole lease fits.",
     )
 
 

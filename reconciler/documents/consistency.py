@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -39,11 +39,15 @@ def provider_problems(configuration: Configuration) -> Iterator[Problem]:
             yield declared.problem("a simulated market needs no key", "remove it", "key")
     yield from _mixed(configuration)
     providers = _KnownNames("provider", configuration.providers)
-    for block in _blocks_of_fleets(configuration) if all_known else ():
+
+    def unknown_in(block: Declared[Any]) -> Iterator[Problem]:
         for key in ("providers", "exclude_providers"):
             for index, name in enumerate(getattr(block.block, key) or ()):
                 if name not in configuration.providers:
                     yield providers.unknown(name, block, key, index)
+
+    if all_known:
+        yield from _of_each(_blocks_of_fleets(configuration), unknown_in)
     for budget in configuration.budgets.values() if all_known else ():
         match = budget.block.match
         for index, name in enumerate(match.providers or () if match is not None else ()):
@@ -85,10 +89,13 @@ def profile_problems(configuration: Configuration) -> Iterator[Problem]:
     if configuration.may_hide("profiles"):
         return
     profiles = _KnownNames("profile", configuration.profiles)
-    for block in _blocks_of_fleets(configuration):
+
+    def unknown_in(block: Declared[Any]) -> Iterator[Problem]:
         for index, name in enumerate(getattr(block.block, "extends", None) or ()):
             if name not in configuration.profiles:
                 yield profiles.unknown(name, block, "extends", index)
+
+    yield from _of_each(_blocks_of_fleets(configuration), unknown_in)
 
 
 def budget_problems(configuration: Configuration, merger: FleetMerger) -> Iterator[Problem]:
@@ -96,19 +103,22 @@ def budget_problems(configuration: Configuration, merger: FleetMerger) -> Iterat
     named: set[str] = set()
     budgets = _KnownNames("budget", configuration.budgets)
     known = not configuration.may_hide("budgets")
-    for block in _blocks_of_fleets(configuration):
+
+    def unknown_in(block: Declared[Any]) -> Iterator[Problem]:
         written = getattr(block.block, "budget", None)
         for index, name in enumerate(written.names or () if written else ()):
             named.add(name)
             if known and name not in configuration.budgets:
                 yield budgets.unknown(name, block, "budget", index)
+
+    yield from _of_each(_blocks_of_fleets(configuration), unknown_in)
     for name, declared in configuration.budgets.items():
         unmatched = declared.block.match is None and not declared.may_hide("match")
         if unmatched and name not in named and not configuration.may_hide("fleets"):
             message = f"budgets.{name} is for no fleet: none names it, and it has no match"
             yield declared.problem(message, "write match: {} for all, or name it in a fleet")
-    for fleet in configuration.fleets.values():
-        yield from _unlike_periods(fleet, merger)
+    fleets = configuration.fleets.values()
+    yield from _of_each(fleets, lambda fleet: _unlike_periods(fleet, merger))
 
 
 def _unlike_periods(fleet: Declared[Any], merger: FleetMerger) -> Iterator[Problem]:
@@ -145,6 +155,21 @@ def _blocks_of_fleets(configuration: Configuration) -> Iterator[Declared[Any]]:
     yield from configuration.fleets.values()
     yield from configuration.repeated_bases
     yield from configuration.repeated_fleets
+
+
+def _of_each(
+    blocks: Iterable[Declared[Any]], problems_of: Callable[[Declared[Any]], Iterable[Problem]]
+) -> Iterator[Problem]:
+    """The problems of every block. Fleets that are written alike have one block, which is not
+    looked at again when nothing is wrong with it.
+    """
+    flawless: set[int] = set()
+    for declared in blocks:
+        if id(declared.block) not in flawless:
+            found = list(problems_of(declared))
+            if not found:
+                flawless.add(id(declared.block))
+            yield from found
 
 
 class _KnownNames:

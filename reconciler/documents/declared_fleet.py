@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from operator import attrgetter
+from typing import Any
 
 from reconciler.documents.fleet_blocks import (
     FleetSettings,
@@ -43,8 +45,27 @@ _NO_SPOT = SpotBlock.model_construct()
 _NO_LIFECYCLE = LifecycleBlock.model_construct()
 
 
-def fleet_of(name: str, settings: FleetSettings) -> Fleet:
-    """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
+_all_but_name = attrgetter(*Fleet.__match_args__[1:])
+
+
+class FleetMaker:
+    """Makes fleets of settings; those that share their settings share everything but the name."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[FleetSettings, tuple[Any, ...]]] = {}
+
+    def fleet_of(self, name: str, settings: FleetSettings) -> Fleet:
+        """The fleet that ``settings`` declare. They must name a GPU (``asks_for_gpu``)."""
+        known = self._known.get(id(settings))
+        if known is not None:
+            return Fleet(name, *known[1])
+        made = _fleet_of(name, settings)
+        if made.own_budget is None:  # that one has the fleet's name
+            self._known[id(settings)] = (settings, _all_but_name(made))
+        return made
+
+
+def _fleet_of(name: str, settings: FleetSettings) -> Fleet:
     lifecycle = settings.lifecycle or _NO_LIFECYCLE
     made = Fleet(
         name=name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from reconciler.documents.blocks import FleetDocument
+from reconciler.documents.like_blocks import LikeBlocks
 from reconciler.documents.secret_guard import looks_secret
 from reconciler.documents.yaml_source import REFUSED, Path, SourceDocument
 from reconciler.model.errors import EmptyDocuments
@@ -37,8 +38,9 @@ class ParsedDocument:
     gaps: frozenset[Path] = frozenset()
 
 
-def parse_document(source: SourceDocument) -> ParsedDocument:
-    """The blocks of ``source``, and what is wrong with them and in its YAML.
+def parse_document(source: SourceDocument, known: LikeBlocks | None = None) -> ParsedDocument:
+    """The blocks of ``source``, and what is wrong with them and in its YAML. ``known``: those of
+    the files before it.
 
     Raises ``EmptyDocuments`` when there is nothing in it but comments.
     """
@@ -47,7 +49,7 @@ def parse_document(source: SourceDocument) -> ParsedDocument:
     problems = [*source.problems, *_secrets(source)]
     found: list[ErrorDetails] = []
     try:
-        document = FleetDocument.model_validate(source.data)
+        document = (known or LikeBlocks()).document_of(source.data)
         if not source.problems:
             return ParsedDocument(source, document, tuple(problems))
     except ValidationError as error:

@@ -14,10 +14,11 @@ from reconciler.documents.consistency import (
     provider_problems,
     size_problems,
 )
-from reconciler.documents.declared_fleet import asks_for_gpu, fleet_of, lease_length
+from reconciler.documents.declared_fleet import FleetMaker, asks_for_gpu, lease_length
 from reconciler.documents.document_files import find_documents
 from reconciler.documents.fleet_blocks import FleetBlock, FleetSettings
 from reconciler.documents.fleet_document import ParsedDocument, parse_document
+from reconciler.documents.like_blocks import LikeBlocks
 from reconciler.documents.merge import FleetMerger
 from reconciler.documents.office_hours import LATEST_END
 from reconciler.documents.problem_list import capped, reading_order
@@ -61,13 +62,13 @@ def _read_all(paths: Iterable[Path]) -> tuple[list[ParsedDocument], list[Documen
     """Every file that can be read, and why the others cannot."""
     parsed: list[ParsedDocument] = []
     errors: list[DocumentError] = []
-    yaml_nodes = 0
+    known, yaml_nodes = LikeBlocks(), 0
     for path in paths:
         try:
             source = read_what_can_be(str(path), read_capped(path))
             yaml_nodes += source.nodes
             _limit_yaml_nodes(str(path), yaml_nodes)
-            parsed.append(parse_document(source))
+            parsed.append(parse_document(source, known))
         except DocumentError as error:
             errors.append(error)
     return parsed, errors
@@ -122,17 +123,23 @@ def _fleets(
     """Every fleet that asks for a GPU, in order of the names, and what is wrong with fleets."""
     max_ttl = known_max_ttl(configuration)
     providers = None if configuration.may_hide("providers") else configuration.providers
+    maker = FleetMaker()
     fleets: dict[str, Fleet] = {}
     problems: list[Problem] = []
+    flawless: set[int] = set()  # settings, by identity: fleets that are written alike share them
     for name, declared in sorted(configuration.fleets.items()):
         settings = merger.merged(declared.block)
-        problems += _problems_of(declared, settings, merger, max_ttl)
-        if _buys_unlike_others(settings):
-            from reconciler.documents.buying_problems import buying_problems  # most do not
+        if id(settings) not in flawless:
+            found = list(_problems_of(declared, settings, merger, max_ttl))
+            if _buys_unlike_others(settings):
+                from reconciler.documents.buying_problems import buying_problems  # most do not
 
-            problems += buying_problems(declared, settings, merger, providers)
+                found += buying_problems(declared, settings, merger, providers)
+            problems += found
+            if not found and not declared.gaps:  # beside a gap a problem may go unsaid
+                flawless.add(id(settings))
         if asks_for_gpu(settings):
-            fleets[name] = fleet_of(name, settings)
+            fleets[name] = maker.fleet_of(name, settings)
     for declared in configuration.repeated_fleets:
         problems += _problems_of(declared, merger.merged(declared.block), merger, max_ttl)
     return fleets, problems

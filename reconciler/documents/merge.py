@@ -84,10 +84,17 @@ class FleetMerger:
         self.chains = ProfileChains(configuration.profiles)
         self._configuration = configuration
         self._bases: dict[tuple[str, ...], FleetSettings] = {}
+        self._merged: dict[int, FleetSettings] = {}  # by identity of blocks that live as long
 
     def merged(self, fleet: FleetBlock) -> FleetSettings:
-        """Everything that is written for ``fleet``; built-in defaults are not in it yet."""
-        return overlaid(self._base(self.chains.behind(fleet) if fleet.extends else ()), fleet)
+        """Everything that is written for ``fleet``, a block of the configuration; built-in
+        defaults are not in it yet. One value for one block.
+        """
+        known = self._merged.get(id(fleet))
+        if known is None:
+            base = self._base(self.chains.behind(fleet) if fleet.extends else ())
+            known = self._merged[id(fleet)] = overlaid(base, fleet)
+        return known
 
     def origins(self, fleet: Declared[FleetBlock]) -> Iterator[Declared[Any]]:
         """Where a setting of ``fleet`` may come from, strongest first."""

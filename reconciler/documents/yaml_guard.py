@@ -37,7 +37,7 @@ NODES_MAX: Final = 100_000
 SCALAR_BYTES_MAX: Final = 64 * 1024
 # Same events, same limits, five times slower: for systems where PyYAML has no C extension.
 FASTEST_LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_UNREADABLE = re.compile("[\0\ud800-\udfff]")
+UNREADABLE = re.compile("[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ class _Guard:
                 self._refuse_plain(node, text, value)
             else:
                 node.value = value
-        elif _UNREADABLE.search(text):
+        elif UNREADABLE.search(text):
             self._refuse(node, "an escape for NUL or half a surrogate pair", "remove it")
 
     def _is_too_long(self, node: ScalarNode) -> bool:

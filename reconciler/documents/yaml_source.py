@@ -1,19 +1,20 @@
 """The strict YAML reader: bytes in, plain data with places out.
 
 The one door to documents written by people. The steps: size and encoding (``yaml_text``), events
-within limits (``yaml_guard``), YAML 1.2 scalars (``yaml_scalars``), and here the data; line and
-column of a key or value are looked up when they are asked for. Meaning (schema, vocabulary) is
-``fleet_document``'s.
+within limits (``yaml_guard``, or ``yaml_plain`` where nothing needs a word), YAML 1.2 scalars
+(``yaml_scalars``), and here the data; line and column of a key or value are looked up when they
+are asked for. Meaning (schema, vocabulary) is ``fleet_document``'s.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field
+from functools import cached_property
 from typing import Final, TypeAlias
 
 from reconciler.documents.capped_file import read_capped
-from reconciler.documents.yaml_guard import build_tree
+from reconciler.documents.yaml_guard import Tree, build_tree
 from reconciler.documents.yaml_nodes import (
     AliasNode,
     CollectionNode,
@@ -22,6 +23,7 @@ from reconciler.documents.yaml_nodes import (
     Position,
     ScalarNode,
 )
+from reconciler.documents.yaml_plain import plain_data
 from reconciler.documents.yaml_scalars import Scalar
 from reconciler.documents.yaml_text import decode_document
 from reconciler.model.errors import DocumentError
@@ -41,6 +43,18 @@ Data: TypeAlias = "Scalar | Refused | list[Data] | dict[str, Data]"
 Path: TypeAlias = tuple[str | int, ...]
 
 
+class _LateTree:
+    """The places of a document that was read without them: asked for when an error is worded."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self._file = file
+        self._text = text
+
+    @cached_property
+    def root(self) -> Node | None:
+        return build_tree(self._file, self._text).root
+
+
 @dataclass(frozen=True, slots=True)
 class SourceDocument:
     """One document of plain data that knows where each part of it was written.
@@ -56,7 +70,7 @@ class SourceDocument:
     data: Data
     nodes: int
     problems: tuple[Problem, ...]
-    root: Node | None = field(repr=False)
+    tree: Tree | _LateTree = field(repr=False, compare=False)
 
     def position_of(self, path: Path, *, key: bool = False) -> Position:
         """Where ``path`` stands, or else its nearest parent that exists; never raises.
@@ -64,10 +78,11 @@ class SourceDocument:
         ``key=True`` gives the place of the key where there is one. Behind an alias the places are
         those of the anchor, where the text can be changed.
         """
-        if self.root is None:
+        root = self.tree.root
+        if root is None:
             return Position(1, 1)
         at_key: ScalarNode | None = None
-        node = self.root
+        node = root
         for step in path:
             below = _below(node, step)
             if below is None:
@@ -77,9 +92,8 @@ class SourceDocument:
 
     def incomplete_mappings(self) -> frozenset[Path]:
         """The mappings in which a key was refused: what they seem to lack may be meant there."""
-        if not self.problems or self.root is None:
-            return frozenset()
-        return frozenset(_incomplete(self.root, ()))
+        root = self.tree.root if self.problems else None
+        return frozenset() if root is None else frozenset(_incomplete(root, ()))
 
 
 def read_document(file: str, raw_bytes: bytes) -> SourceDocument:
@@ -99,12 +113,16 @@ def read_what_can_be(file: str, raw_bytes: bytes) -> SourceDocument:
 
     The caller must look at ``problems``: with any, the document must not be used.
     """
-    tree = build_tree(file, decode_document(file, raw_bytes))
-    data = _data_of(tree.root) if tree.root is not None else None
-    return SourceDocument(file, data, tree.node_count, tree.problems, tree.root)
+    text = decode_document(file, raw_bytes)
+    plain = plain_data(text)
+    if plain is not None:
+        return SourceDocument(file, *plain, (), _LateTree(file, text))
+    tree = build_tree(file, text)
+    data = data_of(tree.root) if tree.root is not None else None
+    return SourceDocument(file, data, tree.node_count, tree.problems, tree)
 
 
-def _data_of(node: Node) -> Data:
+def data_of(node: Node) -> Data:
     """Plain data of ``node``. The guard bounds the recursion to 64 levels."""
     if type(node) is ScalarNode:  # most are, so they are asked for first
         return REFUSED if node.refused else node.value
@@ -114,8 +132,8 @@ def _data_of(node: Node) -> Data:
     if isinstance(target, ScalarNode):
         return target.value
     if isinstance(target, MappingNode):
-        return {name: _data_of(value) for name, value in target.values.items()}
-    return [_data_of(item) for item in target.items]
+        return {name: data_of(value) for name, value in target.values.items()}
+    return [data_of(item) for item in target.items]
 
 
 def _content(node: Node) -> ScalarNode | CollectionNode:

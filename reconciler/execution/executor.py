@@ -70,10 +70,13 @@ class PlanExecutor:
         """The state as it is now."""
         return self._context.journal.state
 
-    async def note(self, plan: Plan, before: RecordedState | None) -> None:
+    async def note(
+        self, plan: Plan, before: RecordedState | None, *, also: Iterable[Change] = ()
+    ) -> None:
         """Make durable what the plan merely records: adoptions, proofs, doubts, leases, notices.
 
-        ``before``: the state that the plan was made from, None where there was none.
+        ``before``: the state that the plan was made from, None where there was none. ``also`` goes
+        with it, last.
         """
         context, now = self._context, self._context.clock.now()
         await context.journal.commit(
@@ -88,6 +91,7 @@ class PlanExecutor:
                     *(transitions.became_ready(mark, now) for mark in plan.became_ready),
                     *billing.rates_seen(plan.rate_changes, before, now),
                     *(transitions.announced(entry, now) for entry in plan.announces),
+                    *also,
                 ]
             )
         )

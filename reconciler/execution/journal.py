@@ -148,7 +148,7 @@ class Journal:
     def _decided(self) -> RecordedState:
         """The working copy; it carries the coming serial where more changes than a loop's visit."""
         stored, state = self._stored, self._state
-        if stored is not None and stored.beside_the_loop == state.beside_the_loop:
+        if stored is not None and not state.decided_since(stored):
             return state
         serial = (stored or state).serial + 1
         return state.with_(decided_serial=serial)

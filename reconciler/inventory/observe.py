@@ -142,8 +142,8 @@ async def direct_read(provider: Provider, instance_id: str) -> DirectRead:
     try:
         deadline = provider.capabilities.call_deadline.total_seconds()
         return DirectRead(instance=await in_time(deadline, provider.get_instance(instance_id)))
-    except InstanceNotFound:
-        return DirectRead(not_found=True)
+    except InstanceNotFound as error:
+        return DirectRead(not_found=True, ended_at=error.ended_at)
     except ProviderError as error:
         return DirectRead(why=error.what)
     except TimeoutError:

@@ -8,7 +8,12 @@ MarketError           the market's file cannot be used
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from reconciler.model.errors import GpuShopperError
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class MarketError(GpuShopperError):
@@ -24,4 +29,8 @@ class OrderRefused(MarketError):
 
 
 class NoSuchMachine(MarketError):
-    """The machine is gone, hidden for now, or never existed."""
+    """The machine is gone (since ``ended_at``), hidden for now, or never existed."""
+
+    def __init__(self, what: str, ended_at: datetime | None = None) -> None:
+        super().__init__(what)
+        self.ended_at = ended_at

@@ -124,11 +124,11 @@ class Machine(NamedTuple):
 
     def status_as_of(self, at: int) -> str:
         """As ``status_at``, ``at`` in microseconds since 1970."""
-        if _past(self.destroy_asked, at):
+        if self.destroy_asked is not None and at >= self.destroy_asked:
             return "destroying"
-        if _past(self.stopped, at):
+        if self.stopped is not None and at >= self.stopped:
             return "stopped"
-        if _past(self.failed, at):
+        if self.failed is not None and at >= self.failed:
             return "failed"
         if at >= self.running:
             return "running"

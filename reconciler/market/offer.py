@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 
@@ -40,3 +41,9 @@ class Quote(NamedTuple):
     offer: MarketOffer
     microusd_per_hour: int
     available: int
+
+
+AS_OFFER = partial(tuple.__new__, MarketOffer)
+"""As ``MarketOffer._make``, of rows whose length is known: in half the time."""
+AS_QUOTE = partial(tuple.__new__, Quote)
+"""The same for quotes."""

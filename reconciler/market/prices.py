@@ -11,13 +11,13 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-from reconciler.market.offer import Quote
+from reconciler.market.offer import AS_QUOTE
 from reconciler.market.units import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from reconciler.market.offer import MarketOffer
+    from reconciler.market.offer import MarketOffer, Quote
     from reconciler.market.settings import MarketSettings
 
 PRICE_STEP = timedelta(minutes=5)
@@ -51,7 +51,7 @@ class PriceBoard:
             available -= self.rented_by_others(offer.capacity_key, offer.stock)
             if available > 0:
                 price = self.price(offer.id, offer.base_microusd)
-                found.append(Quote(offer, price, available))
+                found.append(AS_QUOTE((offer, price, available)))
         return found
 
     def price(self, offer_id: str, base_microusd: int) -> int:

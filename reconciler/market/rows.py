@@ -10,7 +10,7 @@ from functools import partial
 
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.machine import Machine
-from reconciler.market.offer import MarketOffer
+from reconciler.market.offer import AS_OFFER, MarketOffer
 from reconciler.market.units import microseconds
 
 _INSERT_OFFER = (
@@ -19,8 +19,7 @@ _INSERT_OFFER = (
 _INSERT_MACHINE = (
     "INSERT INTO machines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_AS_OFFER = partial(tuple.__new__, MarketOffer)
-"""As ``MarketOffer._make``, of rows whose length is known: in half the time."""
+_AS_MACHINE = partial(tuple.__new__, Machine)
 _FIRST_MACHINE_ID = 1_000_001
 
 
@@ -46,7 +45,7 @@ def offers_of(connection: sqlite3.Connection, models: frozenset[str]) -> list[Ma
             "SELECT * FROM offers WHERE gpu IN (SELECT value FROM json_each(?)) ORDER BY id",
             (json.dumps(sorted(models)),),
         )
-    return list(map(_AS_OFFER, rows))
+    return list(map(AS_OFFER, rows))
 
 
 def offer_by_id(connection: sqlite3.Connection, offer_id: str) -> MarketOffer | None:
@@ -76,7 +75,9 @@ def machine_by_id(connection: sqlite3.Connection, machine_id: str, now: datetime
     row = connection.execute("SELECT * FROM machines WHERE id = ?", (machine_id,)).fetchone()
     machine = None if row is None else Machine._make(row)
     if machine is None or machine.is_hidden_at(now) or not machine.exists_at(now):
-        raise NoSuchMachine(f"machine {machine_id} does not exist")
+        gone = machine is not None and not machine.exists_at(now)
+        ended_at = machine.gone_at if machine is not None and gone else None
+        raise NoSuchMachine(f"machine {machine_id} does not exist", ended_at)
     return machine
 
 
@@ -96,7 +97,7 @@ def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine
         "SELECT * FROM machines"
         " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
     )
-    return list(map(Machine._make, connection.execute(query, (microseconds(as_of),))))
+    return list(map(_AS_MACHINE, connection.execute(query, (microseconds(as_of),))))
 
 
 def all_machines(connection: sqlite3.Connection) -> list[Machine]:

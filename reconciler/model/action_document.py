@@ -103,6 +103,7 @@ class InstanceDocument(Published):
     region: str | None
     ssh: SshDocument | None
     created_at: Moment | None
+    rate_since: Moment | None = None
     ports: tuple[tuple[int, int], ...] = ()
 
 
@@ -243,6 +244,8 @@ class RateAction(_OnSlot):
     machine: MachineDocument
     usd_per_hour: DecimalText
     """What it is billed now."""
+    since: Moment | None = None
+    """Since when, where the provider says."""
 
 
 class UpdateAction(Published):

@@ -32,6 +32,7 @@ from reconciler.model.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from reconciler.model.problem import Problem
 
@@ -186,7 +187,14 @@ class CreateOutcomeUnknown(ProviderError):
 
 
 class InstanceNotFound(ProviderError):
-    """A direct read says the instance does not exist: evidence, never proof by itself (I12)."""
+    """A direct read says the instance does not exist: evidence, never proof by itself (I12).
+
+    ``ended_at``: when it was gone, where the provider says, by a clock that is ours too.
+    """
+
+    def __init__(self, provider: str, what: str, *, ended_at: datetime | None = None) -> None:
+        super().__init__(provider, what)
+        self.ended_at = ended_at
 
 
 class UnexpectedResponse(ProviderError):

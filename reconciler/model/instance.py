@@ -50,6 +50,8 @@ class Instance:
     ``status_text`` is the provider's own word, for UNKNOWN. ``usd_per_hour`` is the billed rate,
     disk included; None when the provider does not say. ``ports``: TCP ports inside, beside the one
     of SSH, and the number under which each is reached at the same address, by the provider's word.
+    ``rate_since``: since when it is billed at that rate, by a clock that is ours too; None where
+    the provider does not say.
     """
 
     provider: str
@@ -63,6 +65,7 @@ class Instance:
     region: str | None
     ssh: SshEndpoint | None = None
     created_at: datetime | None = None
+    rate_since: datetime | None = None
     ports: tuple[tuple[int, int], ...] = ()
 
     @property

@@ -45,6 +45,8 @@ class Ledger(BaseModel):
     failed: list[str] = []
     unseen: dict[str, AwareDatetime] = {}
     """Providers that cannot be read, and since when."""
+    looked_at: dict[str, AwareDatetime] = {}
+    """When each provider's last whole listing was begun, as far as it was worth a write."""
     low_balances: dict[str, BalanceWarning] = {}
     """Providers of whose balance people were warned."""
 

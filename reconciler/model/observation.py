@@ -66,7 +66,8 @@ ProviderInventory = Complete | Partial | Unknown
 
 @dataclass(frozen=True, slots=True)
 class DirectRead:
-    """The answer to "does this id exist?": ``instance`` when found; ``not_found`` when denied.
+    """The answer to "does this id exist?": ``instance`` when found; ``not_found`` when denied,
+    ``ended_at`` with it where the provider says since when.
 
     Neither set means the read failed and says nothing; ``why`` then tells.
     """
@@ -74,6 +75,7 @@ class DirectRead:
     instance: Instance | None = None
     not_found: bool = False
     why: str = ""
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

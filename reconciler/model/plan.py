@@ -75,7 +75,7 @@ class PlanRequest:
 
     def covers_fleet(self, fleet: str) -> bool:
         """True when a fleet, or any slot of it, is targeted, and it is not excluded whole."""
-        if Address(fleet) in self.excludes:
+        if self.excludes and Address(fleet) in self.excludes:
             return False
         return not self.targets or any(target.fleet == fleet for target in self.targets)
 
@@ -227,10 +227,13 @@ class LeaseChange:
 
 @dataclass(frozen=True, slots=True)
 class RateChange:
-    """``~`` what a machine was seen to be billed differs from what was recorded."""
+    """``~`` what a machine was seen to be billed differs from what was recorded. ``since``: when
+    it changed, where the provider says.
+    """
 
     record: InstanceRecord
     usd_per_hour: Decimal
+    since: datetime | None = None
 
     @property
     def slot(self) -> Slot:

@@ -49,10 +49,14 @@ class AbsenceEvidence(Stored):
     ``last_seen_at``: the last positive sighting; for an unknown create its deadline; for a machine
     that went missing with many others the end of the extra window, still to come (I33).
     ``first_absent_at``: start of the first complete listing, at least V_p later, that lacked it.
+    ``billed_at``: the last look at which it was surely billed: what is counted after it is marked.
+    ``ended_at``: when its provider says that it was gone. It proves nothing and ends its bill.
     """
 
     last_seen_at: AwareDatetime
     first_absent_at: AwareDatetime | None = None
+    billed_at: AwareDatetime | None = None
+    ended_at: AwareDatetime | None = None
 
 
 class Doom(Stored):
@@ -259,6 +263,21 @@ class NodeTimer(Stored):
         return self.ends_at if self.asked is None else max(self.ends_at, self.asked)
 
 
+_BY_THE_LOOP = frozenset(
+    {
+        "serial",
+        "decided_serial",
+        "saved_at",
+        "saved_by",
+        "loop_last_seen",
+        "loop_due_at",
+        "clock",
+        "trail",
+        "ledger",
+    }
+)
+
+
 class RecordedState(Stored):
     """Everything we know about one workspace, as of ``serial``."""
 
@@ -306,20 +325,13 @@ class RecordedState(Stored):
     node_timers: dict[str, NodeTimer] = {}
     """By mark, for machines that are not proven gone."""
 
-    @property
-    def beside_the_loop(self) -> RecordedState:
-        """This state without what every pass of a loop writes, to tell what really changed."""
-        return self.with_(
-            serial=0,
-            decided_serial=0,
-            saved_at=None,
-            saved_by="",
-            loop_last_seen=None,
-            loop_due_at=None,
-            clock=None,
-            trail=None,
-            ledger=EMPTY_LEDGER,
-        )
+    def decided_since(self, older: RecordedState) -> list[str]:
+        """The fields that really changed: all but what every pass of a loop writes."""
+        mine, theirs = self.__dict__, older.__dict__
+        names = [name for name in mine if name not in _BY_THE_LOOP]
+        return [
+            name for name in names if mine[name] is not theirs[name] and mine[name] != theirs[name]
+        ]
 
     def records_of(self, fleet: str) -> list[InstanceRecord]:
         """In slot order, newest last within a slot."""

@@ -11,7 +11,7 @@ from reconciler.execution.interruption import Interruption
 from reconciler.execution.journal import Journal
 from reconciler.model.address import Address
 from reconciler.model.cost import ZERO
-from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
+from reconciler.model.errors import BudgetExceeded, StateError, UnsafePlan, UsageRefused
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.quantity import NEVER, format_duration
 from reconciler.model.record import LeaseEnding
@@ -77,8 +77,9 @@ async def extend_lease(
     The new end is absolute, so repeating the command extends again. Announced soft destroys of
     the fleet move by the same time. Of office hours it is the window at hand that goes on, not
     beyond their ``expires_at``. Machines with a timer of their own are told first, over SSH.
-    Raises ``UnsafePlan`` beyond a limit, or where one of those does not take the new end;
-    ``UsageRefused`` for a lease that has not started or has ended.
+    Raises ``BudgetExceeded`` where a budget that freezes cannot pay for it; ``UnsafePlan`` beyond
+    a limit, or where one of those does not take the new end; ``UsageRefused`` for a lease that has
+    not started or has ended.
     """
     with workspace.backend.lock("extend", timeout_seconds=lock_timeout_seconds):
         recorded = _state_of(fleet, workspace)
@@ -107,6 +108,7 @@ async def extend_lease(
                 why=f"its office hours end for good {lease.hours.until:%Y-%m-%d %H:%M}Z",
                 fix="write a later expires_at and apply, or extend by less",
             )
+        _refuse_what_no_budget_pays(recorded, fleet, after, workspace)
         context = workspace.context(
             recorded, Interruption(), lambda shown: None, workspace.notifier()
         )
@@ -114,6 +116,24 @@ async def extend_lease(
         await context.journal.commit(lease_transitions.lease_extended(fleet, after, by))
         rate = sum((one.usd_per_hour for one in recorded.records_of(fleet)), ZERO)
         return Extension(fleet, before, after, rate)
+
+
+def _refuse_what_no_budget_pays(
+    recorded: RecordedState, fleet: str, until: datetime, workspace: Workspace
+) -> None:
+    """Raises ``BudgetExceeded`` where a budget that freezes cannot pay what runs to its end."""
+    if not recorded.budgets:
+        return
+    from reconciler.planning.budget_freeze import extension_refused
+
+    now, tick = workspace.clock.now(), workspace.safety.tick
+    why = extension_refused(recorded, fleet, until, now, tick)
+    if why:
+        raise BudgetExceeded(
+            f"fleet.{fleet} would live until {until:%Y-%m-%d %H:%M}Z, longer than its money lasts",
+            why=why,
+            fix="extend by less, raise the budget and apply, or destroy what is not needed",
+        )
 
 
 async def _move_timers(context: ExecutionContext, fleet: str, until: datetime) -> None:

@@ -215,7 +215,10 @@ class Run:
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
-                await executor.note(plan, seen.recorded)
+                looks = by_loop or plan.has_changes or plan.rate_changes
+                await executor.note(
+                    plan, seen.recorded, also=(books.looked(seen.observed),) if looks else ()
+                )
             except StateError:
                 raise
             except GpuShopperError as error:

@@ -64,7 +64,11 @@ def weigh_absence(
         return Weighed(Presence.SILENT, previous)
     if needs_read and (read is None or not read.not_found):
         return Weighed(Presence.UNLISTED, previous)
-    return _one_more_absence(previous, inventory.started_at, window)
+    weighed = _one_more_absence(previous, inventory.started_at, window)
+    ended_at = read.ended_at if read is not None else None
+    if ended_at is None or weighed.evidence is None or weighed.evidence.ended_at is not None:
+        return weighed
+    return Weighed(weighed.presence, weighed.evidence.with_(ended_at=ended_at))
 
 
 def _one_more_absence(

@@ -260,6 +260,4 @@ def _clock(old: RecordedState | None, new: RecordedState) -> Iterator[Effect]:
 
 
 def _edited(old: RecordedState, new: RecordedState) -> str:
-    left, right = old.beside_the_loop, new.beside_the_loop
-    names = [name for name in type(new).model_fields if getattr(left, name) != getattr(right, name)]
-    return f"edited by hand: {', '.join(names) or 'nothing'}"
+    return f"edited by hand: {', '.join(new.decided_since(old)) or 'nothing'}"

@@ -18,19 +18,26 @@ if TYPE_CHECKING:
     from reconciler.model.budget import BudgetRecord
     from reconciler.model.fleet import DesiredState
     from reconciler.model.plan import RateChange
-    from reconciler.model.record import RecordedState
+    from reconciler.model.record import InstanceRecord, RecordedState
 
     Change = Callable[[RecordedState], RecordedState]
 
 
-def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = None) -> Change:
-    """The rate that the provider really bills, from ``known_until`` on; None: since its create."""
+def billed_at(
+    mark: str,
+    usd_per_hour: Decimal,
+    known_until: datetime | None = None,
+    seen_at: datetime | None = None,
+) -> Change:
+    """The rate that the provider really bills, as ``books.rate_changed`` counts it; with neither
+    moment since its create.
+    """
 
     def change(state: RecordedState) -> RecordedState:
         record = state.instances.get(mark)
         if record is None:
             return state
-        ledger = books.rate_changed(state.ledger, record, usd_per_hour, known_until)
+        ledger = books.rate_changed(state.ledger, record, usd_per_hour, known_until, seen_at)
         billed = record.with_(usd_per_hour=usd_per_hour)
         return state.with_(instances={**state.instances, mark: billed}, ledger=ledger)
 
@@ -40,17 +47,27 @@ def billed_at(mark: str, usd_per_hour: Decimal, known_until: datetime | None = N
 def rates_seen(
     changes: Iterable[RateChange], before: RecordedState | None, now: datetime
 ) -> list[Change]:
-    """The rates that a look found. A dearer one counts from the last look before it (``before``:
-    the state that this one started from), a cheaper one from now on.
+    """The rates that a look found (``before``: the state that this one started from). Each counts
+    from when its provider says that it began; else it began somewhere after the last look, or since
+    its provider went dark.
     """
     seen = []
     for one in changes:
-        since: datetime | None = now
-        if one.usd_per_hour > one.record.usd_per_hour:
-            dark = before.ledger.unseen.get(one.record.provider) if before else None
-            since = dark or (before.saved_at if before else None)
-        seen.append(billed_at(one.record.mark, one.usd_per_hour, since))
+        look = _known_until(one.record, before)
+        told = one.since is not None and (look or one.record.created_at) <= one.since <= now
+        since, sure = (one.since, None) if told else (look, now)
+        seen.append(billed_at(one.record.mark, one.usd_per_hour, since, sure))
     return seen
+
+
+def _known_until(record: InstanceRecord, before: RecordedState | None) -> datetime | None:
+    if before is None:
+        return None
+    dark = before.ledger.unseen.get(record.provider)
+    look = dark or books.last_look(before, record.provider)
+    if record.absence is not None and look is not None:
+        return min(look, record.absence.last_seen_at)
+    return look
 
 
 def billing_began(mark: str, since: datetime) -> Change:

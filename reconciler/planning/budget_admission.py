@@ -169,6 +169,7 @@ def admit(
     short += [one for one in unapplied if one.refused and one.view.budget.name not in known]
     findings = [purse.refusal(admitted) for purse in short]
     findings += [account.refusal(admitted) for account in accounts if account.refused]
+    findings += scene.frozen
     findings += _not_walls(purses, scene)
     for account in accounts:
         findings += account.findings(refusing=bool(account.refused))

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Mode
+from reconciler.planning.budget_freeze import kept_leases
 from reconciler.planning.budget_walls import over_budget
 from reconciler.planning.budgets import budget_views, budgets_after_apply
 
@@ -25,6 +26,11 @@ def with_budgets(scene: Scene, *, renewed: bool) -> Scene:
     declared = budgets_after_apply(desired, recorded) if desired is not None else {}
     in_force = declared if renewed else recorded.budgets
     views = _views(in_force.values(), scene)
+    if renewed:
+        kept, frozen = kept_leases(views, scene)
+        if kept:
+            scene = replace(scene, leases={**scene.leases, **kept}, frozen=frozen)
+            views = _views(in_force.values(), scene)
     if scene.request.only_record or scene.request.from_state:
         return replace(scene, budgets=views)
     ended = over_budget(views, scene.observed, scene.tick)

@@ -13,7 +13,7 @@ from reconciler.model.value import dataclass
 from reconciler.planning.budget_periods import BEGINNING, period_of
 from reconciler.planning.costs import billed_machines_of
 from reconciler.planning.leases import end_of
-from reconciler.planning.ledger import total_of
+from reconciler.planning.ledger import last_look, total_of
 from reconciler.planning.ledger_buckets import buckets_of
 from reconciler.planning.spending import DESTROY_TIME, lease_cost
 
@@ -163,8 +163,9 @@ def _view(
     for one in mine:
         spent += total_of(one.machine.segments, since, now).usd
         dearer = one.usd_per_hour - one.machine.usd_per_hour
-        if dearer > 0 and recorded.saved_at is not None:
-            spent += projected_cost(dearer, now - max(since, recorded.saved_at))
+        if dearer > 0:
+            known = last_look(recorded, one.provider) or one.machine.segments[0].since
+            spent += projected_cost(dearer, now - max(since, known))
     return BudgetView(record, now, since, until, spent, mine)
 
 

@@ -59,8 +59,9 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     seen = _by_id(observed)
     result = Classified()
     taken: set[tuple[str, str]] = set()
-    for mark in sorted(recorded.instances):
-        record = recorded.instances[mark]
+    instances = recorded.instances
+    for mark in sorted(instances):
+        record = instances[mark]
         key = (record.provider, record.instance_id)
         taken.add(key)
         result.records.append(_sight_record(record, seen.get(key), observed))
@@ -107,7 +108,8 @@ def _sight_record(
     record: InstanceRecord, listed: Instance | None, observed: ObservedState
 ) -> Sighting:
     if listed is not None:
-        return Sighting(record, listed, SEEN, identity_doubt(record, listed))
+        doubt = "" if listed.label == record.mark else identity_doubt(record, listed)
+        return Sighting(record, listed, SEEN, doubt)
     read = observed.reads.get((record.provider, record.instance_id))
     weighed = weigh_absence(
         record.absence,

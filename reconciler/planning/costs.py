@@ -70,11 +70,18 @@ def _machine(record: InstanceRecord, state: RecordedState) -> BilledMachine:
 def _seen(
     segments: tuple[Segment, ...], record: InstanceRecord, ledger: Ledger
 ) -> tuple[Segment, ...]:
-    """The time since its provider went dark is unknown."""
-    dark = ledger.unseen.get(record.provider)
-    if dark is None:
+    """The time since its provider went dark is unknown, and so is the time since it may be gone:
+    since it was missed, since a destroy of it was accepted, or since one that nobody answered.
+    """
+    doubts = [
+        ledger.unseen.get(record.provider),
+        record.absence.last_seen_at if record.absence else None,
+        (record.doom.accepted_at or record.doom.since) if record.doom else None,
+    ]
+    known = [one for one in doubts if one is not None]
+    if not known:
         return segments
-    last = segments[-1]
+    dark, last = min(known), segments[-1]
     if dark <= last.since:
         return (*segments[:-1], replace(last, unknown=True))
     return (*segments[:-1], replace(last, until=dark), replace(last, since=dark, unknown=True))

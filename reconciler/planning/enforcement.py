@@ -19,7 +19,7 @@ from reconciler.model.quantity import format_duration
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding
 from reconciler.model.value import dataclass
-from reconciler.planning.fleet_diff import machine_differences
+from reconciler.planning.fleet_diff import is_known_to_fit, machine_differences
 from reconciler.planning.leases import ends_otherwise, has_ended
 from reconciler.planning.spot_losses import TAKEN_AWAY, was_spot
 
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from reconciler.model.fleet import Fleet
     from reconciler.model.plan import PlanRequest
     from reconciler.model.record import InstanceRecord, LeaseRecord
+
+
+_RUNNING = InstanceStatus.RUNNING  # an enumeration is slow to ask for its members
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,13 @@ class Circumstances:
     request: PlanRequest
     now: datetime
     fitting: set[object] = field(default_factory=set)
-    """Kinds of machine that were found to be as declared: most of a fleet are bought alike."""
+    """Kinds of machine that were found to be as declared: most of a fleet are bought alike. Fleets
+    that ask for the same share it.
+    """
+    asked: dict[tuple[bool, bool], tuple[EnforcementRule, ...]] = field(default_factory=dict)
+    """The rules that may find something here, by whether a machine runs and whether it fits."""
+    budgeted: bool = True
+    """False where no budget ends any machine."""
 
     @property
     def in_loop(self) -> bool:
@@ -66,6 +75,8 @@ class Situation:
     """True when that one was seen ready now and no rule wants it gone."""
     predecessor: InstanceRecord | None = None
     """The machine whose place this one takes, still alive."""
+    predecessor_stands: bool = False
+    """True when that one was seen now, ready and ours beyond doubt."""
     over_budget: str = ""
     """Why a budget in force ends it; empty where none does."""
     over_new_budget: str = ""
@@ -93,7 +104,9 @@ class EnforcementRule:
     successor, whatever `create_before_destroy` says. ``completes``: it ends what an approved plan
     began, so the fuse has counted it already. ``of_fleets`` looks at the fleet, its lease and the
     request alone: whether it finds something is the same for all machines of a fleet with one end.
-    ``of_pairs`` has nothing to say about a machine that shares its slot with no other.
+    ``of_pairs`` has nothing to say about a machine that shares its slot with no other,
+    ``of_stopped`` nothing about one that runs, ``of_misfits`` nothing about one that runs and is of
+    a kind that fits. Where ``idle`` is true it finds nothing in any.
     """
 
     name: str
@@ -106,6 +119,9 @@ class EnforcementRule:
     completes: bool = False
     of_fleets: bool = False
     of_pairs: bool = False
+    of_stopped: bool = False
+    of_misfits: bool = False
+    idle: Callable[[Circumstances], bool] | None = None
 
 
 def _lease_ended(at: Situation) -> Verdict | None:
@@ -133,6 +149,10 @@ def _over_budget(at: Situation) -> Verdict | None:
 def _over_new_budget(at: Situation) -> Verdict | None:
     """A limit that stands in the documents alone, not applied yet."""
     return Verdict(DestroyReason.OVER_BUDGET, at.over_new_budget) if at.over_new_budget else None
+
+
+def _knows_no_budget(given: Circumstances) -> bool:
+    return not given.budgeted
 
 
 def _requested(at: Situation) -> Verdict | None:
@@ -182,6 +202,17 @@ def _successor_failed(at: Situation) -> Verdict | None:
     return None
 
 
+def _successor_unfit(at: Situation) -> Verdict | None:
+    """The documents were changed back: what it was to replace is as they declare."""
+    old, fleet = at.predecessor, at.given.fleet
+    if old is None or fleet is None or at.given.in_loop or not at.predecessor_stands:
+        return None
+    differences = machine_differences(fleet, at.record, at.given.fitting)
+    if not differences or machine_differences(fleet, old, at.given.fitting):
+        return None
+    return Verdict(DestroyReason.DRIFTED, f"{old.instance_id} is as declared", differences)
+
+
 def _undeclared(at: Situation) -> Verdict | None:
     if not at.given.documents or at.given.fleet is not None:
         return None
@@ -213,6 +244,10 @@ def _replacement_requested(at: Situation) -> Verdict | None:
     if not chosen or at.shares_slot or at.record.slot not in chosen:
         return None
     return Verdict(DestroyReason.REQUESTED, "-replace")
+
+
+def _replaces_nothing(given: Circumstances) -> bool:
+    return not given.request.replace
 
 
 def _taken_away(at: Situation) -> Verdict | None:
@@ -254,6 +289,7 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "A limit of money is a promise too, and it is kept before it is passed.",
         _over_budget,
         outranks_protection=True,
+        idle=_knows_no_budget,
     ),
     EnforcementRule("REQUESTED", "A person asked for it by name.", _requested, of_fleets=True),
     EnforcementRule(
@@ -265,11 +301,18 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "FAILED_READY",
         "A machine that its provider calls failed only costs money.",
         _failed,
+        of_stopped=True,
     ),
     EnforcementRule(
         "SUCCESSOR_FAILED",
         "A successor that fails or is late costs money; the machine that it was to replace stays.",
         _successor_failed,
+        of_pairs=True,
+    ),
+    EnforcementRule(
+        "SUCCESSOR_UNFIT",
+        "Documents that were changed back declare the machine that it was to replace.",
+        _successor_unfit,
         of_pairs=True,
     ),
     EnforcementRule(
@@ -304,12 +347,14 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         "The documents set a lower limit; until applied this is soft.",
         _over_new_budget,
         soft_in_loop=True,
+        idle=_knows_no_budget,
     ),
     EnforcementRule(
         "REPLACED",
         "A person asked for another machine in its slot (`-replace`).",
         _replacement_requested,
         replaces=True,
+        idle=_replaces_nothing,
     ),
     EnforcementRule(
         "TAKEN_AWAY",
@@ -317,12 +362,14 @@ ENFORCEMENT_RULES: tuple[EnforcementRule, ...] = (
         _taken_away,
         replaces=True,
         serves_nobody=True,
+        of_stopped=True,
     ),
     EnforcementRule(
         "DRIFTED",
         "A machine that no longer does what is declared is replaced.",
         _drifted,
         replaces=True,
+        of_misfits=True,
     ),
 )
 
@@ -338,12 +385,27 @@ def first_verdict(
     return None
 
 
-def rules_beside(situation: Situation) -> tuple[EnforcementRule, ...]:
-    """The rules that may find something in any machine of this fleet and end that is alone in its
-    slot: the others need not be asked about each of a hundred machines.
+def rules_for(situation: Situation) -> tuple[EnforcementRule, ...]:
+    """The rules that may find something in this machine; from the second one on that is alone in
+    its slot, of a fleet and end, without those that are known to have nothing to say there.
     """
-    return tuple(
-        rule
-        for rule in ENFORCEMENT_RULES
-        if not rule.of_pairs and not (rule.of_fleets and rule.finds(situation) is None)
-    )
+    if situation.successor is not None or situation.predecessor is not None:
+        return ENFORCEMENT_RULES
+    given, instance = situation.given, situation.instance
+    runs = instance is not None and instance.status is _RUNNING
+    fits = given.fleet is not None and is_known_to_fit(given.fleet, situation.record, given.fitting)
+    rules = given.asked.get((runs, fits))
+    if rules is None:
+        given.asked[runs, fits] = rules = ENFORCEMENT_RULES
+    elif rules is ENFORCEMENT_RULES:
+        rules = tuple(one for one in rules if _may_find(one, situation, runs=runs, fits=fits))
+        given.asked[runs, fits] = rules
+    return rules
+
+
+def _may_find(rule: EnforcementRule, beside: Situation, *, runs: bool, fits: bool) -> bool:
+    if rule.of_pairs or (runs and (rule.of_stopped or (fits and rule.of_misfits))):
+        return False
+    if rule.idle is not None and rule.idle(beside.given):
+        return False
+    return not rule.of_fleets or rule.finds(beside) is not None

@@ -25,7 +25,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.value import dataclass
-from reconciler.planning.capacity import Capacity, capacity_of
+from reconciler.planning.capacity import Capacity
 from reconciler.planning.funds import Funds
 from reconciler.planning.lone_choice import LikeFleets
 from reconciler.planning.weighing import cost_of
@@ -51,6 +51,8 @@ class Selection:
     nodes: Nodes
     unproven: frozenset[str]
     groups: tuple[LikeFleets, ...]
+    taken: Capacity
+    """By all nodes together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class _Circle:
 
     groups: tuple[LikeFleets, ...]
     nodes: Nodes
+    taken: Capacity
     proven: bool = True
 
     @property
@@ -76,8 +79,10 @@ def choose_offers(
     """
     groups = tuple(_like_fleets(needs, shelves))
     circles = [_alone(group, rooms) for group in groups]
-    while colliding := _collisions(circles, rooms):
+    taken = _taken_by(circles)
+    while colliding := _collisions(circles, taken, rooms):
         circles = list(_merged(circles, colliding, rooms))
+        taken = _taken_by(circles)
     nodes: dict[str, list[RankedOffer]] = {}
     for circle in circles:
         nodes.update(circle.nodes)
@@ -85,6 +90,7 @@ def choose_offers(
         nodes={name: sorted(chosen, key=_turn) for name, chosen in nodes.items()},
         unproven=frozenset(name for one in circles if not one.proven for name in one.nodes),
         groups=groups,
+        taken=taken,
     )
 
 
@@ -106,9 +112,10 @@ def _like_fleets(needs: Iterable[FleetNeed], shelves: OfferShelves) -> Iterator[
 
 
 def _alone(group: LikeFleets, rooms: Mapping[str, Decimal]) -> _Circle:
-    chosen, sure = group.choose(Capacity(), Funds({}))
+    taken = Capacity()
+    chosen, sure = group.choose(taken, Funds({}))
     names = [need.fleet.name for need in group.needs]
-    alone = _Circle((group,), dict(zip(names, chosen, strict=True)))
+    alone = _Circle((group,), dict(zip(names, chosen, strict=True)), taken)
     if sure and not _overspent([alone], rooms):
         return alone
     return _together((group,), rooms)
@@ -118,8 +125,8 @@ def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _
     from reconciler.planning.scarcity import is_surely_best  # most plans need none
 
     in_turn = _one_after_the_other(groups, rooms)
-    if not rooms and is_surely_best(groups, in_turn.nodes):
-        return _Circle(groups, in_turn.nodes)
+    if not rooms and is_surely_best(groups, in_turn.nodes, in_turn.taken):
+        return _Circle(groups, in_turn.nodes, in_turn.taken)
     from reconciler.planning.joint_choice import choose_jointly
 
     found = choose_jointly(groups, rooms, in_turn.nodes)
@@ -128,7 +135,11 @@ def _together(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Decimal]) -> _
     nodes = {need.fleet.name: found.nodes.get(need.fleet.name, []) for need in _needs(groups)}
     if not found.proven and _worth(groups, in_turn.nodes) < _worth(groups, nodes):
         return in_turn
-    return _Circle(groups, nodes, found.proven)
+    taken = Capacity()
+    for chosen in nodes.values():
+        for entry in chosen:
+            taken.take(entry.offer)
+    return _Circle(groups, nodes, taken, found.proven)
 
 
 def _worth(groups: Iterable[LikeFleets], nodes: Nodes) -> tuple[Any, ...]:
@@ -155,7 +166,7 @@ def _one_after_the_other(groups: tuple[LikeFleets, ...], rooms: Mapping[str, Dec
     for group in groups:
         chosen, _ = group.choose(capacity, funds)
         nodes.update(zip((need.fleet.name for need in group.needs), chosen, strict=True))
-    return _Circle(groups, nodes, proven=False)
+    return _Circle(groups, nodes, capacity, proven=False)
 
 
 def _needs(groups: Iterable[LikeFleets]) -> Iterator[FleetNeed]:
@@ -166,17 +177,24 @@ def _needs(groups: Iterable[LikeFleets]) -> Iterator[FleetNeed]:
 # --- who stands in whose way ------------------------------------------------------------------
 
 
-def _collisions(circles: Sequence[_Circle], rooms: Mapping[str, Decimal]) -> list[set[int]]:
+def _taken_by(circles: Iterable[_Circle]) -> Capacity:
+    together = Capacity()
+    for circle in circles:
+        together.absorb(circle.taken)
+    return together
+
+
+def _collisions(
+    circles: Sequence[_Circle], taken: Capacity, rooms: Mapping[str, Decimal]
+) -> list[set[int]]:
     """Numbers of circles that want one thing together which cannot be had together."""
     if len(circles) < 2:
         return []
-    capacity = Capacity()
-    users: dict[CapacityKey, set[int]] = defaultdict(set)
-    for number, circle in enumerate(circles):
-        for entry in circle.entries:
-            capacity.take(entry.offer)
-            users[capacity_of(entry.offer)].add(number)
-    found = [users[key] for key in capacity.overdrawn()]
+    users: dict[CapacityKey, set[int]] = {key: set() for key in taken.overdrawn()}
+    for number, circle in enumerate(circles) if users else ():
+        for key in users.keys() & circle.taken.taken:
+            users[key].add(number)
+    found = list(users.values())
     for provider in _overspent(circles, rooms):
         at_it = (
             number

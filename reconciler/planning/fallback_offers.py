@@ -6,7 +6,6 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
-from reconciler.planning.capacity import Capacity
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -43,14 +42,11 @@ class FallbackOffers:
 
     def __init__(self, selection: Selection, capped: Collection[str]) -> None:
         self._capped = capped
-        self._capacity = Capacity()
+        self._capacity = selection.taken
         self._groups = {
             need.fleet.name: group for group in selection.groups for need in group.needs
         }
         self._left: dict[tuple[LikeFleets, GpuKind | None, Place], tuple[RankedOffer, ...]] = {}
-        for nodes in selection.nodes.values():
-            for entry in nodes:
-                self._capacity.take(entry.offer)
 
     def of_fleet(self, need: FleetNeed, nodes: list[RankedOffer]) -> Spares:
         """For a fleet that gets ``nodes``, at least one; cheapest first."""
@@ -86,7 +82,7 @@ class FallbackOffers:
             entries = (
                 entry
                 for ranking in group.ways_of(kind)
-                for entry in self._capacity.with_room(ranking.from_place())
+                for entry in self._capacity.with_room(ranking)
                 if group.terms.place_of(entry.offer) == place
             )
             self._left[key] = tuple(islice(entries, _SPARES + used_hosts))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Difference
 from reconciler.model.quantity import format_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet, Where
@@ -32,7 +32,7 @@ _COMPARED = (
     "image",
 )
 """Everything of a specification that can differ from the documents, but ``env``."""
-_compared = attrgetter(*_COMPARED)
+_compared = itemgetter(*_COMPARED)
 
 
 def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
@@ -41,12 +41,17 @@ def free_slots(maximum: int, wanted: int, occupied: Iterable[int]) -> list[int]:
     Slots from ``maximum`` up are never filled, and an occupied one, known or in doubt, never
     gets a second machine.
     """
-    taken = set(occupied)
-    missing = wanted - sum(1 for index in taken if index < maximum)
+    taken = occupied if isinstance(occupied, set) else set(occupied)
+    missing = wanted - filled_below(maximum, taken)
     if missing <= 0:
         return []
     free = (index for index in range(maximum) if index not in taken)
     return [index for index, _ in zip(free, range(missing), strict=False)]
+
+
+def filled_below(maximum: int, taken: Collection[int]) -> int:
+    """How many of the slots below ``maximum`` hold a machine."""
+    return len([index for index in taken if index < maximum])
 
 
 def machine_differences(
@@ -59,16 +64,27 @@ def machine_differences(
     what of a machine was found to differ in nothing: a hundred alike are compared once.
     """
     bought = record.specification
-    if bought is None:
-        return ()
-    kind = (record.provider, _compared(bought))
-    if kind in fitting and bought.env == fleet.env:
+    if bought is None or is_known_to_fit(fleet, record, fitting):
         return ()
     found = _differences(fleet, record.provider, bought)
     if not found:
-        fitting.add(kind)
+        fitting.add(_kind(record.provider, bought))
     ignored = fleet.ignore_changes
     return tuple(one for one in found if one.attribute.partition(".")[0] not in ignored)
+
+
+def is_known_to_fit(fleet: Fleet, record: InstanceRecord, fitting: set[object]) -> bool:
+    """Whether ``machine_differences`` has found a machine of this kind to differ in nothing."""
+    if not fitting:
+        return False
+    bought = record.specification
+    return (
+        bought is not None and _kind(record.provider, bought) in fitting and bought.env == fleet.env
+    )
+
+
+def _kind(provider: str, bought: Specification) -> object:
+    return (provider, _compared(vars(bought)))  # attributes of a record are slow to ask for
 
 
 def _differences(fleet: Fleet, provider: str, bought: Specification) -> list[Difference]:

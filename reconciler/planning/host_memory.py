@@ -126,7 +126,7 @@ def shunning(
     lost: frozenset[tuple[str, str]] = frozenset(),
 ) -> Fleet:
     """``fleet`` that takes nothing from ``hosts``, and no spot machine where one was ``lost``."""
-    lost = lost if True in fleet.kinds else frozenset()
+    lost = lost if lost and True in fleet.kinds else frozenset()
     if not hosts and not lost:
         return fleet
     return replace(fleet, offers=replace(fleet.offers, quarantined=hosts, lost=lost))

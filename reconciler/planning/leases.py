@@ -68,8 +68,11 @@ def _terms_moved(fleet: Fleet, recorded: LeaseRecord) -> bool:
     """Whether the documents say something else of when it ends than what was applied."""
     if fleet.active is not None:
         return not same_hours(recorded, fleet.active)
-    known = (recorded.ttl, recorded.expires_at, recorded.hours)
-    return known != (fleet.ttl, fleet.expires_at, None)
+    return (
+        recorded.hours is not None
+        or recorded.ttl != fleet.ttl
+        or recorded.expires_at != fleet.expires_at
+    )
 
 
 def same_hours(lease: LeaseRecord, active: OfficeHours) -> bool:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
@@ -22,7 +23,7 @@ from reconciler.model.ledger import (
     microseconds,
     moment,
 )
-from reconciler.model.observation import Unknown
+from reconciler.model.observation import Complete, Unknown
 from reconciler.model.value import dataclass
 from reconciler.planning.ledger_buckets import HOUR, merged_buckets, spent_row
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from reconciler.model.ledger import Ledger
     from reconciler.model.observation import ObservedState
-    from reconciler.model.record import InstanceRecord, LeaseRecord, RecordedState
+    from reconciler.model.record import AbsenceEvidence, InstanceRecord, LeaseRecord, RecordedState
 
 CLOSED_KEPT = 2000
 FAILED_KEPT = 500
@@ -100,6 +101,30 @@ def began_at(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
     return ledger if moved == first else _with_row(ledger, record.mark, (moved, *later))
 
 
+def looked(observed: ObservedState) -> Callable[[RecordedState], RecordedState]:
+    """Every provider that was read as a whole was looked at when its listing began."""
+    seen = {
+        name: one.started_at
+        for name, one in sorted(observed.inventories.items())
+        if isinstance(one, Complete)
+    }
+
+    def change(state: RecordedState) -> RecordedState:
+        looks = {**state.ledger.looked_at, **seen}
+        if looks == state.ledger.looked_at:
+            return state
+        return state.with_(ledger=state.ledger.model_copy(update={"looked_at": looks}))
+
+    return change
+
+
+def last_look(state: RecordedState, provider: str) -> datetime | None:
+    """When its rates were known for sure the last time; None where nobody remembers."""
+    if not state.ledger.looked_at:
+        return state.saved_at  # of an earlier version, whose every save came after a look
+    return state.ledger.looked_at.get(provider)
+
+
 def sightings(observed: ObservedState, now: datetime) -> Callable[[RecordedState], RecordedState]:
     """Time in which a provider could not be read, from the last look before it on, is billed at the
     last known rates, and marked.
@@ -113,11 +138,14 @@ def sightings(observed: ObservedState, now: datetime) -> Callable[[RecordedState
             return state
         ledger = _marked(state, seen, now)
         unseen = {name: when for name, when in ledger.unseen.items() if name not in seen}
-        last_look = min(now, state.saved_at or now)
-        unseen = {**dict.fromkeys(sorted(dark), last_look), **unseen}
+        unseen = {**{name: _dark_since(state, name, now) for name in sorted(dark)}, **unseen}
         return state.with_(ledger=ledger.model_copy(update={"unseen": unseen}))
 
     return change
+
+
+def _dark_since(state: RecordedState, provider: str, now: datetime) -> datetime:
+    return min(now, last_look(state, provider) or state.saved_at or now)
 
 
 def _marked(state: RecordedState, seen: set[str], now: datetime) -> Ledger:
@@ -143,27 +171,51 @@ def reopened(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
 
 
 def rate_changed(
-    ledger: Ledger, record: InstanceRecord, usd_per_hour: Decimal, known_until: datetime | None
+    ledger: Ledger,
+    record: InstanceRecord,
+    usd_per_hour: Decimal,
+    known_until: datetime | None,
+    seen_at: datetime | None = None,
 ) -> Ledger:
-    """Billed at ``usd_per_hour`` from ``known_until`` on, when it was last seen at the old rate;
-    None: from its start. To be called before the record itself is changed.
+    """Billed at ``usd_per_hour`` by ``seen_at``, and last known at the old rate ``known_until``;
+    None: never. The dearer of the two counts for the time between, which is marked; without
+    ``seen_at`` the change was at ``known_until``. To be called before the record itself is changed.
     """
     segments = running_segments(record, ledger)
-    if usd_per_hour == segments[-1].usd_per_hour:
+    old = segments[-1].usd_per_hour
+    if usd_per_hour == old:
         return ledger
-    edge = known_until or moment(0)
+    doubt = known_until or moment(0)
+    sure = max(doubt, seen_at or doubt)
+    parts = _cut(_cut(segments, doubt), sure)
+    changed = [
+        _billed(one, usd_per_hour, dearer=usd_per_hour > old, sure=sure)
+        if one.since >= doubt
+        else one
+        for one in parts
+    ]
+    if len(changed) == 1 and record.mark not in ledger.running:
+        return ledger  # the record says it all
+    return _with_row(ledger, record.mark, changed)
+
+
+def _cut(segments: Iterable[Segment], at: datetime) -> list[Segment]:
+    """The same, none of them on both sides of ``at``."""
     parts: list[Segment] = []
     for one in segments:
-        if one.until is not None and one.until <= edge:
+        if one.since < at and (one.until is None or at < one.until):
+            parts += (replace(one, until=at), replace(one, since=at))
+        else:
             parts.append(one)
-            continue
-        if one.since < edge:
-            parts.append(replace(one, until=edge))
-        changed = replace(one, since=max(one.since, edge), usd_per_hour=usd_per_hour)
-        parts.append(changed)
-    if len(parts) == 1 and record.mark not in ledger.running:
-        return ledger  # the record says it all
-    return _with_row(ledger, record.mark, parts)
+    return parts
+
+
+def _billed(segment: Segment, usd_per_hour: Decimal, *, dearer: bool, sure: datetime) -> Segment:
+    """A segment since the last look: at the new rate where that is dearer, or sure."""
+    if segment.since >= sure:
+        return replace(segment, usd_per_hour=usd_per_hour)
+    rate = usd_per_hour if dearer else segment.usd_per_hour
+    return replace(segment, usd_per_hour=rate, unknown=True)
 
 
 # --- what a stretch of time costs ----------------------------------------------------------------
@@ -192,10 +244,14 @@ def _seconds(segment: Segment, until: datetime) -> int:
     return -((segment.since - until) // _SECOND)
 
 
+@lru_cache(maxsize=256)
+def _pico(usd_per_hour: Decimal) -> int:
+    return int(usd_per_hour.scaleb(_PICO).to_integral_value(ROUND_HALF_EVEN))
+
+
 def _micro(usd_per_hour: Decimal, seconds: int) -> int:
     """Micro-dollars, half-even."""
-    pico = int(usd_per_hour.scaleb(_PICO).to_integral_value(ROUND_HALF_EVEN))
-    whole, rest = divmod(pico * seconds, _PICO_HOURS_PER_MICRO)
+    whole, rest = divmod(_pico(usd_per_hour) * seconds, _PICO_HOURS_PER_MICRO)
     twice = 2 * rest
     up = twice > _PICO_HOURS_PER_MICRO or (twice == _PICO_HOURS_PER_MICRO and whole % 2)
     return whole + 1 if up else whole
@@ -236,23 +292,38 @@ def closing_of(
 ) -> Closing:
     """When a machine that is proven gone was billed last.
 
-    By us: when its accepted destroy was over, by the provider's own ``destroy_time``, and never
-    after the first listing that lacked it. Not by us: when the first listing lacked it. A destroy
-    that had to be sent again, when its machine could not be listed any more (``window``: how long
-    it may be), was none: the last one counts.
+    When its provider says so, if it says. Else by us: when its accepted destroy was over, by the
+    provider's own ``destroy_time``, and never after the first listing that lacked it; not by us:
+    when the first listing lacked it. A destroy that had to be sent again, when its machine could
+    not be listed any more (``window``: how long it may be), was none: the last one counts.
     """
     absence, doom = record.absence, record.doom
     if absence is None:
         return Closing(record, lease, now, now)
+    told = absence.ended_at
+    if told is not None and _is_likely(told, record, absence, now):
+        return Closing(record, lease, told, told)
+    seen = absence.billed_at or absence.last_seen_at
     if doom is None or doom.last_attempt_at is None:
-        return Closing(record, lease, absence.last_seen_at, absence.last_seen_at)
+        return Closing(record, lease, min(seen, absence.last_seen_at), absence.last_seen_at)
     until = absence.first_absent_at or now
     sent = doom.accepted_at
-    if sent is not None and destroy_time is not None:
+    if sent is None:
+        return Closing(record, lease, min(until, absence.billed_at or doom.last_attempt_at), until)
+    seen = min(sent, absence.billed_at or sent)
+    if destroy_time is not None:
         if doom.last_attempt_at > sent + destroy_time + window:
             sent = doom.last_attempt_at
         until = min(until, sent + destroy_time)
-    return Closing(record, lease, min(until, sent or doom.last_attempt_at), until)
+    return Closing(record, lease, min(until, seen), until)
+
+
+def _is_likely(
+    ended_at: datetime, record: InstanceRecord, absence: AbsenceEvidence, now: datetime
+) -> bool:
+    """Not before it was last seen, and not after it was missed."""
+    seen = max(record.created_at, absence.billed_at or record.created_at)
+    return seen <= ended_at <= (absence.first_absent_at or now)
 
 
 def closed(ledger: Ledger, closings: Iterable[Closing]) -> Ledger:
@@ -300,7 +371,7 @@ def _ended(segments: tuple[Segment, ...], closing: Closing) -> list[Segment]:
     ended: list[Segment] = []
     for one in segments:
         end = closing.until if one.until is None else min(one.until, closing.until)
-        seen = end if one.until is not None else min(end, closing.seen_until)
+        seen = min(end, closing.seen_until)
         rates = (one.usd_per_hour, one.disk_usd_per_hour)
         ended.append(Segment(one.since, seen, *rates, one.unknown))
         ended.append(Segment(max(seen, one.since), end, *rates, unknown=True))

@@ -165,7 +165,6 @@ class _Turns:
         self._terms, self._ways = fleets.terms, fleets.ways
         self._position_of = fleets.position_of
         self._capacity, self._funds = capacity, funds
-        self._starts = [0] * len(fleets.ways)
         self._seen: dict[int, tuple[int, Pick]] = {}
         self.tangled = False
 
@@ -176,10 +175,9 @@ class _Turns:
         best = min(picks, key=lambda pick: pick.rank, default=nothing)
         if gang and len(best.entries) < short:
             return nothing
-        for entry in best.entries:
-            self._capacity.take(entry.offer)
-            if self._funds.limited:
-                self._funds.spend(entry)
+        self._capacity.absorb(best.capacity)
+        for entry in best.entries if self._funds.limited else ():
+            self._funds.spend(entry)
         self._seen.pop(best.way, None)
         return best
 
@@ -202,8 +200,8 @@ class _Turns:
         picks: dict[Place, Pick] = {}
         best: Pick | None = None
         ranking, terms = self._ways[way], self._terms
-        self._skip_taken(way)
-        for entry in ranking.from_place(self._starts[way]):
+        start, _ = self._capacity.up_to_room(ranking)
+        for entry in ranking.from_place(start):
             position = self._position_of(entry)
             if best is not None and self._is_settled(best, picks, position, entry, count):
                 break
@@ -232,7 +230,3 @@ class _Turns:
             or best.beats_what_follows(pick, position, entry.usd_per_hour, count)
             for pick in (*picks.values(), unseen)
         )
-
-    def _skip_taken(self, way: int) -> None:
-        passed, _ = self._capacity.up_to_room(self._ways[way].from_place(self._starts[way]))
-        self._starts[way] += passed

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
 from reconciler.planning.clock_rule import has_ended_by_wall
-from reconciler.planning.enforcement import ENFORCEMENT_RULES, first_verdict, rules_beside
+from reconciler.planning.enforcement import first_verdict, rules_for
 from reconciler.planning.found_machines import decide_intent, decide_orphan
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spot_losses import is_lost
@@ -27,23 +28,23 @@ if TYPE_CHECKING:
     from reconciler.model.observation import ObservedState
     from reconciler.model.record import Doom, InstanceRecord, RecordedState
     from reconciler.planning.classification import Classified, Sighting
-    from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict
+    from reconciler.planning.enforcement import Situation
     from reconciler.planning.succession import Successions
-
-    KnownRules = dict[tuple[str, datetime], tuple[EnforcementRule, ...]]
-    """By fleet and end."""
 
 
 def decide_machines(classified: Classified, scene: Scene) -> Decisions:
     """One action for every record, intent and orphan; strangers are never acted on."""
     decisions = Decisions()
     pairs = find_successions(classified.records)
-    known_rules: KnownRules = {}
+    at_all = scene.may_act_on_all
     for sighting in classified.records:
-        if sighting.record.doom is not None:
-            _decide_doomed(sighting, sighting.record.doom, scene, decisions)
+        record = sighting.record
+        if record.doom is not None:
+            _decide_doomed(sighting, record.doom, scene, decisions)
+        elif at_all or scene.may_act(record):
+            _decide_live(sighting, scene, pairs, decisions)
         else:
-            _decide_live(sighting, scene, pairs, known_rules, decisions)
+            decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
     for found in classified.intents:
         decide_intent(found, scene, decisions)
     for stranger in classified.strangers:
@@ -66,6 +67,8 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
     record, weighed = sighting.record, sighting.weighed
     if weighed.presence is Presence.SEEN and record.absence and record.absence.first_absent_at:
         decisions.sighted.append(record.mark)
+    if weighed.presence is Presence.SEEN:
+        _note_rate(sighting, decisions)
     if not scene.may_act(record):
         decisions.keeps.append(Keep(record, sighting.instance, "destroy under way"))
     elif weighed.presence is Presence.GONE:
@@ -88,16 +91,9 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
 
 
 def _decide_live(
-    sighting: Sighting,
-    scene: Scene,
-    pairs: Successions,
-    known_rules: KnownRules,
-    decisions: Decisions,
+    sighting: Sighting, scene: Scene, pairs: Successions, decisions: Decisions
 ) -> None:
     record, presence = sighting.record, sighting.weighed.presence
-    if not scene.may_act(record):
-        decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
-        return
     if presence is Presence.GONE:
         detail = "gone at the provider, not by us"
         decisions.forgets.append(_forget(record, detail, unexpected=True))
@@ -105,7 +101,7 @@ def _decide_live(
     if presence is Presence.SEEN:
         _note_sighting(sighting, scene, decisions)
     situation = situation_of(record, sighting.instance, scene, pairs)
-    found = _verdict(situation, known_rules)
+    found = first_verdict(situation, rules_for(situation))
     if found is not None and found[0].outranks_protection:
         destroy_for_certain(sighting, found[1], decisions)
     elif presence is Presence.SILENT and (loss := scene.loss_of(record)) is not None:
@@ -121,23 +117,6 @@ def _decide_live(
         _keep(sighting, situation, scene, decisions)
 
 
-def _verdict(
-    situation: Situation, known_rules: KnownRules
-) -> tuple[EnforcementRule, Verdict] | None:
-    """As ``first_verdict``; from the second machine of a fleet and end on without the rules that
-    have nothing to say there.
-    """
-    if situation.shares_slot:
-        return first_verdict(situation)
-    key = (situation.record.fleet, situation.given.ends_at)
-    rules = known_rules.get(key)
-    if rules is None:
-        known_rules[key] = rules = ENFORCEMENT_RULES
-    elif rules is ENFORCEMENT_RULES:
-        known_rules[key] = rules = rules_beside(situation)
-    return first_verdict(situation, rules)
-
-
 def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
     """What the state should learn from seeing it, whatever becomes of it."""
     record, instance = sighting.record, sighting.instance
@@ -145,28 +124,37 @@ def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> No
         decisions.sighted.append(record.mark)
     if instance is None or sighting.identity_doubt:
         return
-    looked_into = is_looked_into(record, scene.now, scene.request)
-    if record.ready_at is None and instance.is_ready and not looked_into:
+    begins = record.ready_at is None and instance.is_ready
+    if begins and not is_looked_into(record, scene.now, scene.request):
         decisions.became_ready.append(record.mark)
-    billed = instance.usd_per_hour
-    if billed is not None and billed != record.usd_per_hour:
-        decisions.rate_changes.append(RateChange(record, billed))
+    _note_rate(sighting, decisions)
+
+
+def _note_rate(sighting: Sighting, decisions: Decisions) -> None:
+    """Also of a machine whose destroys fail; on its way out it does not become cheaper."""
+    record, instance = sighting.record, sighting.instance
+    billed = instance.usd_per_hour if instance and not sighting.identity_doubt else None
+    if instance is None or billed is None or billed == record.usd_per_hour:
+        return
+    if billed > record.usd_per_hour or instance.status is not InstanceStatus.DESTROYING:
+        decisions.rate_changes.append(RateChange(record, billed, instance.rate_since))
 
 
 def _keep(sighting: Sighting, situation: Situation, scene: Scene, decisions: Decisions) -> None:
     record = sighting.record
     if record.mark in scene.recorded.notices:
         decisions.sighted.append(record.mark)
-    detail = sighting.identity_doubt if sighting.instance else "not read this time"
-    if sighting.instance is not None and is_lost(record, sighting.instance):
+    instance = sighting.instance
+    detail = "not read this time" if instance is None else sighting.identity_doubt
+    if instance is not None and is_lost(record, instance):
         detail = detail or "spot: taken away; `apply` or `reconcile --heal` replaces it"
-    if has_ended_by_wall(scene, situation.given.ends_at):
+    if scene.observed.clock is not None and has_ended_by_wall(scene, situation.given.ends_at):
         detail = detail or "its lease is over by this machine's clock alone: billed"
     if situation.successor is not None:
         detail = detail or f"stays until {situation.successor.instance_id} is ready"
     elif situation.predecessor is not None:
         detail = detail or f"takes the place of {situation.predecessor.instance_id} when ready"
-    decisions.keeps.append(Keep(record, sighting.instance, detail))
+    decisions.keeps.append(Keep(record, instance, detail))
 
 
 def _forget(record: InstanceRecord, detail: str, *, unexpected: bool = False) -> Forget:

@@ -86,7 +86,7 @@ def _shared_slot_findings(classified: Classified, scene: Scene) -> Iterator[Find
     if not scene.request.replace:
         return
     pairs = find_successions(classified.records)
-    slots = {record.slot for record in pairs.predecessors.values()}
+    slots = {old.record.slot for old in pairs.predecessors.values()}
     for slot in scene.request.replace:
         if slot in slots:
             yield Finding(f"{slot} is being replaced already, so -replace changes nothing")

@@ -119,8 +119,11 @@ def billed_machines(
             one._replace(ends_at=timed.of(entry.record.mark, one.ends_at))
             for one, entry in zip(kept, decisions.keeps, strict=True)
         ]
-    before = _by_fleet([*kept, *_others_before(decisions)])
-    after = _by_fleet([*kept, *_others_after(decisions, creates, scene, timed)])
+    others_before = _others_before(decisions)
+    others_after = _others_after(decisions, creates, scene, timed)
+    before = _by_fleet([*kept, *others_before])
+    unmoved = not others_before and not others_after
+    after = before if unmoved else _by_fleet([*kept, *others_after])
     worst = {name: worst_case(machines, scene.now, tick) for name, machines in after.items()}
     return Billed(before, after, worst)
 
@@ -156,20 +159,23 @@ def fleet_summaries(
         fleet = scene.fleet(name)
         lease = scene.leases.get(name)
         need = need_of.get(name)
+        bought = buying.get(name, ())
+        live, living = before.get(name, ()), after.get(name, ())
+        rate = hourly_burn_rate(live)
         yield FleetSummary(
             fleet=name,
             target=fleet.nodes.target if fleet else 0,
-            live=len(before.get(name, ())),
-            creates=len(buying[name]),
+            live=len(live),
+            creates=len(bought),
             destroys=ending[name],
-            unfilled=len(need.slots) - len(buying[name]) - need.held(buying[name]) if need else 0,
-            rate_before=hourly_burn_rate(before.get(name, ())),
-            rate_after=hourly_burn_rate(after.get(name, ())),
+            unfilled=len(need.slots) - len(bought) - need.held(bought) if need else 0,
+            rate_before=rate,
+            rate_after=rate if living is live else hourly_burn_rate(living),
             worst_case_usd=billed.worst_case_usd.get(name, ZERO),
             ends_at=_shown_end(lease, scene.now),
             note=_note(need, declared=name in declared, documents=scene.desired is not None),
             command=_command(need),
-            hours=_hours(fleet, lease, after.get(name, ()), scene) if fleet else None,
+            hours=_hours(fleet, lease, living, scene) if fleet else None,
         )
 
 
@@ -200,7 +206,7 @@ def _shown_end(lease: LeaseRecord | None, now: datetime) -> datetime | None:
     if lease is not None and lease.hours is not None and lease.started_at is None:
         end = lease.hours.closes_at
         return end if end is not None and end > now else None
-    end = planned_end(lease, now) if lease else None
+    end = planned_end(lease, now) if lease is not None else None
     return None if end == NEVER else end
 
 

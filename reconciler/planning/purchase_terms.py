@@ -102,7 +102,7 @@ class FleetNeed:
 
     def held(self, bought: Iterable[int]) -> int:
         """How many slots keep their machine for want of a successor."""
-        return len(set(self.succeeds).difference(bought))
+        return len(self.succeeds.keys() - bought) if self.succeeds else 0
 
     @property
     def short(self) -> int:

@@ -14,7 +14,7 @@ from reconciler.model.reason import CreateReason
 from reconciler.model.record import Specification, Succession
 from reconciler.model.value import dataclass
 from reconciler.planning.clock_rule import is_off
-from reconciler.planning.fleet_diff import free_slots
+from reconciler.planning.fleet_diff import filled_below, free_slots
 from reconciler.planning.host_memory import shunning
 from reconciler.planning.leases import ends_otherwise, has_ended
 from reconciler.planning.limited_needs import limited, seated, with_learnt
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.provider_caps import ProviderCaps
     from reconciler.planning.scene import Decisions, Scene
+
+
+_NO_TERMS = PurchaseTerms()
 
 
 def occupancy_by_fleet(decisions: Decisions, scene: Scene) -> dict[str, Occupancy]:
@@ -118,21 +121,23 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
     if scene.request.mode is Mode.LOOP and not heals:
         # Each slot is filled once in a window: what a person destroyed since stays destroyed.
         slots = [index for index in slots if _is_unopened(index, lease)]
-    covered = tuple(index for index in slots if scene.request.covers(fleet.name, index))
+    occupied = filled_below(fleet.nodes.maximum, occupancy.taken)
+    most = wanted if scene.request.mode is Mode.LOOP else None
+    surplus = _surplus(occupancy, slots)
+    covered = tuple([index for index in slots if scene.request.covers(fleet.name, index)])
+    if not covered:
+        return FleetNeed(fleet, (), occupied, {}, _NO_TERMS, ended, most, {}, surplus)
+    emptying, succeeding = occupancy.emptying, occupancy.succeeding
     return FleetNeed(
         fleet=fleet,
         slots=covered,
-        occupied=sum(1 for index in occupancy.taken if index < fleet.nodes.maximum),
-        replaces={
-            index: occupancy.emptying[index] for index in covered if index in occupancy.emptying
-        },
-        terms=_terms(fleet, occupancy) if covered else PurchaseTerms(),
+        occupied=occupied,
+        replaces={index: emptying[index] for index in covered if index in emptying},
+        terms=_terms(fleet, occupancy),
         lease_ended=ended,
-        most=wanted if scene.request.mode is Mode.LOOP else None,
-        succeeds={
-            index: occupancy.succeeding[index] for index in covered if index in occupancy.succeeding
-        },
-        surplus=_surplus(occupancy, slots),
+        most=most,
+        succeeds={index: succeeding[index] for index in covered if index in succeeding},
+        surplus=surplus,
     )
 
 
@@ -203,7 +208,7 @@ def buy(
     from reconciler.planning.offer_shelves import OfferShelves
 
     unreadable = scene.unreadable
-    seen = [one for one in offers if one.provider not in unreadable]
+    seen = [one for one in offers if one.provider not in unreadable] if unreadable else offers
     selection = choose_offers(wanting, OfferShelves(seen, caps.rooms), caps.rooms)
     left = caps.after(selection.nodes.values())
     fallback = FallbackOffers(selection, caps.rooms)

@@ -12,23 +12,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.cost import ZERO
-from reconciler.planning.capacity import Capacity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from reconciler.planning.capacity import CapacityKey
+    from reconciler.planning.capacity import Capacity, CapacityKey
     from reconciler.planning.lone_choice import LikeFleets
     from reconciler.planning.offer_matching import RankedOffer
 
 
-def is_surely_best(groups: Sequence[LikeFleets], nodes: Mapping[str, list[RankedOffer]]) -> bool:
+def is_surely_best(
+    groups: Sequence[LikeFleets], nodes: Mapping[str, list[RankedOffer]], used: Capacity
+) -> bool:
     """True when ``nodes`` leave nobody short and nothing can be cheaper; False says nothing.
+    ``used``: what they take.
 
     Only for fleets of one kind each that may stand anywhere, at providers without a cap.
     """
-    used = _used(nodes)
     spared: dict[CapacityKey, Decimal] = {}
     stocks: dict[CapacityKey, int] = {}
     paid = least = ZERO
@@ -41,10 +42,12 @@ def is_surely_best(groups: Sequence[LikeFleets], nodes: Mapping[str, list[Ranked
         for entry in passed_over:
             offer = entry.offer
             key = (offer.provider, offer.capacity_key)
-            if stocks.setdefault(key, offer.stock) != offer.stock:
+            saved, known = next_rate - entry.usd_per_hour, spared.get(key)
+            if known is None:
+                spared[key], stocks[key] = max(saved, ZERO), offer.stock
+            elif stocks[key] != offer.stock:
                 return False
-            saved = next_rate - entry.usd_per_hour
-            if saved > spared.get(key, ZERO):
+            elif saved > known:
                 spared[key] = saved
         for need in group.needs:
             chosen = nodes[need.fleet.name]
@@ -56,18 +59,10 @@ def is_surely_best(groups: Sequence[LikeFleets], nodes: Mapping[str, list[Ranked
     return paid <= least
 
 
-def _used(nodes: Mapping[str, list[RankedOffer]]) -> Capacity:
-    used = Capacity()
-    for chosen in nodes.values():
-        for entry in chosen:
-            used.take(entry.offer)
-    return used
-
-
 def _up_to_room(group: LikeFleets, used: Capacity) -> tuple[list[RankedOffer], Decimal]:
     """What is used up before the first offer with room, and the rate of that, or of the last."""
     ranking = group.rankings[0]
-    count, following = used.up_to_room(ranking.from_place())
+    count, following = used.up_to_room(ranking)
     passed_over = ranking.read_so_far[:count]
     last = following or (passed_over[-1] if passed_over else None)
     return passed_over, last.usd_per_hour if last else ZERO

@@ -57,8 +57,12 @@ class Scene:
     """The same by budgets that stand in the documents alone, not applied yet."""
     new_budgets: Sequence[BudgetView] = ()
     """Those: nothing ends for them without a warning, and a loop buys nothing beyond them."""
+    frozen: Sequence[Finding] = ()
+    """Why leases keep the ends that they had: a budget that freezes cannot pay for later ones."""
     _circumstances: dict[str, Circumstances] = field(default_factory=dict)
     """Under started leases, by fleet: most fleets have many machines."""
+    _fitting: dict[object, set[object]] = field(default_factory=dict)
+    """Of fleets that ask for the same: the kinds of machine that are so."""
 
     @property
     def tick(self) -> timedelta:
@@ -81,15 +85,20 @@ class Scene:
             known = self._circumstances.get(fleet)
             if known is not None:
                 return known
+        end = lease.ends_at if lease is not None else None
+        in_hours = lease is not None and lease.hours is not None
+        declared = self.fleet(record.fleet)
         made = Circumstances(
-            fleet=self.fleet(record.fleet),
+            fleet=declared,
             documents=self.desired is not None,
             lease=lease,
-            ends_at=_end_of(record, lease),
+            ends_at=_end_of(record, lease) if end is None or in_hours else end,
             request=self.request,
             now=self.now,
+            fitting=self._fitting.setdefault(_what_fits(declared), set()),
+            budgeted=bool(self.over_budget or self.over_new_budget),
         )
-        if lease is not None and lease.ends_at is not None:
+        if end is not None:
             self._circumstances[fleet] = made
         return made
 
@@ -105,6 +114,14 @@ class Scene:
         return self.request.covers(record.fleet, record.index)
 
     @property
+    def may_act_on_all(self) -> bool:
+        """True where ``may_act`` is true of every machine."""
+        if self.request.targets or self.request.excludes:
+            return False
+        inventories = self.observed.inventories.values()
+        return not any(isinstance(one, Unknown) and one.wrong_account for one in inventories)
+
+    @property
     def unreadable(self) -> frozenset[str]:
         """Providers whose machines cannot be seen."""
         inventories = self.observed.inventories.items()
@@ -117,6 +134,15 @@ class Scene:
 
     def has_complete_listing(self, provider: str) -> bool:
         return isinstance(self.observed.inventories.get(provider), Complete)
+
+
+def _what_fits(fleet: Fleet | None) -> object:
+    """Equal for fleets of this scene whose machines are compared with the same: those that are
+    written alike share these values, and they live as long as the scene.
+    """
+    if fleet is None:
+        return None
+    return id(fleet.resources), id(fleet.where), id(fleet.buying), fleet.spot, fleet.image
 
 
 def _end_of(record: InstanceRecord, lease: LeaseRecord | None) -> datetime:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DESTROY_TIME = timedelta(seconds=60)
 """Counted after a lease's end, on top of one tick (SPEC.md section 1, worst case)."""
 _LOOP_LATE_AFTER_TICKS = 4
+_NO_TIME = timedelta(0)
 
 
 class Running(NamedTuple):
@@ -49,13 +50,18 @@ def worst_case(machines: Sequence[Running], now: datetime, tick: timedelta) -> D
 
     None when one of them has no end.
     """
+    margin = tick + DESTROY_TIME
+    if len(machines) == 1:  # as in each of ten thousand fleets
+        _, rate, ends_at = machines[0]
+        if ends_at == NEVER:
+            return None
+        return projected_cost(rate, max(_NO_TIME, ends_at - now) + margin)
     alike = Counter((one.usd_per_hour, one.ends_at) for one in machines)
     if any(ends_at == NEVER for _, ends_at in alike):
         return None
-    margin = tick + DESTROY_TIME
     return sum(
         (
-            number * projected_cost(rate, max(timedelta(0), ends_at - now) + margin)
+            number * projected_cost(rate, max(_NO_TIME, ends_at - now) + margin)
             for (rate, ends_at), number in alike.items()
         ),
         ZERO,

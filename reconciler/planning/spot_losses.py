@@ -30,6 +30,7 @@ HOST_SHUNNED = timedelta(hours=1)
 POOL_SHUNNED = timedelta(minutes=15)
 """The same for an offer that names no host: it stands for many."""
 SHUNNED_MAX = 500
+_STOPPED = InstanceStatus.STOPPED  # an enumeration is slow to ask for its members
 TAKEN_AWAY = Difference("status", "stopped", "running")
 """How a spot machine that was taken away differs from what it should be."""
 
@@ -40,7 +41,7 @@ def was_spot(record: InstanceRecord) -> bool:
 
 def is_lost(record: InstanceRecord, instance: Instance) -> bool:
     """Whether it is a spot machine that its provider has stopped."""
-    return instance.status is InstanceStatus.STOPPED and was_spot(record)
+    return instance.status is _STOPPED and was_spot(record)
 
 
 def ends_a_loss(destroy: Destroy) -> bool:

@@ -26,7 +26,7 @@ class Successions:
     """Living pairs: by the mark of the old machine its successor, and the other way round."""
 
     successors: dict[str, Sighting]
-    predecessors: dict[str, InstanceRecord]
+    predecessors: dict[str, Sighting]
 
 
 NO_SUCCESSIONS = Successions({}, {})
@@ -37,15 +37,20 @@ def find_successions(sightings: Iterable[Sighting]) -> Successions:
     heirs = [one for one in sightings if one.record.succeeds and one.record.doom is None]
     if not heirs:
         return NO_SUCCESSIONS
-    living = {one.record.mark: one.record for one in sightings if one.record.doom is None}
+    living = {one.record.mark: one for one in sightings if one.record.doom is None}
     pairs = []
     for heir in sorted(heirs, key=lambda one: _age(one.record)):
         old = living.get(heir.record.succeeds.mark) if heir.record.succeeds else None
-        if old is not None and old.slot == heir.record.slot and _age(old) < _age(heir.record):
+        if old is not None and _follows(heir.record, old.record):
             pairs.append((old, heir))
     return Successions(
-        {old.mark: heir for old, heir in pairs}, {heir.record.mark: old for old, heir in pairs}
+        {old.record.mark: heir for old, heir in pairs},
+        {heir.record.mark: old for old, heir in pairs},
     )
+
+
+def _follows(new: InstanceRecord, old: InstanceRecord) -> bool:
+    return old.slot == new.slot and _age(old) < _age(new)
 
 
 def _age(record: InstanceRecord) -> tuple[object, str]:
@@ -63,12 +68,14 @@ def is_looked_into(record: InstanceRecord, now: datetime, request: PlanRequest) 
 
 
 def is_seen_ready(sighting: Sighting, now: datetime, request: PlanRequest) -> bool:
-    """Seen now, ours beyond doubt, ready, and not being looked into: nothing less lets its
-    predecessor go.
-    """
+    """Standing, and not being looked into: nothing less lets its predecessor go."""
+    return stands(sighting) and not is_looked_into(sighting.record, now, request)
+
+
+def stands(sighting: Sighting) -> bool:
+    """Seen now, ours beyond doubt, and ready."""
     instance = sighting.instance
-    seen = instance is not None and instance.is_ready and not sighting.identity_doubt
-    return seen and not is_looked_into(sighting.record, now, request)
+    return instance is not None and instance.is_ready and not sighting.identity_doubt
 
 
 def living_predecessor(record: InstanceRecord, state: RecordedState) -> InstanceRecord | None:

@@ -36,7 +36,13 @@ if TYPE_CHECKING:
         Doubt,
         Stranger,
     )
-    from reconciler.model.record import HoursRecord, LeaseRecord, NodeTimer, RecordedState
+    from reconciler.model.record import (
+        AbsenceEvidence,
+        HoursRecord,
+        LeaseRecord,
+        NodeTimer,
+        RecordedState,
+    )
 
     Change = Callable[[RecordedState], RecordedState]
 
@@ -196,7 +202,10 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
             fuse.append(now)
         state = state.with_(
-            instances={**state.instances, mark: record.with_(doom=doom, absence=None)},
+            instances={
+                **state.instances,
+                mark: record.with_(doom=doom, absence=_afresh(record.absence, now)),
+            },
             notices=without(state.notices, mark),
             soft_destroys=fuse,
             budgets=_after_kill(state, destroy, now),
@@ -204,6 +213,16 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         return _after_loss(state, destroy, now) if destroy.differences else state
 
     return change
+
+
+def _afresh(
+    known: AbsenceEvidence | None, now: datetime, billed_at: datetime | None = None
+) -> AbsenceEvidence | None:
+    """The proof begins again; since when its bill is in doubt is not forgotten."""
+    doubtful = (known.billed_at if known else None) or billed_at
+    if doubtful is None:
+        return None
+    return AbsenceEvidence.model_construct(last_seen_at=now, billed_at=doubtful)
 
 
 def _after_loss(state: RecordedState, destroy: Destroy, now: datetime) -> RecordedState:
@@ -240,8 +259,10 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
             accepted_at=doom.accepted_at if error else doom.accepted_at or now,
             last_error=error,
         )
-        # It was not denied a moment ago, or nobody could tell: the proof starts afresh.
-        seen = AbsenceEvidence.model_construct(last_seen_at=now)
+        # It was not denied a moment ago, or nobody could tell. An attempt without an answer may
+        # have ended it.
+        doubtful = _afresh(record.absence, now, now if error else None)
+        seen = doubtful or AbsenceEvidence.model_construct(last_seen_at=now)
         return record.with_(doom=tried, absence=seen)
 
     return _on_record(mark, update)
@@ -265,13 +286,23 @@ def doubted(doubt: Doubt) -> Change:
         if evidence is None:
             return state
         if mark in state.instances:
-            return _on_record(mark, lambda one: one.with_(absence=evidence))(state)
+            found = _first_missed(evidence, state.instances[mark], state)
+            return _on_record(mark, lambda one: one.with_(absence=found))(state)
         intent = state.intents.get(mark)
         if intent is None:
             return state
         return state.with_(intents={**state.intents, mark: intent.with_(absence=evidence)})
 
     return change
+
+
+def _first_missed(
+    evidence: AbsenceEvidence, record: InstanceRecord, state: RecordedState
+) -> AbsenceEvidence:
+    """With the last look that showed it, where no accepted destroy says what became of it."""
+    if record.absence is not None or (record.doom is not None and record.doom.accepted_at):
+        return evidence
+    return evidence.with_(billed_at=books.last_look(state, record.provider))
 
 
 def sighted(mark: str) -> Change:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.plan import Announce, Destroy, Doubt, Keep
 from reconciler.planning.classification import Sighting, carries_another_mark
 from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict, first_verdict
-from reconciler.planning.succession import NO_SUCCESSIONS, is_seen_ready
+from reconciler.planning.succession import NO_SUCCESSIONS, is_seen_ready, stands
 
 if TYPE_CHECKING:
     from reconciler.model.instance import Instance
@@ -29,14 +29,15 @@ def situation_of(
     given = scene.circumstances_of(record)
     if pairs is NO_SUCCESSIONS and not scene.over_budget and not scene.over_new_budget:
         return Situation(record, instance, given)  # most often: nothing is said of single machines
-    heir = pairs.successors.get(record.mark)
+    heir, old = pairs.successors.get(record.mark), pairs.predecessors.get(record.mark)
     return Situation(
         record=record,
         instance=instance,
         given=given,
         successor=heir.record if heir else None,
         successor_ready=heir is not None and _may_take_over(heir, scene, pairs),
-        predecessor=pairs.predecessors.get(record.mark),
+        predecessor=old.record if old else None,
+        predecessor_stands=old is not None and stands(old),
         over_budget=scene.over_budget.get(record.mark, ""),
         over_new_budget=scene.over_new_budget.get(record.mark, ""),
     )

@@ -107,12 +107,12 @@ class Scales:
         bid = fleet.bid_for(offer)
         if bid is not None:
             disk = offer.disk_usd_per_hour(fleet.resources.disk_bytes)
-            entry = replace(entry, usd_per_hour=max(bid, offer.usd_per_hour) + disk)
+            entry = entry._replace(usd_per_hour=max(bid, offer.usd_per_hour) + disk)
         percent = sum((term.percent for term in self.terms(entry)), ZERO)
         score = entry.usd_per_hour
         if percent:
             score = (score * (100 + percent) / 100).quantize(_MICRO, rounding=ROUND_HALF_EVEN)
-        return replace(entry, weight=Weight(self._place(entry), score))
+        return entry._replace(weight=Weight(self._place(entry), score))
 
     def terms(self, entry: RankedOffer) -> tuple[Term, ...]:
         """What was learnt of its host, as far as it counts for this fleet."""

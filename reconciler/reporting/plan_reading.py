@@ -152,7 +152,9 @@ def _actions(action: object) -> Iterator[object]:
         case KeepAction():
             yield Keep(_record(action.machine, _slot(action)), None, action.detail)
         case RateAction():
-            yield RateChange(_record(action.machine, _slot(action)), action.usd_per_hour)
+            yield RateChange(
+                _record(action.machine, _slot(action)), action.usd_per_hour, action.since
+            )
         case UpdateAction():
             yield LeaseChange(**_fields(action, "action", "sign", "address"))
         case _:

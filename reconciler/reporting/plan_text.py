@@ -93,7 +93,7 @@ def _fleet_lines(
 
 def is_busy(signs: Mapping[str, int]) -> bool:
     """True when anything but keeping is done in a fleet."""
-    return any(count for sign, count in signs.items() if sign != ".")
+    return len(signs) > ("." in signs)
 
 
 def fleet_row(entry: FleetSummary, signs: Mapping[str, int]) -> list[str]:

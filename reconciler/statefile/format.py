@@ -48,16 +48,19 @@ _COLLECTIONS: Mapping[str, type[BaseModel]] = {
     "leases": LeaseRecord,
 }
 """What a state may hold ten thousand of."""
+_FIELDS = tuple(name for name in RecordedState.model_fields if name not in _COLLECTIONS)
 
 
 class RecordTexts:
-    """The stored texts of the records that were encoded last: of a thousand machines one write
-    changes a few. A record is a value, so that the same one has the same text.
+    """The stored texts of the records and fields that were encoded last: of a thousand machines one
+    write changes a few. All of them are values, so that the same one has the same text.
     """
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[BaseModel, str, str]] = {}
         """By the record's id: the record, its key, and both as they are stored."""
+        self._fields: dict[str, tuple[object, str]] = {}
+        """By the field's name: its value, and how that is stored."""
 
     def of(self, state: RecordedState) -> dict[str, str]:
         """Each collection of records by its name. Raises ``PydanticSerializationError``."""
@@ -77,6 +80,17 @@ class RecordTexts:
         self._known = used
         return texts
 
+    def of_the_rest(self, state: RecordedState) -> dict[str, str]:
+        """Every other field by its name. Raises ``PydanticSerializationError``."""
+        values = {name: getattr(state, name) for name in _FIELDS}
+        known = self._fields
+        other = {
+            name for name in _FIELDS if name not in known or known[name][0] is not values[name]
+        }
+        dumped = state.model_dump(mode="json", warnings="error", include=other)
+        known |= {name: (values[name], _canonical(dumped[name])) for name in other}
+        return {name: known[name][1] for name in _FIELDS}
+
 
 def _text_of(record: BaseModel, kind: type[BaseModel]) -> str:
     if type(record) is not kind:
@@ -92,9 +106,8 @@ def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:
     mistake of ours makes.
     """
     try:
-        fields = state.model_dump(mode="json", warnings="error", exclude=set(_COLLECTIONS))
-        parts = {name: _canonical(value) for name, value in fields.items()}
-        parts |= (texts or RecordTexts()).of(state)
+        texts = texts or RecordTexts()
+        parts = texts.of(state) | texts.of_the_rest(state)
         parts["version"] = str(VERSION)
         inside = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
         body = f"{{{inside}}}\n".encode("ascii")
@@ -115,6 +128,18 @@ def decode(data: bytes, where: str) -> RecordedState:
     """
     start = _checked_start(data, where)
     return _decoded_at_once(data, start) or _decoded_in_steps(data, where)
+
+
+def checksum_of(data: bytes) -> bytes | None:
+    """What stands as the checksum of ``data``, right or not; None where nothing does."""
+    head = _HEAD.match(data)
+    return None if head is None else head[1]
+
+
+def is_whole(data: bytes, checksum: bytes) -> bool:
+    """True for the bytes of the one state that has this checksum, and no others."""
+    head = _HEAD.match(data)
+    return head is not None and head[1] == checksum == _found(data, head.end())
 
 
 def _decoded_at_once(data: bytes, start: int) -> RecordedState | None:
@@ -180,13 +205,17 @@ def _checked_start(data: bytes, where: str) -> int:
         # A newer version may begin in another way; say so rather than call it damaged.
         _check_version(_parsed(data), where)
         raise _corrupt(where, _shape_of(data))
-    found = _digest(b"{", memoryview(data)[head.end() :])
+    found = _found(data, head.end())
     if found != head[1]:
         raise _corrupt(
             where,
             f"checksum written {_short(head[1])}, checksum of what is there {_short(found)}",
         )
     return head.end()
+
+
+def _found(data: bytes, start: int) -> bytes:
+    return _digest(b"{", memoryview(data)[start:])
 
 
 def _check_version(fields: Mapping[str, Any], where: str) -> None:

@@ -15,7 +15,7 @@ from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.value import dataclass
 from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
-from reconciler.statefile.format import RecordTexts, decode, encode
+from reconciler.statefile.format import RecordTexts, checksum_of, decode, encode, is_whole
 from reconciler.statefile.history import History, refuse_older
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
@@ -52,9 +52,9 @@ _SERIAL = re.compile(rb'"serial":(\d{1,15})\b')
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """What is in the file: the digest of its bytes, and what they say."""
+    """What is in the file: the checksum of its bytes, which are whole, and what they say."""
 
-    digest: bytes
+    checksum: bytes | None
     state: RecordedState
 
 
@@ -234,10 +234,10 @@ class LocalFile(StateBackend):
 
     def _stored(self, data: bytes) -> RecordedState:
         """What ``data`` says; the same bytes are decoded once."""
-        digest = hashlib.sha256(data).digest()
-        if self._known is None or self._known.digest != digest:
-            self._known = _Stored(digest, self._decoded(data))
-        return self._known.state
+        known = self._known
+        if known is None or known.checksum is None or not is_whole(data, known.checksum):
+            self._known = known = _Stored(checksum_of(data), self._decoded(data))
+        return known.state
 
     def _decoded(self, data: bytes) -> RecordedState:
         try:
@@ -264,7 +264,7 @@ class LocalFile(StateBackend):
         write_private(self._files, self._path, data)
         if self._trail is not None:
             self._trail.saved()
-        self._known = _Stored(hashlib.sha256(data).digest(), state)
+        self._known = _Stored(checksum_of(data), state)
 
     def _keep_version(self, data: bytes, stored: RecordedState, saved: RecordedState) -> None:
         """Once a turn, and not for a pass of the loop that only says that it was there."""

@@ -35,7 +35,8 @@ def encode_info(info: LockInfo) -> bytes:
         "boot_id": info.boot_id,
         "process_started": info.process_started,
     }
-    return json.dumps(fields, indent=2).encode("ascii") + b"\n"
+    lines = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in fields.items())
+    return f"{{\n{lines}\n}}\n".encode("ascii")
 
 
 def decode_info(data: bytes) -> LockInfo:

@@ -18,7 +18,7 @@ workspace: demo
 providers: {simulated: {}}
 safety: {tick: 30m}
 budgets:
-  vision: {match: {team: vision}, period: month, limit_usd: 2.5}
+  vision: {match: {team: vision}, period: month, limit_usd: 2.5, on_exceed: [notify, destroy]}
   language: {match: {team: language}, period: month, limit_usd: 50}
 fleets:
   train:
@@ -58,6 +58,9 @@ def test_i6_the_team_that_overspends_loses_its_machines_before_its_limit_and_the
         assert Decimal(_budgets(place)["vision"]["committed_usd"]) > 2
 
         assert place.run("extend", "fleet.train", "10h").code == 0
+        too_long = place.run("extend", "fleet.dev", "140h")
+        assert too_long.code == 6, too_long.err
+        assert "budget language, $50.00 a month" in " ".join(too_long.err.split())
         assert "empty on" in place.run("forecast").out
         reasons = []
         for _ in range(7):

@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.market.ledger import bill, billed_total
 from reconciler.model.budget import BudgetCurve
+from reconciler.model.errors import BudgetExceeded
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.mark import parse_mark
 from reconciler.model.notice import NoticeKind
@@ -185,7 +186,7 @@ def test_shrink_gives_up_the_lightest_fleet_so_that_the_rest_lasts(tmp_path: Pat
 def test_two_teams_one_overspends_and_the_other_is_untouched(tmp_path: Path) -> None:
     budgets = (
         "budgets:\n"
-        "  vision: {match: {team: vision}, period: month, limit_usd: 12}\n"
+        "  vision: {match: {team: vision}, period: month, limit_usd: 12, on_exceed: [destroy]}\n"
         "  language: {match: {team: language}, period: month, limit_usd: 100}\n"
     )
     text = documents(
@@ -297,6 +298,62 @@ def test_a_budget_without_destroy_is_said_to_be_no_wall(tmp_path: Path) -> None:
         return [one.message for one in (await shop.plan(text)).findings]
 
     assert any("NOT A WALL" in message for message in story(tmp_path, tell))
+
+
+@pytest.mark.parametrize(
+    ("steps", "code", "hours"),
+    [
+        ("[notify]", ExitCode.DONE, 30.0),
+        ("[notify, freeze]", ExitCode.REFUSED_BY_BUDGET, 10.0),
+        ("[notify, destroy]", ExitCode.DONE, 14.5),
+        ("[notify, freeze, destroy]", ExitCode.REFUSED_BY_BUDGET, 10.0),
+    ],
+)
+def test_a_budget_that_freezes_lets_no_lease_run_longer_than_its_money_lasts(
+    tmp_path: Path, steps: str, code: ExitCode, hours: float
+) -> None:
+    """$0.41 an hour for ten hours of a limit of $6, and somebody asks for twenty more."""
+    text = documents(fleet("dev", ttl="10h"), shared("6", on_exceed=steps))
+
+    async def tell(shop: Shop) -> tuple[ExitCode, Decimal]:
+        await shop.apply(text)
+        await loop(shop, HOUR)
+        longer = text.replace("ttl: 10h", "ttl: 30h")
+        result = await shop.apply(longer)
+        if result.code:
+            (why,) = [one.message for one in result.plan.findings if one.code]
+            assert "fleet.dev may not run longer: budget all, $6.00 in total" in why
+            with pytest.raises(BudgetExceeded, match="longer than its money"):
+                await shop.extend("dev", 20 * HOUR)
+            await shop.extend("dev", timedelta(seconds=1))
+        await loop(shop, 31 * HOUR)
+        assert shop.alive() == ()
+        return result.code, billed_total(shop.world, shop.now)
+
+    found, billed = story(tmp_path, tell)
+    assert found is code
+    assert abs(float(billed) - 0.412 * hours) < 0.25
+
+
+@pytest.mark.parametrize(
+    ("steps", "most"),
+    [("[notify, freeze]", Decimal("7.5")), ("[notify, freeze, destroy]", Decimal(6))],
+)
+def test_a_budget_that_only_freezes_lets_what_runs_run_into_the_next_period(
+    tmp_path: Path, steps: str, most: Decimal
+) -> None:
+    """Only destroy ends it: eighteen hours at $0.41, of which $6 are allowed."""
+    text = documents(fleet("dev"), shared("6", period="day", on_exceed=steps))
+
+    async def tell(shop: Shop) -> Decimal:
+        await shop.apply(text)
+        midnight = shop.now.replace(hour=0, minute=0) + timedelta(days=1)
+        await loop(shop, midnight - shop.now)
+        before = billed_total(shop.world, midnight)
+        await loop(shop, 18 * HOUR)
+        return billed_total(shop.world, shop.now) - before
+
+    assert most - Decimal("0.2") < story(tmp_path, tell) <= most
 
 
 def test_a_renamed_fleet_does_not_get_its_money_back(tmp_path: Path) -> None:

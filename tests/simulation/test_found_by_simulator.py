@@ -53,6 +53,16 @@ LATE_FIND = Schedule(
 )
 """A machine whose create was answered with an error was found after its time and destroyed as
 expired, while its fleet's lease began with the find."""
+CHANGED_BACK = Schedule(
+    102_004,
+    60,
+    (
+        Step(3, "apply", (("detach", True), ("documents", 12), *_APPLY[2:], ("who", "laptop"))),
+        Step(37, "apply", (("detach", True), ("documents", 4), *_APPLY[2:], ("who", "ci"))),
+    ),
+)
+"""Documents were changed back while a successor was booting: it took the slot all the same, and
+only the apply after that one brought back what was declared."""
 NO_LOCK_FILE = Schedule(
     200_191,
     300,
@@ -63,8 +73,9 @@ NO_LOCK_FILE = Schedule(
         Step(13, "reconcile", (("heal", False), ("who", "cron"))),
     ),
 )
-"""A loop on a read-only disk without a lock's file could not lock, and destroyed nothing."""
-_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, NO_LOCK_FILE)
+"""A lock's file was removed by hand on a disk that is read-only now: nobody could lock, and the
+loop destroyed nothing."""
+_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE)
 
 
 @pytest.mark.parametrize("schedule", _FOUND, ids=lambda one: f"seed-{one.seed}")

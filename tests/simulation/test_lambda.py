@@ -1,4 +1,4 @@
-"""The whole trip at Lambda's face, whole and broken: never a leak, a wrong destroy or a double."""
+"""What Lambda alone does on the whole trip."""
 
 from __future__ import annotations
 
@@ -7,55 +7,16 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
-
 from reconciler.market.faces.exchange import FaceAnswer, FaceRequest
-from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.ledger import bill
 from reconciler.market.units import usd
 from reconciler.model.exit_code import ExitCode
-from tests.faces import Change
 from tests.markets import market_offer
 from tests.simulation.lambda_shop import LAMBDA_QUICKSTART, LambdaShop, lambda_story
-from tests.simulation.shop import several_offers
 from tests.simulation.survival import (
-    BROKEN_ANSWERS,
     HOUR,
     MINUTE,
-    marks,
-    only,
-    page_changed,
-    replaced,
-    rows_changed,
-    survive,
-    three_nodes,
 )
-
-# --- without faults -----------------------------------------------------------------------------
-
-
-def test_the_whole_trip_ends_with_nothing_billed(tmp_path: Path) -> None:
-    async def tell(shop: LambdaShop) -> None:
-        plan = await shop.plan(three_nodes(LAMBDA_QUICKSTART))
-        assert len(plan.creates) == 3
-        assert shop.sent("create_instance") == 0
-        result = await shop.apply(three_nodes(LAMBDA_QUICKSTART))
-        assert result.code is ExitCode.DONE
-        assert marks(shop) == sorted(shop.state().instances)
-        assert all(record.ready_at for record in shop.state().instances.values())
-        again = await shop.apply()
-        assert (again.code, again.plan.has_changes) == (ExitCode.DONE, False)
-        await shop.wait(4 * HOUR)
-        await shop.reconcile()
-        await shop.wait(MINUTE)
-        assert shop.alive() == ()
-        for _ in range(6):
-            await shop.reconcile()
-            await shop.wait(MINUTE)
-        assert shop.state().instances == {}
-        assert len(shop.world.all_machines()) == 3
-
-    lambda_story(tmp_path, tell)
 
 
 def test_what_is_recorded_is_what_the_market_bills(tmp_path: Path) -> None:
@@ -162,107 +123,3 @@ def test_C2_11_a_machine_that_a_person_renames_is_still_ours(tmp_path: Path) -> 
         assert shop.alive() == ()
 
     lambda_story(tmp_path, tell)
-
-
-# --- the catalogue --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", sorted(CATALOGUE))
-def test_whatever_goes_wrong_nothing_leaks_and_nothing_is_doubled(
-    tmp_path: Path, number: str
-) -> None:
-    operation, fault = CATALOGUE[number]
-
-    async def tell(shop: LambdaShop) -> None:
-        await survive(
-            shop,
-            lambda: shop.world.script_fault(fault, operation),
-            shop.world.clear_faults,
-            minutes=12,
-        )
-
-    lambda_story(tmp_path, tell, *several_offers(12))
-
-
-# --- broken answers -------------------------------------------------------------------------------
-
-ENDPOINTS = {
-    "search": ("GET", "v1/instance-types"),
-    "keys": ("GET", "v1/ssh-keys"),
-    "account": ("GET", "v1/audit-events"),
-    "create": ("POST", "instance-operations/launch"),
-    "list": ("GET", "v1/instances"),
-    "read": ("GET", "v1/instances/"),
-    "destroy": ("POST", "instance-operations/terminate"),
-}
-BAD_KEY = b'{"error": {"code": "global/invalid-api-key", "message": "API key was invalid"}}'
-NO_SUCH_CALL = b'{"error": {"code": "global/not-found", "message": "not found"}}'
-BROKEN: dict[str, Change] = {
-    **BROKEN_ANSWERS,
-    "401 about the key": replaced(401, BAD_KEY),
-    "404 about the path": replaced(404, NO_SUCH_CALL),
-    "data is null": replaced(200, b'{"data": null}'),
-    "error with 200": replaced(200, BAD_KEY),
-    "launch of nothing": replaced(200, b'{"data": {"instance_ids": []}}'),
-}
-EVERYWHERE = (
-    "truncated JSON",
-    "HTML with 200",
-    "401 about the key",
-    "404 about the path",
-    "429 storm",
-    "502 of a proxy",
-)
-PAIRS = [
-    (broken, endpoint)
-    for endpoint in ENDPOINTS
-    for broken in (BROKEN if endpoint == "create" else EVERYWHERE)
-]
-
-
-@pytest.mark.parametrize(("broken", "endpoint"), PAIRS)
-def test_a_broken_answer_never_leaks_a_machine_nor_makes_a_second_one(
-    tmp_path: Path, broken: str, endpoint: str
-) -> None:
-    async def tell(shop: LambdaShop) -> None:
-        change = only(BROKEN[broken], *ENDPOINTS[endpoint])
-        await survive(shop, lambda: shop.spoil(change), lambda: shop.spoil(None), minutes=3)
-
-    lambda_story(tmp_path, tell, *several_offers(12))
-
-
-NO_TYPE = {"name": "gpu_1x_x", "price_cents_per_hour": "41", "specs": {"gpus": 1}}
-ROWS: dict[str, Change] = {
-    "unknown status": rows_changed("data", status="zombified"),
-    "no status": rows_changed("data", status=...),
-    "status is a number": rows_changed("data", status=7),
-    "status is null": rows_changed("data", status=None),
-    "everything is unhealthy": rows_changed("data", status="unhealthy"),
-    "everything is terminated": rows_changed("data", status="terminated"),
-    "no name": rows_changed("data", name=...),
-    "name is a number": rows_changed("data", name=7),
-    "name is a lone surrogate": rows_changed("data", name="\ud800"),
-    "name and tags are gone": rows_changed("data", name=..., tags=...),
-    "tags are text": rows_changed("data", tags="gs-node"),
-    "id is a number": rows_changed("data", id=7),
-    "id leads elsewhere": rows_changed("data", id="../ssh-keys"),
-    "type is null": rows_changed("data", instance_type=None),
-    "price is text": rows_changed("data", instance_type=NO_TYPE),
-    "price is null": rows_changed("data", instance_type={**NO_TYPE, "price_cents_per_hour": None}),
-    "address is hostile": rows_changed("data", ip="-oProxyCommand=x"),
-    "list is null": page_changed(data=None),
-    "list is missing": page_changed(data=...),
-    "list is empty": page_changed(data=[]),
-    "more follows": page_changed(page_token="again"),
-}
-
-
-@pytest.mark.parametrize("case", ROWS)
-def test_a_row_or_a_page_that_lies_never_leaks_a_machine_nor_makes_a_second_one(
-    tmp_path: Path, case: str
-) -> None:
-    async def tell(shop: LambdaShop) -> None:
-        change = only(ROWS[case], "GET", "v1/instances")
-        await survive(shop, lambda: shop.spoil(change), lambda: shop.spoil(None), minutes=3)
-
-    lambda_story(tmp_path, tell, *several_offers(12))

@@ -42,7 +42,7 @@ def test_the_ledger_and_the_market_agree_on_machines_with_disks(tmp_path: Path) 
     )
     assert theirs > 1
     assert abs(ours - theirs) <= Decimal("0.000004")
-    assert 0 <= ours_after - theirs_after <= theirs_after * Decimal("0.001")
+    assert abs(ours_after - theirs_after) <= Decimal("0.000004")
 
 
 def test_the_parts_by_kind_are_those_of_the_bill(tmp_path: Path) -> None:
@@ -63,8 +63,8 @@ def test_i13_a_stopped_machine_costs_its_disk_and_is_told_apart(tmp_path: Path) 
 
     async def tell(shop: Shop) -> tuple[Decimal, Decimal, int]:
         await shop.apply(QUICKSTART)
-        for _ in range(12):
-            await shop.wait(timedelta(minutes=15))
+        for _ in range(9):
+            await shop.wait(timedelta(minutes=25))
             await shop.reconcile()
         total = costs_of(shop.state(), LONG_AGO, shop.now).total
         return total.usd, billed_total(shop.world, shop.now), total.stopped
@@ -73,8 +73,8 @@ def test_i13_a_stopped_machine_costs_its_disk_and_is_told_apart(tmp_path: Path) 
         tmp_path, tell, *several_offers(disk_microusd_per_gib=137), fault_hook=stops
     )
     assert stopped > 0
-    # it stopped between two passes: the dearer reading counts
-    assert Decimal(0) <= ours - theirs <= Decimal("0.11")
+    # it stopped between two passes, and the market says when
+    assert abs(ours - theirs) <= Decimal("0.000004")
 
 
 def test_c11_7_a_machine_that_never_became_ready_is_listed_with_its_id(tmp_path: Path) -> None:

@@ -8,12 +8,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from reconciler.planning import budget_scene, ledger
+from reconciler.planning import budget_scene, ledger, window_leases
 from reconciler.statefile import local_file
 from reconciler.statefile.format import encode
 from tests.simulation.simulator.campaign import campaign, judged, report
@@ -134,6 +136,38 @@ def test_I6_a_wall_that_does_not_stand_is_found(monkeypatch: pytest.MonkeyPatch)
     assert verdict.checked["I27"]
     monkeypatch.setattr(budget_scene, "over_budget", lambda *_: {})
     assert str(judged(_lowered()).broken).startswith("I6")
+
+
+_OFFICE = Schedule(
+    9,
+    60,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 16), ("who", "laptop"))),
+        Step(5, "reconcile", (("schedule", True), ("who", "cron"))),
+        Step(20, "reconcile", (("who", "cron"),)),
+    ),
+)
+
+
+def test_I9_a_window_that_is_left_open_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From 12:03 to 12:18: the first pass opens it, the second one ends what it bought."""
+    verdict = judged(_OFFICE)
+    assert verdict.broken is None, verdict.broken
+    sent = [line.split()[2:4] for line in verdict.log[: verdict.log.index(_last(verdict.log))]]
+    found = Counter(operation for _, operation in sent)
+    assert found["create_instance"] == found["destroy_instance"] == 2
+    closes = vars(window_leases)["window_at"]
+
+    def late(active: Any, now: Any) -> Any:
+        window = closes(active, now)
+        return window and replace(window, closes_at=window.closes_at + timedelta(minutes=30))
+
+    monkeypatch.setattr(window_leases, "window_at", late)
+    assert str(judged(_OFFICE).broken).startswith("I9")
+
+
+def _last(log: list[str]) -> str:
+    return next(line for line in log if line.endswith("no more faults"))
 
 
 def test_I27_a_ledger_that_counts_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn, TypeVar
 
@@ -235,7 +236,7 @@ class SimulatedProvider(Provider):
         except OrderRefused as error:
             raise CreateRefused(self.name, error.what) from error
         except NoSuchMachine as error:
-            raise InstanceNotFound(self.name, error.what) from error
+            raise InstanceNotFound(self.name, error.what, ended_at=error.ended_at) from error
         except MarketError as error:
             raise ProviderUnavailable(self.name, error.what, why=error.why) from error
 
@@ -265,6 +266,7 @@ _ERRORS: dict[_PlainErrorWord, tuple[type[ProviderError], str]] = {
 }
 
 
+@lru_cache(maxsize=8)
 def _capabilities(settings: MarketSettings) -> ProviderCapabilities:
     """A market without any lag shows each change at once."""
     lag = settings.list_lag

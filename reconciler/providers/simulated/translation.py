@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 # An offer's figures come from short lists: made once, not for each of 100 000 offers.
 _decimal = lru_cache(maxsize=4096)(Decimal)
 _usd = lru_cache(maxsize=4096)(usd)
+_RUNNING, _UNKNOWN = InstanceStatus.RUNNING, InstanceStatus.UNKNOWN
 _STATUSES = {
     "placed": InstanceStatus.PLACED,
     "created": InstanceStatus.CREATED,
@@ -87,28 +88,31 @@ def _shown_price(quote: Quote, fault: Fault) -> Decimal:
 
 
 def _as_offer(provider: str, quote: Quote, usd_per_hour: Decimal) -> Offer:
-    offer = quote.offer
+    (
+        id_, gpu, gpu_count, gpu_memory_bytes, _, disk_microusd, vcpus, memory_bytes, disk_most,
+        cuda, region, country, host, spot, reliability, verified, hosting, _, capacity_key,
+    ) = quote.offer  # fmt: skip
     return Offer(  # in the order of its fields: 100 000 calls with names take twice as long
         provider,
-        offer.id,
-        offer.gpu,
-        offer.gpu_count,
-        offer.gpu_memory_bytes,
+        id_,
+        gpu,
+        gpu_count,
+        gpu_memory_bytes,
         usd_per_hour,
-        _usd(offer.disk_microusd_per_gib),
-        offer.vcpus,
-        offer.memory_bytes,
-        offer.disk_bytes_max,
-        None if offer.cuda is None else _decimal(offer.cuda),
-        offer.region,
-        offer.country,
-        offer.host,
-        bool(offer.spot),
-        None if offer.reliability is None else _decimal(offer.reliability),
-        None if offer.verified is None else bool(offer.verified),
-        offer.hosting,  # type: ignore[arg-type]  # the market's own word
+        _usd(disk_microusd),
+        vcpus,
+        memory_bytes,
+        disk_most,
+        None if cuda is None else _decimal(cuda),
+        region,
+        country,
+        host,
+        bool(spot),
+        None if reliability is None else _decimal(reliability),
+        None if verified is None else bool(verified),
+        hosting,  # type: ignore[arg-type]  # the market's own word
         quote.available,
-        offer.capacity_key,
+        capacity_key,
     )
 
 
@@ -127,8 +131,8 @@ def as_instance(provider: str, machine: Machine, shown_at: datetime, fault: Faul
 
 def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Instance:
     word = machine.status_as_of(at) if fault.status is None else fault.status
-    status = _STATUSES.get(word, InstanceStatus.UNKNOWN)
-    reachable = status is InstanceStatus.RUNNING
+    status = _STATUSES.get(word, _UNKNOWN)
+    reachable = status is _RUNNING
     return Instance(  # in the order of its fields, as offers are
         provider,
         machine.id,
@@ -141,4 +145,5 @@ def _as_instance(provider: str, machine: Machine, at: int, fault: Fault) -> Inst
         machine.region,
         SshEndpoint(machine.ssh_host, machine.ssh_port, SSH_USER) if reachable else None,
         machine.created_at,
+        machine.stopped_at if machine.stopped is not None and at >= machine.stopped else None,
     )

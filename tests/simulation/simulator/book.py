@@ -6,16 +6,17 @@ changed since it was last read is not read again.
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.faults import Call, Fault, Operation
 from reconciler.market.founding import first_facts_of
-from reconciler.market.machine import Machine
+from reconciler.market.machine import Inside, Machine
 from reconciler.market.market_clock import Pace
 from reconciler.market.offer import MarketOffer, Quote
 from reconciler.market.prices import PriceBoard
@@ -43,6 +44,35 @@ def _tables(offers: tuple[MarketOffer, ...], settings: str) -> bytes:
         return world._storage._connection.serialize()
 
 
+class _Tables(Storage):
+    """Nobody else has them, so that each statement may be a transaction of its own."""
+
+    def __init__(self) -> None:
+        self.path = None
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._alone = _Alone(self._connection)
+
+    def transaction(self) -> Any:
+        return self._alone
+
+
+class _Alone:
+    """A transaction that can only be left as it ends: what is refused is refused before the first
+    change.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._changes = 0
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._changes = self._connection.total_changes
+        return self._connection
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        assert error is None or self._changes == self._connection.total_changes
+
+
 class Book(World):
     """A world that numbers its calls in memory and has no scripts: a run's faults come from its
     schedule.
@@ -57,7 +87,7 @@ class Book(World):
         """As ``World.create`` in memory, which makes each table anew."""
         facts = first_facts_of(seed, START, settings, Pace(START, START, 1.0))
         facts["account"] += f"-{name}"  # no two providers share one
-        storage = Storage(None)
+        storage = _Tables()
         storage._connection.deserialize(_tables(offers, settings.to_json()))
         changes = [(value, name) for name, value in facts.items()]
         with storage.transaction() as connection:
@@ -123,15 +153,14 @@ class Book(World):
             raise NoSuchMachine(f"machine {machine_id} does not exist")
         return found
 
+    def gpus_inside(self, machine_id: str, now: datetime) -> Inside:
+        self.read_machine(machine_id, now)
+        return self._unchanged(machine_id, lambda: World.gpus_inside(self, machine_id, now))
+
     def list_offers(self, now: datetime, models: frozenset[str] = frozenset()) -> list[Quote]:
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
         standing = (one for one in self.machines() if one.gone is None or one.gone > at)
         taken = Counter(one.capacity_key for one in standing)
-        quotes = []
-        for offer in self._unchanged("offers", self.all_offers):
-            free = offer.stock - taken[offer.capacity_key]
-            free -= board.rented_by_others(offer.capacity_key, offer.stock)
-            if free > 0 and (not models or offer.gpu in models):
-                price = board.price(offer.id, offer.base_microusd)
-                quotes.append(Quote(offer, price, free))
-        return quotes
+        offers = self._unchanged("offers", self.all_offers)
+        wanted = [one for one in offers if one.gpu in models] if models else offers
+        return board.quotes(wanted, taken)

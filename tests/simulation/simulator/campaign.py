@@ -9,14 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import field
-from functools import cache, lru_cache
+from functools import cache
 from itertools import count
 from pathlib import Path
 from unittest.mock import patch
 
+from reconciler.model.record import RecordedState
 from reconciler.model.value import dataclass
 from reconciler.statefile import audit_trail, local_file, lock, process_identity
-from reconciler.statefile.format import decode
+from reconciler.statefile.format import RecordTexts, decode, encode
 from tests.simulation.simulator import judge
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.documents import SLIPS
@@ -74,13 +75,46 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
     )
 
 
+class _KnownStates:
+    """What the last states of one run look like as bytes, for all processes of the run."""
+
+    def __init__(self) -> None:
+        self.texts = RecordTexts()
+        self._known: dict[bytes, RecordedState] = {}
+
+    def decoded(self, data: bytes, where: str) -> RecordedState:
+        """Each is decoded once."""
+        found = self._known.get(data)
+        if found is None:
+            found = self._remember(data, decode(data, where))
+        return found
+
+    def writer(self, written: Callable[..., bytes]) -> Callable[..., bytes]:
+        """``written``, and what was encoded by it needs no decoding."""
+        if written is not encode:
+            return written
+
+        def encoded(state: RecordedState, texts: RecordTexts) -> bytes:
+            data = encode(state, texts)
+            self._remember(data, state)
+            return data
+
+        return encoded
+
+    def _remember(self, data: bytes, state: RecordedState) -> RecordedState:
+        if len(self._known) >= _STATES_KNOWN:
+            del self._known[next(iter(self._known))]
+        self._known[data] = state
+        return state
+
+
 @contextmanager
 def quickly() -> Iterator[None]:
     """What /proc and the user database say of this process is asked for once, the same bytes of a
     state are decoded once, and nothing is collected: a run lives for a tenth of a second.
     """
     fields = cache(process_identity._process_fields)
-    decoded = lru_cache(_STATES_KNOWN)(lambda data: decode(data, "the state"))
+    states = _KnownStates()
     collecting = gc.isenabled()
     gc.disable()
     with (
@@ -88,8 +122,10 @@ def quickly() -> Iterator[None]:
         patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
         patch.object(lock, "user_name", lambda: "operator"),
         patch.object(audit_trail, "user_name", lambda: "operator"),
-        patch.object(local_file, "decode", lambda data, _: decoded(data)),
-        patch.object(judge, "decode", lambda data, _: decoded(data)),
+        patch.object(local_file, "decode", states.decoded),
+        patch.object(judge, "decode", states.decoded),
+        patch.object(local_file, "encode", states.writer(vars(local_file)["encode"])),
+        patch.object(local_file, "RecordTexts", lambda: states.texts),
     ):
         try:
             yield
@@ -133,9 +169,13 @@ class Campaign:
 
     def never_drawn(self) -> list[str]:
         """Faults of the catalogue that no command met."""
-        met = {number for number, _ in self.met}
-        slips = set[str]().union(*SLIPS.values())
-        return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
+        return never_met({number for number, _ in self.met})
+
+
+def never_met(met: set[str]) -> list[str]:
+    """Faults of the catalogue that are not among ``met``."""
+    slips = set[str]().union(*SLIPS.values())
+    return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:

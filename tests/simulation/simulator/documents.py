@@ -32,6 +32,14 @@ def _two(*lab: str) -> str:
     return _fleet("dev", "ttl: 2h", "nodes: 2") + _fleet("lab", "ttl: 90m", *lab)
 
 
+def _in_hours(window: str) -> tuple[str, str]:
+    """Every day; a run begins at noon in UTC."""
+    return (
+        f"active: {{hours: Mon-Sun {window}, timezone: UTC}}",
+        "expires_at: 2026-12-31T00:00:00Z",
+    )
+
+
 DOCUMENTS = (
     _FLEETS + _DEV,
     _FLEETS + _fleet("dev", "ttl: 2h", "nodes: 3", "placement: spread"),
@@ -53,6 +61,8 @@ DOCUMENTS = (
     _HEAD + _GAMMA + _WALL.format("2", "hour", "shrink, destroy") + _two("nodes: 4", "weight: 50"),
     _FLEETS
     + _fleet("dev", "ttl: 3h", "nodes: 2", "budget: {max_total_usd: 0.9, max_hourly_usd: 2}"),
+    _FLEETS + _fleet("dev", *_in_hours("12:03-12:18"), "nodes: 2"),
+    _FLEETS + _DEV + _fleet("lab", *_in_hours("12:10-13:05"), "nodes: 2", "grace: 1m"),
 )
 SLIPS = {
     DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
@@ -71,7 +81,6 @@ SOAKED = (
     + _fleet("gang", "ttl: 5h", "nodes: 2", "gang: true")
 )
 FINAL_SLOTS = {("dev", 0), ("dev", 1), ("lab", 0)}
-WITH_BUDGETS = tuple(number for number, text in enumerate(DOCUMENTS) if "budget" in text)
 READABLE = tuple(number for number, text in enumerate(DOCUMENTS) if text)
 
 

@@ -13,7 +13,6 @@ _STATE = "tests/end_to_end/test_state.py::test_"
 _FILE = "tests/unit/statefile/test_local_file.py::test_"
 _AROUND = "tests/end_to_end/test_surroundings.py::test_"
 _STRANGE = "tests/cli/test_hostile_strings.py::test_"
-_HOOK = "tests/unit/telemetry/test_webhook.py::test_"
 _WHOLE_FUZZ = "tests/fuzz/test_fuzz.py::test_I23_whatever_it_reads_it_answers_or_refuses"
 
 PROMISES = {

@@ -20,6 +20,7 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import RecordedState
 from reconciler.statefile.format import decode
 from tests.simulation.simulator.backend import STATE, KernelLocks
+from tests.simulation.simulator.hours import LATE, closes_at, end_of
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
@@ -129,6 +130,10 @@ class Judge:
         state, mark = self.state(), parse_mark(label)
         assert state is not None
         assert mark is not None
+        lease = state.leases.get(mark.fleet)
+        closes = closes_at(lease) if lease else None
+        if closes is not None:
+            self.require("I9", now < closes + LATE, f"{label} was bought after {closes}")
         intent = state.intents.get(label)
         follows = intent.succeeds.mark if intent and intent.succeeds else ""
         for _, other in self._parsed(now):
@@ -237,7 +242,7 @@ class Judge:
         machines = {(place, one.id): one for place, one in self.market.billed(now)}
         for record in state.instances.values():
             lease = state.leases.get(record.fleet)
-            end = lease.ends_at if lease else None
+            end = end_of(lease) if lease else None
             if end is None or end > begun or record.provider in unhealthy:
                 continue
             found = machines.get((record.provider, record.instance_id))

@@ -15,6 +15,7 @@ from pathlib import Path
 from reconciler.statefile.files import Files
 
 _FIRST_DESCRIPTOR = 1000
+_NO_SUCH_FILE = os.strerror(errno.ENOENT)
 _OWNER = os.geteuid()
 
 
@@ -102,7 +103,7 @@ class MemoryDisk(Files):
     def open(self, path: Path, flags: int) -> int:
         inode = self._names.get(str(path))
         if inode is None and not flags & os.O_CREAT:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+            raise FileNotFoundError(errno.ENOENT, _NO_SUCH_FILE, str(path))
         if inode is not None and flags & os.O_EXCL:
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
         if inode is None:
@@ -178,7 +179,7 @@ class MemoryDisk(Files):
     def _found(self, path: Path) -> Inode:
         found = self._names.get(str(path))
         if found is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+            raise FileNotFoundError(errno.ENOENT, _NO_SUCH_FILE, str(path))
         return found
 
     def _of(self, descriptor: int) -> Inode:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -11,6 +12,7 @@ from reconciler.market.offer import MarketOffer
 from reconciler.market.settings import MarketSettings
 from reconciler.market.units import microseconds
 from reconciler.model.value import dataclass
+from reconciler.providers.base import ProviderCapabilities
 from tests.markets import market_offer
 from tests.simulation.simulator.book import Book
 
@@ -26,6 +28,10 @@ class Place:
     cents: int
     settings: MarketSettings
     truth: dict[str, Any]
+
+    def capabilities(self, usual: ProviderCapabilities) -> ProviderCapabilities:
+        """What its adapter says of itself; ``usual``: what that of such a market says."""
+        return _capabilities(self.name, usual)
 
     def offers(self) -> tuple[MarketOffer, ...]:
         """Like machines on hosts of their own, each a little dearer than the one before."""
@@ -43,6 +49,12 @@ def _offers(name: str, cents: int) -> tuple[MarketOffer, ...]:
         )
         for number in range(OFFERS)
     )
+
+
+@cache
+def _capabilities(name: str, usual: ProviderCapabilities) -> ProviderCapabilities:
+    (place,) = (one for one in PLACES if one.name == name)
+    return replace(usual, **place.truth)
 
 
 _BOOT: dict[str, Any] = {

@@ -26,8 +26,8 @@ from reconciler.providers.simulated.provider import SimulatedProvider
 from reconciler.statefile.files import Files
 from tests.markets import START
 from tests.simulation.simulator.places import Place
+from tests.simulation.simulator.seeded_loop import SeededLoop
 from tests.simulation.walk import Killed
-from tests.virtual_time import VirtualLoop
 
 _SCATTER = 1_000_003_000_019  # shares no divisor with 36
 
@@ -71,7 +71,7 @@ class LoopTime:
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
-        assert isinstance(loop, VirtualLoop)
+        assert isinstance(loop, SeededLoop)
         self._loop = loop
 
     def seconds(self) -> float:
@@ -79,6 +79,15 @@ class LoopTime:
 
     def now(self) -> datetime:
         return START + timedelta(seconds=self._loop.virtual_seconds)
+
+    async def sleep(self, seconds: float, life: Life) -> None:
+        """One thing that a process does, and its going on."""
+        life.pulse()
+        if seconds > 0:
+            await self._loop.pause(seconds)
+        if life.frozen:
+            await life.wait_while_frozen()
+        life.pulse()
 
 
 class WorldClock(LoopClock):
@@ -96,29 +105,19 @@ class WorldClock(LoopClock):
         return self._time.seconds()
 
     async def sleep(self, seconds: float) -> None:
-        self._life.pulse()
-        await super().sleep(seconds)
-        await _go_on(self._life)
+        await self._time.sleep(seconds, self._life)
 
 
 class ProcessClock(SystemClock):
     """The clocks of a host whose wall clock is ``skew`` off; its boot clock is right."""
 
     def __init__(self, life: Life, skew: timedelta) -> None:
-        true = LoopTime()
+        true = self._true = LoopTime()
         super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.seconds)
         self._life = life
 
     async def sleep(self, seconds: float) -> None:
-        self._life.pulse()
-        await super().sleep(seconds)
-        await _go_on(self._life)
-
-
-async def _go_on(life: Life) -> None:
-    if life.frozen:
-        await life.wait_while_frozen()
-    life.pulse()
+        await self._true.sleep(seconds, self._life)
 
 
 class Branch(SimulatedProvider):
@@ -133,7 +132,7 @@ class Branch(SimulatedProvider):
     ) -> None:
         self._true, self._host = clocks
         super().__init__(place.name, world, self._true, hook)
-        self.capabilities = replace(self.capabilities, **place.truth)
+        self.capabilities = place.capabilities(self.capabilities)
         self._way_seconds = max(1e-3, world.settings.call_latency.total_seconds() / 2)
 
     async def _travel(self) -> None:
@@ -144,7 +143,7 @@ class Branch(SimulatedProvider):
         off = self._host.now() - self._true.now()
         listing = await super().list_instances()
         self._host.hear(self.name, self._true.now())
-        return replace(listing, started_at=listing.started_at + off)
+        return replace(listing, started_at=listing.started_at + off) if off else listing
 
 
 class Disk:

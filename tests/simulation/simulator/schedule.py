@@ -70,7 +70,7 @@ def draw(seed: int) -> Schedule:
 def _loop_passes(chance: random.Random, small: bool) -> list[Step]:
     period = chance.randint(*_PASSES_APART[small])
     heal = chance.random() < 0.3
-    arguments = (("heal", heal), ("who", "cron"))
+    arguments = (("heal", heal), ("schedule", chance.random() < 0.5), ("who", "cron"))
     return [Step(tick, "reconcile", arguments) for tick in range(1, TICKS, period)]
 
 
@@ -99,7 +99,9 @@ def _plain(chance: random.Random, kind: str) -> tuple[tuple[str, Any], ...]:
         return (("minutes", chance.randint(1, 90)),)
     if kind == "destroy":
         return (("target", chance.choice(("", "fleet.dev", "fleet.dev[0]"))),)
-    return (("heal", chance.random() < 0.5),) if kind == "reconcile" else ()
+    if kind == "reconcile":
+        return (("heal", chance.random() < 0.5), ("schedule", chance.random() < 0.5))
+    return ()
 
 
 def _faults(chance: random.Random, small: bool, busy: list[int]) -> list[Step]:

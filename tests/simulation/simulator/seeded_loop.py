@@ -12,11 +12,8 @@ import random
 from asyncio.events import Handle, TimerHandle
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context
-from heapq import heappop
-from itertools import count
+from heapq import heappop, heappush
 from typing import Any, TypeVar
-
-import anyio
 
 from tests.virtual_time import VirtualDeadlock, VirtualLoop
 
@@ -33,7 +30,7 @@ class SeededLoop(VirtualLoop):
 
     def __init__(self, limit_seconds: float, seed: int) -> None:
         self._choice = random.Random(f"order {seed}")
-        self._births = count(1)
+        self._born: list[_NumberedTask] = []
         self.switches = 0
         super().__init__(limit_seconds)
         self.set_task_factory(self._begin)  # type: ignore[arg-type]
@@ -42,8 +39,19 @@ class SeededLoop(VirtualLoop):
         self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **rest: Any
     ) -> _NumberedTask:
         task = _NumberedTask(coro, loop=loop, **rest)
-        task.number = next(self._births)
+        self._born.append(task)
+        task.number = len(self._born)
         return task
+
+    def end_all(self) -> None:
+        """Cancel who is still at work, and let them put away what they have open."""
+        left = [task for task in self._born if not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        if self._asyncgens:  # type: ignore[attr-defined]
+            self.run_until_complete(self.shutdown_asyncgens())
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -52,6 +60,28 @@ class SeededLoop(VirtualLoop):
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)  # type: ignore[attr-defined]
         return handle
+
+    def call_at(  # type: ignore[override]
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> TimerHandle:
+        timer = TimerHandle(when, callback, args, self, context)
+        heappush(self._scheduled, timer)  # type: ignore[attr-defined]
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
+
+    async def pause(self, seconds: float) -> None:
+        """As ``asyncio.sleep``, for more than 0 seconds."""
+        waiter = self.create_future()
+        timer = self.call_at(self.virtual_seconds + seconds, _end, waiter)
+        try:
+            await waiter
+        except BaseException:
+            timer.cancel()
+            raise
 
     def _run_once(self) -> None:
         """One round, as the standard library's: no sockets and no threads here, so that the kernel
@@ -64,7 +94,7 @@ class SeededLoop(VirtualLoop):
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
-                handle._run()
+                handle._context.run(handle._callback, *handle._args)
 
     def _wake(self, ready: Any, timers: list[TimerHandle]) -> None:
         """Put what is due among the ready, after a jump to the next timer where nothing is."""
@@ -98,9 +128,21 @@ class SeededLoop(VirtualLoop):
 def run_seeded(
     async_fn: Callable[[], Awaitable[Result]], *, seed: int, limit_seconds: float
 ) -> Result:
-    """Run ``async_fn()`` from virtual second 0 and return what it returns."""
-    return anyio.run(
-        async_fn,
-        backend="asyncio",
-        backend_options={"loop_factory": lambda: SeededLoop(limit_seconds, seed)},
-    )
+    """Run ``async_fn()`` from virtual second 0 and return what it returns; whoever is still at work
+    then is cancelled, as by ``asyncio.run``.
+    """
+    loop = SeededLoop(limit_seconds, seed)
+    try:
+        return loop.run_until_complete(_awaited(async_fn))
+    finally:
+        loop.end_all()
+        loop.close()
+
+
+async def _awaited(async_fn: Callable[[], Awaitable[Result]]) -> Result:
+    return await async_fn()
+
+
+def _end(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -39,9 +39,13 @@ async def _apply(
 
 
 async def _reconcile(
-    workspace: SimulatedWorkspace, process: Process, *, heal: bool = False
+    workspace: SimulatedWorkspace,
+    process: Process,
+    *,
+    heal: bool = False,
+    schedule: bool = False,
 ) -> RunResult:
-    request = PlanRequest(Mode.LOOP, heal=heal)
+    request = PlanRequest(Mode.LOOP, heal=heal, schedule=schedule)
     return await reconcile_once(workspace, request, _options(process, wait=False))
 
 

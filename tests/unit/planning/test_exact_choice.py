@@ -14,26 +14,25 @@ from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.offer import Offer
 from reconciler.model.quantity import GIB
 from reconciler.planning import integer_program, joint_choice
-from reconciler.planning.exact_choice import Selection, choose_offers
+from reconciler.planning.exact_choice import choose_offers
 from reconciler.planning.hosts import host_of
 from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import FleetNeed, Standing, terms_of
 from tests.builders import fleet, offer
-from tests.unit.planning.brute_force import affordable, fits, least_worth, suits, worth
+from tests.unit.planning.small_market import GPUS, SmallMarket, check_all, check_order
 
 CASES = 10_000
 PARTS = 20
-GPUS = ("RTX4090", "RTX3090")
 PLACEMENTS = ("any", "any", "same_provider", "same_region", "spread")
 
 
-class Case:
+class Case(SmallMarket):
     """A small market, and fleets that want something from it; one number makes all of it."""
 
     def __init__(self, number: int) -> None:
-        self.draw = draw = Random(number)
+        super().__init__(number)
+        draw = self.draw
         self.market = [self._offer(n) for n in range(draw.randint(1, draw.choice((3, 5, 8))))]
-        self.standing: dict[str, list[Offer]] = {}
         sizes = draw.choice(((3,), (2, 2), (3, 1), (2, 2), (1, 1, 1), (2, 1, 1)))
         self.needs = [self._need(f"f{number}", size) for number, size in enumerate(sizes)]
         if draw.random() < 0.3:
@@ -43,18 +42,10 @@ class Case:
         }
 
     def _offer(self, number: int) -> Offer:
-        draw = self.draw
-        return offer(
-            f"o{number}",
-            f"0.{draw.randint(10, 16)}",
-            provider=draw.choice("ppq"),
-            region=draw.choice("rrs"),
-            gpu=draw.choice(GPUS),
-            host=draw.choice((None, "h1", "h2", f"h{number}")),
-            stock=draw.choice((1, 1, 2, 3)),
-            capacity_key=draw.choice((f"k{number}", f"k{number}", "k1", "k2")),
-            disk_usd_per_gib_hour=Decimal(draw.choice((0, 0, 1, 2))) / 1000,
-            spot=draw.random() < 0.1,
+        return replace(
+            self.drawn_offer(number),
+            disk_usd_per_gib_hour=Decimal(self.draw.choice((0, 0, 1, 2))) / 1000,
+            spot=self.draw.random() < 0.1,
         )
 
     def _need(self, name: str, size: int) -> FleetNeed:
@@ -107,41 +98,15 @@ class Case:
             self.needs[number] = replace(need, fleet=wanted, occupied=0, terms=first.terms)
             self.standing[need.fleet.name] = self.standing[first.fleet.name]
 
-    def choose(self, *, shuffled: bool = False) -> Selection:
-        market, needs = list(self.market), list(self.needs)
-        if shuffled:
-            self.draw.shuffle(market)
-            self.draw.shuffle(needs)
-        return choose_offers(needs, OfferShelves(market, self.rooms), self.rooms)
-
-    def check(self) -> None:
-        selection = self.choose()
-        chosen = {
-            name: tuple(entry.offer for entry in nodes) for name, nodes in selection.nodes.items()
-        }
-        assert not selection.unproven
-        for need in self.needs:
-            assert suits(need, self.standing[need.fleet.name], chosen[need.fleet.name])
-        assert fits(tuple(one for nodes in chosen.values() for one in nodes))
-        assert affordable(self.needs, chosen, self.rooms)
-        best = least_worth(self.needs, self.standing, self.market, self.rooms)
-        assert worth(self.needs, chosen) == best
-
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_choice_is_the_best_that_is_allowed(part: int) -> None:
-    for number in range(part, CASES, PARTS):
-        try:
-            Case(number).check()
-        except AssertionError as error:
-            raise AssertionError(f"case {number}") from error
+    check_all(Case, range(part, CASES, PARTS))
 
 
 @pytest.mark.parametrize("number", range(0, 400, 8))
 def test_I21_the_order_of_offers_and_fleets_does_not_matter(number: int) -> None:
-    case = Case(number)
-    first = dict(case.choose().nodes)
-    assert all(dict(case.choose(shuffled=True).nodes) == first for _ in range(5))
+    check_order(Case(number), 5)
 
 
 # --- by name ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,23 @@ import pytest
 
 from reconciler.model.fleet import MACHINE_ATTRIBUTES, Resources, Where
 from reconciler.model.gpu_syntax import parse_gpu
-from reconciler.model.plan import Difference
+from reconciler.model.plan import Difference, Mode, PlanRequest
 from reconciler.model.quantity import GIB, parse_range
 from reconciler.planning.fleet_diff import free_slots, machine_differences
-from tests.builders import fleet, record, specification
+from reconciler.planning.planner import compute_plan
+from tests.builders import (
+    PROVIDER,
+    complete,
+    desired,
+    fleet,
+    instance,
+    observed,
+    offer_book,
+    record,
+    recorded_state,
+    specification,
+)
+from tests.markets import START
 
 
 @pytest.mark.parametrize(
@@ -150,3 +163,19 @@ def test_a_machine_that_differs_is_never_taken_for_one_that_fits(changes: Any) -
     other = record(specification=specification(**changes))
     found = machine_differences(wanted, other, fitting)
     assert found == machine_differences(wanted, other, set()) != ()
+
+
+@pytest.mark.parametrize(("wanted", "attributes"), DIFFERENCES)
+def test_what_fits_one_fleet_is_not_taken_to_fit_one_that_asks_for_something_else(
+    wanted: Any, attributes: list[str]
+) -> None:
+    first = fleet("first")
+    unlike = {one.name: getattr(wanted, one.name) for one in fields(wanted)}
+    unlike = {name: one for name, one in unlike.items() if one != getattr(first, name)}
+    second = replace(first, **{**unlike, "name": "second"})  # all else is shared
+    held = [record("first"), record("second")]
+    seen = observed(complete(PROVIDER, *map(instance, held), started_at=START))
+    documents, request = desired(first, second), PlanRequest(Mode.APPLY)
+    found = compute_plan(documents, recorded_state(*held), seen, offer_book(), START, request)
+    told = [(one.record.fleet, one.differences[0].attribute) for one in found.destroys]
+    assert told == [("second", name) for name in attributes[:1]]

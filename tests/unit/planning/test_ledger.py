@@ -25,10 +25,12 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
 from reconciler.planning import billing, departures, transitions
 from reconciler.planning.budgets import budget_views
+from reconciler.planning.costs import costs_of
 from reconciler.planning.ledger import (
     closed,
     closing_of,
     cost_between,
+    looked,
     rate_changed,
     running_segments,
     sightings,
@@ -139,6 +141,30 @@ def test_time_in_which_a_provider_was_dark_is_billed_and_marked() -> None:
     )
     assert seen.ledger.unseen == {}
     assert sightings(observed(complete()), START + 3 * HOUR)(seen) is seen
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"absence": AbsenceEvidence(last_seen_at=START + HOUR)},
+        {
+            "doom": Doom(
+                reason=DestroyReason.EXPIRED,
+                since=START,
+                last_attempt_at=START + HOUR,
+                accepted_at=START + HOUR,
+            )
+        },
+        {"doom": Doom(reason=DestroyReason.EXPIRED, since=START + HOUR)},
+    ],
+    ids=["missed", "its destroy was accepted", "nobody knows whether it was"],
+)
+def test_I13_a_machine_that_may_be_gone_is_billed_on_and_that_is_marked(
+    changes: dict[str, Any],
+) -> None:
+    state = recorded_state(record(**changes))
+    total = costs_of(state, START, START + 2 * HOUR).total
+    assert total == Amounts(gpu=800_000, unknown=400_000, seconds=2 * 3600)
 
 
 def _gone(**changes: Any) -> InstanceRecord:
@@ -284,6 +310,62 @@ def test_a_dearer_rate_that_began_in_the_dark_counts_for_all_of_the_dark() -> No
     total = total_of(running_segments(told.instances[mark], told.ledger), START, START + 4 * HOUR)
     assert total.usd == Decimal("0.40") + 3 * Decimal("0.80")
     assert total.unknown == 1_600_000
+
+
+def test_a_dearer_rate_counts_from_the_last_look_and_not_from_a_save_without_one() -> None:
+    """Who extends a lease saves the state, and has seen no rate."""
+    mark = record().mark
+    first = looked(observed(complete(started_at=START + HOUR)))(recorded_state(record()))
+    extended = first.with_(saved_at=START + 2 * HOUR)
+    seen_at = START + 3 * HOUR
+    (change,) = billing.rates_seen([RateChange(record(), Decimal("0.80"))], extended, seen_at)
+    told = change(extended)
+    total = total_of(running_segments(told.instances[mark], told.ledger), START, seen_at + HOUR)
+    assert total.usd == Decimal("0.40") + 3 * Decimal("0.80")
+    assert total.unknown == 1_600_000  # of the two hours between the looks, no more
+
+
+def test_a_cheaper_rate_counts_from_when_it_was_seen_and_the_time_before_is_marked() -> None:
+    mark = record().mark
+    first = looked(observed(complete(started_at=START + HOUR)))(recorded_state(record()))
+    (change,) = billing.rates_seen([RateChange(record(), Decimal("0.10"))], first, START + 3 * HOUR)
+    told = change(first)
+    total = total_of(running_segments(told.instances[mark], told.ledger), START, START + 4 * HOUR)
+    assert (total.usd, total.unknown) == (Decimal("1.30"), 800_000)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "usd"), [(90, "1.35"), (30, "1.40"), (200, "1.40")], ids=["told", "before", "late"]
+)
+def test_a_provider_that_says_when_its_rate_changed_is_believed_between_two_looks(
+    minutes: int, usd: str
+) -> None:
+    """Half past one: 1.5 hours at $0.40 and 1.5 at $0.50. Else a clock of theirs is wrong."""
+    mark = record().mark
+    first = looked(observed(complete(started_at=START + HOUR)))(recorded_state(record()))
+    dearer = RateChange(record(), Decimal("0.50"), START + timedelta(minutes=minutes))
+    (change,) = billing.rates_seen([dearer], first, START + 3 * HOUR)
+    told = change(first)
+    total = total_of(running_segments(told.instances[mark], told.ledger), START, START + 3 * HOUR)
+    assert total.usd == Decimal(usd)
+    assert total.unknown == (0 if minutes == 90 else 1_000_000)
+
+
+def test_a_provider_that_says_when_a_machine_ended_is_believed_and_nothing_is_marked() -> None:
+    absence = AbsenceEvidence(
+        last_seen_at=START + 2 * HOUR,
+        first_absent_at=START + 2 * HOUR,
+        billed_at=START + HOUR,
+        ended_at=START + HOUR + HOUR / 2,
+    )
+    assert closing_of(record(absence=absence), None, None, START + 3 * HOUR).until == (
+        START + HOUR + HOUR / 2
+    )
+    for wrong in (START + HOUR / 2, START + 5 * HOUR):
+        closing = closing_of(
+            record(absence=absence.with_(ended_at=wrong)), None, None, START + 6 * HOUR
+        )
+        assert (closing.seen_until, closing.until) == (START + HOUR, START + 2 * HOUR)
 
 
 def test_folding_quiet_accounts_takes_no_money_from_any_budget() -> None:

@@ -134,7 +134,8 @@ def test_an_attempt_counts_and_begins_the_proof_anew() -> None:
         (2, 1, NOW + HOUR),
         (3, 1, NOW + HOUR),
     ]
-    assert again.instances[MARK].absence == AbsenceEvidence(last_seen_at=NOW + 2 * HOUR)
+    in_doubt = AbsenceEvidence(last_seen_at=NOW + 2 * HOUR, billed_at=NOW)  # since the first
+    assert again.instances[MARK].absence == in_doubt
     assert go.destroy_attempted(MARK, NOW, error="")(recorded_state(record())) == recorded_state(
         record()
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from random import Random
 from typing import Any
 
 import pytest
@@ -13,28 +13,25 @@ from reconciler.model.fleet import Buying, NodeCount, Resources
 from reconciler.model.gpu_syntax import parse_gpu
 from reconciler.model.host_memory import HostRecord
 from reconciler.model.offer import Offer
-from reconciler.planning.exact_choice import Selection, choose_offers
 from reconciler.planning.hosts import host_of
 from reconciler.planning.limits import cell_of_machine, limits_of
-from reconciler.planning.offer_shelves import OfferShelves
 from reconciler.planning.purchase_terms import FleetNeed, Standing, terms_of
-from tests.builders import fleet, offer
+from tests.builders import fleet
 from tests.markets import START
-from tests.unit.planning.brute_force import affordable, fits, least_worth, suits, worth
+from tests.unit.planning.small_market import GPUS, SmallMarket, check_all, check_order
 
 CASES = 700
 PARTS = 7
-GPUS = ("RTX4090", "RTX3090")
 STRATEGIES = ("lowest-price", "price-capacity-optimized", "diversified", "prioritized")
 
 
-class Case:
+class Case(SmallMarket):
     """A small market, and one or two fleets; one number makes all of it."""
 
     def __init__(self, number: int) -> None:
-        self.draw = draw = Random(number)
+        super().__init__(number)
+        draw = self.draw
         self.market = [self._offer(n) for n in range(draw.randint(1, draw.choice((4, 6))))]
-        self.standing: dict[str, list[Offer]] = {}
         sizes = draw.choice(((2,), (3,), (2, 1), (2, 2)))
         self.needs = [self._need(f"f{number}", size) for number, size in enumerate(sizes)]
         self.rooms = {
@@ -42,18 +39,7 @@ class Case:
         }
 
     def _offer(self, number: int) -> Offer:
-        draw = self.draw
-        return offer(
-            f"o{number}",
-            f"0.{draw.randint(10, 16)}",
-            provider=draw.choice("ppq"),
-            region=draw.choice("rrs"),
-            gpu=draw.choice(GPUS),
-            host=draw.choice((None, "h1", "h2", f"h{number}")),
-            stock=draw.choice((1, 1, 2, 3)),
-            capacity_key=draw.choice((f"k{number}", f"k{number}", "k1", "k2")),
-            spot=draw.random() < 0.4,
-        )
+        return replace(self.drawn_offer(number), spot=self.draw.random() < 0.4)
 
     def _buying(self) -> Buying:
         draw = self.draw
@@ -124,38 +110,12 @@ class Case:
             ),
         )
 
-    def choose(self, *, shuffled: bool = False) -> Selection:
-        market, needs = list(self.market), list(self.needs)
-        if shuffled:
-            self.draw.shuffle(market)
-            self.draw.shuffle(needs)
-        return choose_offers(needs, OfferShelves(market, self.rooms), self.rooms)
-
-    def check(self) -> None:
-        selection = self.choose()
-        chosen = {
-            name: tuple(entry.offer for entry in nodes) for name, nodes in selection.nodes.items()
-        }
-        assert not selection.unproven
-        for need in self.needs:
-            assert suits(need, self.standing[need.fleet.name], chosen[need.fleet.name])
-        assert fits(tuple(one for nodes in chosen.values() for one in nodes))
-        assert affordable(self.needs, chosen, self.rooms)
-        best = least_worth(self.needs, self.standing, self.market, self.rooms)
-        assert worth(self.needs, chosen, self.standing) == best
-
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_the_choice_is_the_best_that_is_allowed(part: int) -> None:
-    for number in range(part, CASES, PARTS):
-        try:
-            Case(number).check()
-        except AssertionError as error:
-            raise AssertionError(f"case {number}") from error
+    check_all(Case, range(part, CASES, PARTS))
 
 
 @pytest.mark.parametrize("number", range(0, 100, 10))
 def test_I21_the_order_of_offers_and_fleets_does_not_matter(number: int) -> None:
-    case = Case(number)
-    first = dict(case.choose().nodes)
-    assert all(dict(case.choose(shuffled=True).nodes) == first for _ in range(3))
+    check_order(Case(number), 3)

@@ -52,7 +52,9 @@ from tests.markets import START
 
 CANARY = "hunter2-canary-sk-4242"
 ENV = {"HF_TOKEN": CANARY, "MODE": "${env:SOMETHING}"}
-EVIDENCE = AbsenceEvidence(last_seen_at=START, first_absent_at=START + HOUR)
+EVIDENCE = AbsenceEvidence(
+    last_seen_at=START, first_absent_at=START + HOUR, billed_at=START, ended_at=START
+)
 REQUEST = PlanRequest(
     mode=Mode.DESTROY,
     targets=(Address("train"), Address("lab", 2)),
@@ -102,9 +104,11 @@ def sample_plan() -> Plan:
         keeps=(Keep(record("lab", 4), instance(), "not read this time"),),
         sighted=("m-1",),
         became_ready=("m-2",),
-        rate_changes=(RateChange(record("lab", 4), Decimal("0.75")),),
+        rate_changes=(RateChange(record("lab", 4), Decimal("0.75"), START + HOUR),),
         lease_changes=(_lease_change(),),
-        strangers=(Stranger("foreign", instance(status_text="odd"), START + HOUR),),
+        strangers=(
+            Stranger("foreign", instance(status_text="odd", rate_since=START), START + HOUR),
+        ),
         fleets=(
             summary(
                 creates=1,
