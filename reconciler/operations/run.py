@@ -125,6 +125,13 @@ def _settled(outcome: SlotOutcome, proven: set[str], ready: set[Slot]) -> bool:
     return outcome.action in ("destroy", "prove") and not outcome.done and outcome.mark in proven
 
 
+def _counts_from_the_last_look(plan: Plan) -> bool:
+    """What it notes is billed from the look before it on, which therefore stays known until then:
+    also when this run dies in between.
+    """
+    return bool(plan.rate_changes or plan.forgets or plan.doubts or plan.adopts)
+
+
 def _until_looked_into(plan: Plan, recorded: RecordedState | None) -> tuple[Plan, frozenset[str]]:
     """``plan`` without what rests on a provider's word that machines are ready: neither are they
     noted as that, nor do they take another one's place, before `look_into` has asked them. Also
@@ -212,13 +219,14 @@ class Run:
         if by_loop or plan.has_changes or self.workspace.trust_clock:
             seconds = self.workspace.clock.elapsed_seconds()
             first.append(clock_marked(seen.observed.clock, self.workspace.boot_id, seconds))
+        looks = by_loop or plan.has_changes or plan.rate_changes
+        last = [books.looked(seen.observed)] if looks else []
+        if not _counts_from_the_last_look(plan):
+            first, last = [*first, *last], []  # one write for a pass that changes nothing
         if seen.recorded is not None or plan.has_changes:
             try:
                 await context.journal.commit(transitions.in_turn(first))
-                looks = by_loop or plan.has_changes or plan.rate_changes
-                await executor.note(
-                    plan, seen.recorded, also=(books.looked(seen.observed),) if looks else ()
-                )
+                await executor.note(plan, seen.recorded, also=last)
             except StateError:
                 raise
             except GpuShopperError as error:

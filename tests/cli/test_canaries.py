@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, quote_plus
 
 import pytest
 
+from tests.canaries import found_below, found_in, spellings
 from tests.cli.in_process import run
 from tests.cli.test_hostile_strings import COMMANDS
 from tests.end_to_end.workplace import HOUR, SLOW_TIME, Workplace, workplace
@@ -27,30 +25,6 @@ DOCUMENTS = (
 )
 
 
-def spellings(secret: str) -> Iterator[bytes]:
-    """As it may be written elsewhere: escaped, percent-encoded, hex, base64 at any offset."""
-    yield secret.encode()
-    yield json.dumps(secret)[1:-1].encode()
-    yield json.dumps(secret, ensure_ascii=False)[1:-1].encode()
-    yield repr(secret)[1:-1].encode()
-    yield quote(secret, safe="").encode()
-    yield quote_plus(secret).encode()
-    yield secret.encode().hex().encode()
-    for offset in range(3):
-        data = base64.b64encode(b"\0" * offset + secret.encode())
-        yield data[4 if offset else 0 : -4]
-        yield data[4 if offset else 0 : -4].replace(b"+", b"-").replace(b"/", b"_")
-
-
-def found_in(data: bytes) -> list[str]:
-    return [
-        f"{secret[:12]}... as {spelled[:40]!r}"
-        for secret in CANARIES
-        for spelled in spellings(secret)
-        if spelled in data
-    ]
-
-
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
     monkeypatch.setenv("HF_TOKEN", ENV_CANARY)
@@ -63,29 +37,24 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]
         yield made
 
 
-def written(directory: Path) -> Iterator[Path]:
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and path.name != "secret.txt":
-            yield path
-
-
 def test_I10_no_command_prints_or_writes_a_secret(
     shop: Workplace, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     bought = 0
     for command in COMMANDS:
         said = run(capsys, *command.split(), directory=shop.directory)
-        assert found_in((said.out + said.err).encode()) == [], command
+        assert found_in((said.out + said.err).encode(), CANARIES) == [], command
         assert "Traceback" not in said.err
         bought = max(bought, len(shop.alive()))
     assert bought == 1, "the secrets were really used"
     shop.advance(6 * HOUR)
     run(capsys, "reconcile", "--once", directory=shop.directory)
-    for path in written(shop.directory.parent):
-        assert found_in(path.read_bytes()) == [], path
-    assert found_in(caplog.text.encode()) == []
+    given = shop.directory / "secret.txt"
+    assert found_below(shop.directory.parent, CANARIES, but=[given]) == []
+    assert found_in(given.read_bytes(), CANARIES), "what is searched for is found where it is"
+    assert found_in(caplog.text.encode(), CANARIES) == []
 
 
 def test_the_search_finds_a_secret_in_each_of_its_spellings() -> None:
     for spelled in spellings(ENV_CANARY):
-        assert found_in(b"before " + spelled + b" after")
+        assert found_in(b"before " + spelled + b" after", [ENV_CANARY])

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
+from tests.canaries import found_in, secrets_in
 from tests.end_to_end.warm_start import PROGRAM, Process, start
 
 __all__ = ["PROGRAM", "Ended", "Person", "Running", "environment", "gpu_shopper", "started"]
@@ -53,7 +54,12 @@ def gpu_shopper(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None
             process.kill()
             process.wait()
         said = [_all_of(file) for file in (out, err)]
+    _keeps_secrets("".join(said), surroundings)
     return Ended(code, *said)
+
+
+def _keeps_secrets(said: str, surroundings: Mapping[str, str]) -> None:
+    assert found_in(said.encode(), secrets_in(surroundings)) == [], "I10"
 
 
 def _nothing() -> IO[bytes]:
@@ -121,14 +127,17 @@ def started(*arguments: str, cwd: Path, outputs: Path, **env: str) -> Iterator[R
     """
     outputs.mkdir(parents=True)
     out, err = outputs / "out", outputs / "err"
+    surroundings = environment(cwd, **env)
     with out.open("wb") as to_out, err.open("wb") as to_err, _nothing() as nothing:
         files = (nothing.fileno(), to_out.fileno(), to_err.fileno())
-        process = start(arguments, cwd=cwd, env=environment(cwd, **env), files=files)
+        process = start(arguments, cwd=cwd, env=surroundings, files=files)
+    running = Running(process, out, err)
     try:
-        yield Running(process, out, err)
+        yield running
     finally:
         process.kill()
         process.wait()
+    _keeps_secrets(running.out + running.err, surroundings)
 
 
 class Person:
@@ -203,6 +212,7 @@ def at_a_terminal(*arguments: str, cwd: Path, **env: str) -> Iterator[Person]:
         process.kill()
         process.wait()
         person.close()
+    _keeps_secrets(person.seen, surroundings)
 
 
 def stand_in(folder: Path, name: str, script: str) -> Path:

@@ -16,6 +16,7 @@ from reconciler.market.settings import CALM, MarketSettings
 from reconciler.market.world import World
 from reconciler.model.record import RecordedState
 from reconciler.statefile.local_file import LocalFile
+from tests.canaries import found_below, secrets_in
 from tests.end_to_end.command import (
     Ended,
     Person,
@@ -48,6 +49,9 @@ class Workplace:
         self.directory = directory
         self.world = world
         self._started = 0
+        self._secrets: set[str] = set()
+        self.secret_files: set[Path] = set()
+        """In which the test itself put a secret."""
         self.declare(QUICKSTART)
 
     # --- what a person does -----------------------------------------------------------------
@@ -58,6 +62,7 @@ class Workplace:
     def run(self, *arguments: str, **env: str) -> Ended:
         """One command, to its end."""
         surroundings = environment(self.directory.parent, **env)
+        self._secrets |= secrets_in(env)
         return gpu_shopper(*arguments, cwd=self.directory, env=surroundings)
 
     def apply(self, *arguments: str) -> Ended:
@@ -69,11 +74,13 @@ class Workplace:
     def start(self, *arguments: str, **env: str) -> AbstractContextManager[Running]:
         """One command that is still running when the block begins."""
         self._started += 1
+        self._secrets |= secrets_in(env)
         outputs = self.directory.parent / "outputs" / str(self._started)
         return started(*arguments, cwd=self.directory, outputs=outputs, **env)
 
     def person(self, *arguments: str, **env: str) -> AbstractContextManager[Person]:
         """One command at a terminal."""
+        self._secrets |= secrets_in(env)
         return at_a_terminal(*arguments, cwd=self.directory, **env)
 
     # --- the truth --------------------------------------------------------------------------
@@ -102,6 +109,10 @@ class Workplace:
         return self.sent("create_instance") + self.sent("destroy_instance")
 
     # --- what the command wrote down --------------------------------------------------------
+
+    def leaks(self) -> list[str]:
+        """Where a secret that a command was given stands in a file now (I10)."""
+        return found_below(self.directory.parent, self._secrets, but=self.secret_files)
 
     @property
     def state_path(self) -> Path:
@@ -144,4 +155,6 @@ def workplace(
         offers=offers or several_offers(),
         settings=settings,
     ) as world:
-        yield Workplace(directory, world)
+        shop = Workplace(directory, world)
+        yield shop
+    assert shop.leaks() == [], "I10"
