@@ -10,6 +10,7 @@ from pathlib import Path
 
 from reconciler.model.exit_code import ExitCode
 from tests.end_to_end.command import started
+from tests.end_to_end.hurried_clock import SETTING
 from tests.end_to_end.test_vastai import DOCUMENTS, rehearsal
 
 
@@ -77,8 +78,9 @@ def test_faults_are_switched_on_and_off_while_the_market_is_served(tmp_path: Pat
 def test_faults_of_a_serving_end_with_it_and_others_do_not(tmp_path: Path) -> None:
     with rehearsal(tmp_path) as shop:
         words = ("simulate", "serve", "--port", "0", "--fault", "vastai:list=429")
-        outputs = tmp_path / "second"
-        with started(*words, cwd=shop.directory, outputs=outputs, **shop.settings) as second:
+        outputs, clock = tmp_path / "second", {SETTING: shop.settings[SETTING]}
+        shop.secret_files.add(outputs / "out")  # who serves says the key
+        with started(*words, cwd=shop.directory, outputs=outputs, **clock) as second:
             second.until(lambda: second.out.endswith("\n"))
             second.until(lambda: "list=429" in shop.run("simulate", "fault").out)
             shop.run("simulate", "fault", "C4.2", "--for", "1h")

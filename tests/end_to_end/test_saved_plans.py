@@ -424,6 +424,7 @@ def test_somebody_else_at_work_is_told_as_ever(tmp_path: Path) -> None:
 def test_I10_no_value_of_an_environment_is_in_a_plan_or_a_stream(tmp_path: Path) -> None:
     allowed = {"GPU_SHOPPER_ALLOW_ENV": "TOKEN", "TOKEN": CANARY}
     with workplace(tmp_path) as shop:
+        shop.secret_files.add(shop.directory / "fleets.yaml")
         env = f'    env: {{HF_TOKEN: "${{env:TOKEN}}", MODE: plain-{CANARY}}}\n'
         shop.declare(QUICKSTART + env)
         said = shop.run("plan", "-out=p", **allowed).out
