@@ -424,7 +424,8 @@ def test_somebody_else_at_work_is_told_as_ever(tmp_path: Path) -> None:
 def test_I10_no_value_of_an_environment_is_in_a_plan_or_a_stream(tmp_path: Path) -> None:
     allowed = {"GPU_SHOPPER_ALLOW_ENV": "TOKEN", "TOKEN": CANARY}
     with workplace(tmp_path) as shop:
-        shop.secret_files.add(shop.directory / "fleets.yaml")
+        # A value that is written out is no secret: the state has it as the documents have.
+        shop.secret_files |= {shop.directory / "fleets.yaml", shop.state_path}
         env = f'    env: {{HF_TOKEN: "${{env:TOKEN}}", MODE: plain-{CANARY}}}\n'
         shop.declare(QUICKSTART + env)
         said = shop.run("plan", "-out=p", **allowed).out
@@ -437,4 +438,5 @@ def test_I10_no_value_of_an_environment_is_in_a_plan_or_a_stream(tmp_path: Path)
         assert "HF_TOKEN" in said
         assert CANARY not in said
         assert "env:TOKEN" not in said
+        assert shop.state_path.read_text().count(CANARY) == 1, "only the one that is written out"
         assert len(shop.alive()) == 1

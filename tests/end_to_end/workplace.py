@@ -157,4 +157,5 @@ def workplace(
     ) as world:
         shop = Workplace(directory, world)
         yield shop
-    assert shop.leaks() == [], "I10"
+    leaks = shop.leaks()
+    assert not leaks, f"I10: {leaks}"
