@@ -76,7 +76,7 @@ class Situation:
     predecessor: InstanceRecord | None = None
     """The machine whose place this one takes, still alive."""
     predecessor_stands: bool = False
-    """True when that one was seen now, ready and ours beyond doubt."""
+    """True when that one was seen now, ready and ours beyond doubt, and no rule wants it gone."""
     over_budget: str = ""
     """Why a budget in force ends it; empty where none does."""
     over_new_budget: str = ""

@@ -37,7 +37,7 @@ def situation_of(
         successor=heir.record if heir else None,
         successor_ready=heir is not None and _may_take_over(heir, scene, pairs),
         predecessor=old.record if old else None,
-        predecessor_stands=old is not None and stands(old),
+        predecessor_stands=old is not None and _keeps_its_slot(old, scene),
         over_budget=scene.over_budget.get(record.mark, ""),
         over_new_budget=scene.over_new_budget.get(record.mark, ""),
     )
@@ -47,6 +47,14 @@ def _may_take_over(heir: Sighting, scene: Scene, pairs: Successions) -> bool:
     """Ready, and not itself about to go: never both machines of a slot in one plan."""
     situation = situation_of(heir.record, heir.instance, scene, pairs)
     return is_seen_ready(heir, scene.now, scene.request) and first_verdict(situation) is None
+
+
+def _keeps_its_slot(old: Sighting, scene: Scene) -> bool:
+    """The same of a predecessor. What asks for another machine in its slot does not count: there
+    is one.
+    """
+    found = first_verdict(situation_of(old.record, old.instance, scene))
+    return stands(old) and (found is None or found[0].replaces)
 
 
 def _is_protected(situation: Situation) -> bool:

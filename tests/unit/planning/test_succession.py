@@ -118,6 +118,25 @@ def test_a_successor_that_has_to_go_itself_takes_nothing_with_it(
         assert found.destroys[0].reason is reason
 
 
+def test_documents_that_were_changed_back_end_the_successor_and_keep_what_they_declare() -> None:
+    assert HEIR.specification is not None
+    unfit = HEIR.with_(specification=HEIR.specification.with_(image="another"))
+    for request in (APPLY, replace(APPLY, replace=(OLD.slot,))):
+        found = plan(instance(OLD), BOOTING, held=(OLD, unfit), request=request)
+        assert going(found) == [HEIR.instance_id]
+
+
+@pytest.mark.parametrize("heir", [BOOTING, instance(HEIR)], ids=["booting", "ready"])
+def test_documents_that_were_changed_back_never_end_both_machines_of_a_slot(heir: Any) -> None:
+    """The old one is as declared and goes all the same: the other one keeps the slot."""
+    assert HEIR.specification is not None
+    unfit = HEIR.with_(specification=HEIR.specification.with_(image="another"))
+    dear = instance(OLD, usd_per_hour=Decimal("9.99"))
+    found = plan(dear, heir, held=(OLD, unfit), request=replace(APPLY, fused=False))
+    assert going(found) == [OLD.instance_id]
+    assert found.destroys[0].reason is DestroyReason.OVERPRICED
+
+
 def test_after_half_an_hour_a_successor_that_was_never_ready_goes() -> None:
     for age, expected in ((29, []), (30, [HEIR.instance_id])):
         late = HEIR.with_(created_at=NOW - age * MINUTE)
