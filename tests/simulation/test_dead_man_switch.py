@@ -256,6 +256,27 @@ def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -
     told(tmp_path, tell)
 
 
+@pytest.mark.parametrize("by_documents", [False, True], ids=["extend", "apply"])
+def test_the_timers_of_several_machines_are_moved_to_the_same_end(
+    tmp_path: Path, by_documents: bool
+) -> None:
+    async def tell(shop: TimedShop) -> None:
+        several = TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 3")
+        await shop.apply(several)
+        if by_documents:
+            await shop.apply(several.replace("ttl: 4h", "ttl: 6h"))
+        else:
+            await shop.extend("dev", 2 * HOUR)
+        lease_end = shop.state().leases["dev"].ends_at
+        assert lease_end is not None
+        assert len(shop.alive()) == 3
+        assert set(shop.ends.values()) == {(lease_end + MARGIN).replace(microsecond=0)}
+        await shop.until(lease_end + MARGIN + timedelta(minutes=3))
+        assert not shop.alive(), "nobody else ends them"
+
+    told(tmp_path, tell, *several_offers(3))
+
+
 def test_extend_keeps_a_loop_waiting_for_a_minute_at_most(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
         await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 24"))
