@@ -312,6 +312,24 @@ def test_a_time_that_may_have_reached_a_machine_counts_until_the_machine_says_wh
     told(tmp_path, tell)
 
 
+def test_a_time_that_may_have_reached_a_machine_counts_also_after_a_login_that_failed_for_sure(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        shop.answers = False
+        with pytest.raises(UnsafePlan):
+            await shop.extend("dev", 2 * HOUR)
+        shop.other_key = True
+        with pytest.raises(UnsafePlan):
+            await shop.extend("dev", 2 * HOUR)
+        plan = await shop.plan()
+        assert plan.worst_case_until is not None
+        assert plan.worst_case_until >= START + LEASE + 2 * HOUR + MARGIN
+
+    told(tmp_path, tell)
+
+
 def test_a_slow_login_does_not_undo_what_extend_told_the_machine_meanwhile(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
         await shop.apply()
