@@ -46,7 +46,7 @@ def timer_told(
 
 
 def timer_not_asked(mark: str, asked: datetime | None, before: datetime | None) -> Change:
-    """Surely nothing reached the machine this time; what may have reached it ``before`` counts on."""
+    """Surely nothing reached it this time; what may have reached it ``before`` counts on."""
 
     def change(state: RecordedState) -> RecordedState:
         known = state.node_timers.get(mark)
