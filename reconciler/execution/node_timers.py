@@ -163,6 +163,7 @@ async def _set(
     """Write down that it is asked, ask, and write down what it says."""
     record, commit = one.record, context.journal.commit
     alias = key_alias(record.provider, record.instance_id, endpoint.host)
+    before = _asked(record.mark, context)
     if one.is_early:
         await commit(timer_moves.timer_asked(record.mark, one.until))
     asked = _asked(record.mark, context)
@@ -171,11 +172,11 @@ async def _set(
             record.fleet, endpoint, alias, provider.timer_command(one.until)
         )
     except ValueError as error:
-        await commit(timer_moves.timer_not_asked(record.mark, one.until))
+        await commit(timer_moves.timer_not_asked(record.mark, asked, before))
         return _Told(str(error))
     if login.end != "done":
         if login.end != "unreachable":  # nobody was let in
-            await commit(timer_moves.timer_not_asked(record.mark, one.until))
+            await commit(timer_moves.timer_not_asked(record.mark, asked, before))
         return _Told(login.why, other_key=login.end == "other-key")
     said = _said(login)
     if said is not None and said.holds is None:

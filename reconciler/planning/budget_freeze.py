@@ -9,6 +9,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import NOTHING_OBSERVED
 from reconciler.model.plan import Finding
 from reconciler.planning.budgets import budget_views, limit_text
+from reconciler.planning.leases import end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from reconciler.model.record import LeaseRecord, RecordedState
-    from reconciler.planning.budgets import BudgetView
+    from reconciler.planning.budgets import BudgetView, Payer
     from reconciler.planning.scene import Scene
+
+_WHEN = ("ttl", "expires_at", "started_at", "extended_to", "ended_at", "ended_by", "hours")
 
 
 def kept_leases(
@@ -27,15 +30,12 @@ def kept_leases(
     ends that they had; and what has to be said about each budget.
     """
     before = scene.recorded.leases
-    longer = {
-        name
-        for name, lease in scene.leases.items()
-        if lease.hours is None and _is_later(before.get(name), lease)
-    }
+    moved = {name for name, lease in scene.leases.items() if before.get(name, lease) != lease}
     kept: dict[str, LeaseRecord] = {}
     findings: list[Finding] = []
-    for view in views if longer else ():
-        mine = sorted({one.fleet for one in view.payers if not one.leaving} & longer)
+    for view in views if moved else ():
+        longer = {one.fleet for one in view.payers if one.fleet in moved and _longer(one, scene)}
+        mine = sorted(longer)
         why = _shortfall(view, view.committed(view.payers, scene.tick)) if mine else ""
         if why:
             kept.update({name: _as_before(scene.leases[name], before[name]) for name in mine})
@@ -45,8 +45,19 @@ def kept_leases(
     return kept, findings
 
 
+def _longer(payer: Payer, scene: Scene) -> bool:
+    """Whether a machine would live longer than under the leases that are recorded: by another
+    lease, other office hours, or one that is opened anew over it.
+    """
+    record = scene.recorded.instances.get(payer.mark)
+    if record is None or payer.leaving:
+        return False
+    return payer.ends_at > end_of(record, scene.recorded)
+
+
 def _as_before(lease: LeaseRecord, before: LeaseRecord) -> LeaseRecord:
-    return lease.with_(ttl=before.ttl, expires_at=before.expires_at, extended_to=before.extended_to)
+    """With whatever says when it ends, or that it has ended."""
+    return lease.with_(**{name: getattr(before, name) for name in _WHEN})
 
 
 def extension_refused(
@@ -61,12 +72,6 @@ def extension_refused(
             if why:
                 return why
     return ""
-
-
-def _is_later(before: LeaseRecord | None, after: LeaseRecord | None) -> bool:
-    if before is None or after is None or before.ends_at is None or after.ends_at is None:
-        return False
-    return after.ends_at > before.ends_at
 
 
 def _shortfall(view: BudgetView, committed: Decimal) -> str:

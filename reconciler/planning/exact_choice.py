@@ -24,15 +24,19 @@ from collections import defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.quantity import NEVER
 from reconciler.model.value import dataclass
 from reconciler.planning.capacity import Capacity
 from reconciler.planning.funds import Funds
 from reconciler.planning.lone_choice import LikeFleets
+from reconciler.planning.offer_matching import seen_by_tests
 from reconciler.planning.weighing import cost_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import timedelta
 
+    from reconciler.model.fleet import Fleet
     from reconciler.planning.capacity import CapacityKey
     from reconciler.planning.offer_matching import RankedOffer
     from reconciler.planning.offer_shelves import OfferShelves
@@ -99,16 +103,26 @@ def _turn(entry: RankedOffer) -> tuple[Decimal, str, str]:
 
 
 def _like_fleets(needs: Iterable[FleetNeed], shelves: OfferShelves) -> Iterator[LikeFleets]:
+    """By everything that decides which offers a fleet accepts, and in which order."""
     alike: dict[object, list[FleetNeed]] = defaultdict(list)
-    for need in sorted(needs, key=lambda one: one.fleet.name):
+    in_turn = sorted(needs, key=lambda one: one.fleet.name)
+    lengths = {_length(need.fleet) for need in in_turn}
+    in_time = len(lengths) > 1 and shelves.some_end
+    for need in in_turn:
         fleet = need.fleet
         caps = (fleet.max_gpu_hour_usd, fleet.max_node_hour_usd)
         alone = fleet.name if need.terms.limits is not None else ""
-        key = (fleet.spot, fleet.resources, fleet.where, fleet.offers, *caps, need.terms, alone)
+        length = _length(fleet) if in_time else None
+        key = (seen_by_tests(fleet), fleet.resources, *caps, length, need.terms, alone)
         alike[key].append(need)
     for members in alike.values():
         terms = members[0].terms
         yield LikeFleets(members, terms, shelves.rankings(members[0].fleet, terms))
+
+
+def _length(fleet: Fleet) -> tuple[timedelta, bool]:
+    """What ``outlasts_lease`` looks at."""
+    return fleet.ttl, fleet.expires_at == NEVER
 
 
 def _alone(group: LikeFleets, rooms: Mapping[str, Decimal]) -> _Circle:

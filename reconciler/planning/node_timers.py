@@ -63,8 +63,8 @@ def early_timers(
         if until is not None and not is_of_earlier_window(lease, record.created_at):
             end = until
         if timer.ends_at < end + timer.margin / 2:
-            until = (end + timer.margin).replace(microsecond=0)
-            found.append(EarlyTimer(record, timer, until))
+            wanted = (end + timer.margin).replace(microsecond=0)
+            found.append(EarlyTimer(record, timer, wanted))
     return found
 
 

@@ -116,6 +116,12 @@ class OfferShelves:
             least_disk_usd = min(map(_DISK_RATE, found))
             self._shelves.append(_Shelf(kind, spot, found, least_disk_usd))
 
+    @property
+    def some_end(self) -> bool:
+        """Whether one of the offers is taken back by its host some day, so that leases count."""
+        offers = (one for shelf in self._shelves for one in shelf.offers)
+        return any(one.rentable_for is not None for one in offers)
+
     def rankings(self, fleet: Fleet, terms: PurchaseTerms) -> list[Ranking]:
         """One for each kind that some alternative of the fleet accepts, in order of the kinds."""
         if terms.limits is not None:

@@ -45,14 +45,14 @@ def timer_told(
     return change
 
 
-def timer_not_asked(mark: str, asked: datetime) -> Change:
-    """Surely nothing reached the machine after all."""
+def timer_not_asked(mark: str, asked: datetime | None, before: datetime | None) -> Change:
+    """Surely nothing reached it this time; what may have reached it ``before`` counts on."""
 
     def change(state: RecordedState) -> RecordedState:
         known = state.node_timers.get(mark)
         if known is None or known.asked != asked:
             return state
-        return timer_set(mark, known.with_(asked=None))(state)
+        return timer_set(mark, known.with_(asked=before))(state)
 
     return change
 

@@ -335,6 +335,44 @@ def test_a_budget_that_freezes_lets_no_lease_run_longer_than_its_money_lasts(
     assert abs(float(billed) - 0.412 * hours) < 0.25
 
 
+def test_a_budget_that_freezes_opens_no_lease_anew_over_what_still_runs(tmp_path: Path) -> None:
+    """Four hours of a limit of $3 are over, nobody ended the machine, and somebody renews."""
+    text = documents(fleet("dev", ttl="4h"), shared("3", on_exceed="[notify, freeze]"))
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(text)
+        end = shop.state().leases["dev"].ends_at
+        await shop.wait(4 * HOUR + 10 * MINUTE)
+        result = await shop.apply(text, renew=frozenset({"dev"}))
+        assert result.code is ExitCode.REFUSED_BY_BUDGET
+        assert any("may not run longer" in one.message for one in result.plan.findings)
+        assert [one.reason for one in result.plan.destroys] == [DestroyReason.EXPIRED]
+        assert shop.state().leases["dev"].ends_at == end
+        assert shop.alive() == ()
+
+    story(tmp_path, tell)
+
+
+def test_a_budget_that_freezes_lets_no_office_hours_grow_over_what_runs(tmp_path: Path) -> None:
+    hours = "active: {hours: Mon-Sun 00:00-20:00, timezone: UTC}, max_gpu_hour_usd: 1"
+    office = fleet("dev", expires_at="2026-12-01T00:00:00Z").replace("ttl: 10d", hours)
+    text = documents(office, shared("4", on_exceed="[notify, freeze]"))
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(text)
+        end = shop.state().leases["dev"].ends_at
+        longer = text.replace("20:00", "23:30")
+        result = await shop.apply(longer)
+        assert result.code is ExitCode.REFUSED_BY_BUDGET
+        assert shop.state().leases["dev"].ends_at == end
+        assert len(shop.alive()) == 1
+        result = await shop.apply(longer.replace("limit_usd: 4", "limit_usd: 6"))
+        assert result.code is ExitCode.DONE
+        assert shop.state().leases["dev"].ends_at == end + timedelta(hours=3.5)
+
+    story(tmp_path, tell)
+
+
 @pytest.mark.parametrize(
     ("steps", "most"),
     [("[notify, freeze]", Decimal("7.5")), ("[notify, freeze, destroy]", Decimal(6))],

@@ -256,6 +256,27 @@ def test_a_timer_is_moved_before_another_machine_is_waited_for(tmp_path: Path) -
     told(tmp_path, tell)
 
 
+@pytest.mark.parametrize("by_documents", [False, True], ids=["extend", "apply"])
+def test_the_timers_of_several_machines_are_moved_to_the_same_end(
+    tmp_path: Path, by_documents: bool
+) -> None:
+    async def tell(shop: TimedShop) -> None:
+        several = TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 3")
+        await shop.apply(several)
+        if by_documents:
+            await shop.apply(several.replace("ttl: 4h", "ttl: 6h"))
+        else:
+            await shop.extend("dev", 2 * HOUR)
+        lease_end = shop.state().leases["dev"].ends_at
+        assert lease_end is not None
+        assert len(shop.alive()) == 3
+        assert set(shop.ends.values()) == {(lease_end + MARGIN).replace(microsecond=0)}
+        await shop.until(lease_end + MARGIN + timedelta(minutes=3))
+        assert not shop.alive(), "nobody else ends them"
+
+    told(tmp_path, tell, *several_offers(3))
+
+
 def test_extend_keeps_a_loop_waiting_for_a_minute_at_most(tmp_path: Path) -> None:
     async def tell(shop: TimedShop) -> None:
         await shop.apply(TIMED.replace("ttl: 4h", "ttl: 4h\n    nodes: 24"))
@@ -287,6 +308,24 @@ def test_a_time_that_may_have_reached_a_machine_counts_until_the_machine_says_wh
         (timer,) = shop.state().node_timers.values()
         assert timer.asked is None
         assert timer.ends_at >= START + LEASE + 2 * HOUR + MARGIN
+
+    told(tmp_path, tell)
+
+
+def test_a_time_that_may_have_reached_a_machine_counts_also_after_a_login_that_failed_for_sure(
+    tmp_path: Path,
+) -> None:
+    async def tell(shop: TimedShop) -> None:
+        await shop.apply()
+        shop.answers = False
+        with pytest.raises(UnsafePlan):
+            await shop.extend("dev", 2 * HOUR)
+        shop.other_key = True
+        with pytest.raises(UnsafePlan):
+            await shop.extend("dev", 2 * HOUR)
+        plan = await shop.plan()
+        assert plan.worst_case_until is not None
+        assert plan.worst_case_until >= START + LEASE + 2 * HOUR + MARGIN
 
     told(tmp_path, tell)
 

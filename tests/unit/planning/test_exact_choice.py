@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 
 from reconciler.model.fleet import NodeCount, Resources
 from reconciler.model.gpu_syntax import parse_gpu
+from reconciler.model.hand_over import Boot
 from reconciler.model.offer import Offer
-from reconciler.model.quantity import GIB
+from reconciler.model.quantity import GIB, NEVER
 from reconciler.planning import integer_program, joint_choice
 from reconciler.planning.exact_choice import choose_offers
 from reconciler.planning.hosts import host_of
@@ -282,3 +284,25 @@ def test_different_gangs_in_one_region_over_five_thousand_offers_are_proven() ->
     for nodes in selection.nodes.values():
         assert len({entry.offer.region for entry in nodes}) == 1
         assert len(nodes) == 8
+
+
+@pytest.mark.parametrize(
+    ("asks", "unfit"),
+    [
+        ({"image": "nvidia/cuda:12.4.1-base-ubuntu22.04"}, {"lacks": frozenset({"image"})}),
+        ({"boot": Boot(setup="echo hi")}, {"lacks": frozenset({"setup"})}),
+        ({"boot": Boot(vm_image="ubuntu2404")}, {"lacks": frozenset({"vm_image"})}),
+        ({"boot": Boot(ports=(8000,))}, {"lacks": frozenset({"ports"})}),
+        ({"ttl": timedelta(hours=9)}, {"rentable_for": timedelta(hours=5)}),
+        ({"expires_at": NEVER}, {"rentable_for": timedelta(days=300)}),
+    ],
+    ids=["image", "setup", "vm image", "ports", "a longer lease", "no end"],
+)
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_a_fleet_gets_only_what_it_accepts_itself_beside_another_that_asks_for_less(
+    names: str, asks: dict[str, Any], unfit: dict[str, Any]
+) -> None:
+    plain, asking = fleet(names[0]), fleet(names[1], **asks)
+    needs = [FleetNeed(one, (0,), 0, {}, terms_of(one, (), ())) for one in (plain, asking)]
+    market = [offer("o1", "0.30", stock=9, **unfit), offer("o2", "0.40", stock=9)]
+    assert ids(market, *needs) == {plain.name: ["o1"], asking.name: ["o2"]}

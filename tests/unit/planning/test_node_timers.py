@@ -8,13 +8,19 @@ import pytest
 
 from reconciler.model.offer import Ability
 from reconciler.model.record import NodeTimer, RecordedState
-from reconciler.planning.node_timers import in_words, timers_in_doubt, who_relies
+from reconciler.planning.node_timers import (
+    Assumed,
+    early_timers,
+    in_words,
+    timers_in_doubt,
+    who_relies,
+)
 from reconciler.planning.spending import enforced_by
 from reconciler.providers.lambda_cloud.offers import LACKS as LAMBDA
 from reconciler.providers.runpod.offers import LACKS as RUNPOD
 from reconciler.providers.tensordock.offers import LACKS as TENSORDOCK
 from reconciler.providers.vastai.offers import LACKS as VASTAI
-from tests.builders import create, intent, offer, record, recorded_state, specification
+from tests.builders import create, intent, lease, offer, record, recorded_state, specification
 from tests.markets import START
 
 NOTHING = "NOTHING"
@@ -76,3 +82,15 @@ def test_a_timer_is_in_doubt_while_it_is_asked_and_half_a_margin_after_it_was_mo
     assert not doubtful(moved, 14)
     assert doubtful(moved, 15)
     assert doubtful(TIMER.with_(asked=START + timedelta(hours=9)), 0)
+
+
+def test_the_timer_of_each_machine_follows_the_lease_of_its_own_fleet() -> None:
+    long, short = record("long"), record("short")
+    leases = [lease("long", ttl=timedelta(hours=24)), lease("short", ttl=timedelta(hours=1))]
+    timers = {one.mark: TIMER.with_(ends_at=START) for one in (long, short)}
+    state = recorded_state(long, short, *leases, node_timers=timers)
+    found = early_timers(state, Assumed(None, frozenset()))
+    assert {one.record.fleet: one.until - START for one in found} == {
+        "long": timedelta(hours=24, minutes=30),
+        "short": timedelta(hours=1, minutes=30),
+    }
