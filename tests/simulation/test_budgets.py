@@ -361,6 +361,7 @@ def test_a_budget_that_freezes_lets_no_office_hours_grow_over_what_runs(tmp_path
     async def tell(shop: Shop) -> None:
         await shop.apply(text)
         end = shop.state().leases["dev"].ends_at
+        assert end is not None
         longer = text.replace("20:00", "23:30")
         result = await shop.apply(longer)
         assert result.code is ExitCode.REFUSED_BY_BUDGET
