@@ -76,14 +76,18 @@ class PlanExecutor:
         """Make durable what the plan merely records: adoptions, proofs, doubts, leases, notices.
 
         ``before``: the state that the plan was made from, None where there was none. ``also`` goes
-        with it, last.
+        with it, last. What is adopted to be destroyed is doomed by the same write: a run that died
+        between two would leave a machine of ours in a slot that has another one.
         """
         context, now = self._context, self._context.clock.now()
+        adopted = {adopt.record.mark for adopt in plan.adopts}
+        ending = [one for one in plan.destroys if one.record.mark in adopted]
         await context.journal.commit(
             transitions.in_turn(
                 [
                     *(lease_transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
+                    *(transitions.doomed(one, now) for one in ending if not one.after_successor),
                     departures.forgotten(plan.forgets, now, context.destroy_times, context.windows),
                     transitions.copies_seen(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),

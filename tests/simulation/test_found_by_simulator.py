@@ -75,7 +75,31 @@ NO_LOCK_FILE = Schedule(
 )
 """A lock's file was removed by hand on a disk that is read-only now: nobody could lock, and the
 loop destroyed nothing."""
-_FOUND = (READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE)
+DIED_ADOPTING = Schedule(
+    931_108,
+    120,
+    (
+        Step(
+            24,
+            "apply",
+            (
+                ("detach", True),
+                ("documents", 5),
+                ("max_destroy", None),
+                ("renew", False),
+                ("who", "laptop"),
+            ),
+        ),
+        Step(30, "forge", (("place", "gamma"),), "C14.8"),
+        Step(35, "kill_at", (("left", 99),), "C10.1"),
+        Step(36, "reconcile", (("heal", True), ("schedule", False), ("who", "cron"))),
+    ),
+)
+"""A pass that had adopted a machine of ours to destroy it died before that was written: the machine
+stayed, beside the other one in its slot, for as long as the fleet's lease was."""
+_FOUND = (
+    READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("schedule", _FOUND, ids=lambda one: f"seed-{one.seed}")
