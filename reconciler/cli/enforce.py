@@ -198,7 +198,7 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_
     voice = TextVoice()
 
     async def verb(outer: Workspace, interruption: Interruption) -> int:
-        async def one_pass() -> timedelta | None:
+        async def one_pass() -> float | None:
             try:
                 async with open_workspace(
                     directory, tolerate_bad_documents=True, take_over=take_over
@@ -208,14 +208,15 @@ def _daemon(directory: Path, request: PlanRequest, interval: timedelta, *, take_
                     options = replace(options, interval=interval)
                     result = await reconcile_once(workspace, request, options)
                     # By the pass's own clock: this process's may be wrong since it was started.
-                    deadline = result.next_deadline
-                    left = None if deadline is None else deadline - workspace.clock.now()
+                    deadline, due = result.next_deadline, outer.clock.elapsed_seconds()
+                    if deadline is not None:
+                        due += (deadline - workspace.clock.now()).total_seconds()
             except GpuShopperError as error:
                 say("\n".join(error.lines()))
                 last[0] = error.exit_code
                 return None
             last[0] = ExitCode(voice.result(result))
-            return left
+            return None if deadline is None else due
 
         say(f"Reconciling {outer.name} every {interval.total_seconds():.0f} s. Stop: Ctrl-C.")
         await run_forever(one_pass, interval, outer.clock, interruption)

@@ -12,25 +12,30 @@ if TYPE_CHECKING:
     from reconciler.execution.interruption import Interruption
 
 SHORTEST_SLEEP = timedelta(seconds=1)
+_LOOK_AGAIN_SECONDS = 60.0  # a sleep does not count a suspend, the clock does
 
 
-def seconds_until_next_pass(left: timedelta | None, interval: timedelta) -> float:
+def seconds_until_next_pass(left: float | None, interval: timedelta) -> float:
     """At least a second, at most ``interval``: an expiry is not found late by a whole interval."""
-    wait = interval if left is None else min(left, interval)
-    return max(SHORTEST_SLEEP, wait).total_seconds()
+    longest = interval.total_seconds()
+    return max(SHORTEST_SLEEP.total_seconds(), longest if left is None else min(left, longest))
 
 
 async def run_forever(
-    one_pass: Callable[[], Awaitable[timedelta | None]],
+    one_pass: Callable[[], Awaitable[float | None]],
     interval: timedelta,
     clock: Clock,
     interruption: Interruption,
 ) -> None:
     """Repeat ``one_pass`` until somebody asks to stop.
 
-    A pass returns how long it is until it has something to do, or None. It must not raise for
-    what the next pass may find better; what it raises ends the loop.
+    A pass returns when it has something to do next, as a reading of ``clock.elapsed_seconds``, or
+    None. It must not raise for what the next pass may find better; what it raises ends the loop.
+    A suspend, before the sleep or in it, makes the next pass a minute late at the most.
     """
     while not interruption.requested:
-        left = await one_pass()
-        await interruption.sleep(clock, seconds_until_next_pass(left, interval))
+        due = await one_pass()
+        now = clock.elapsed_seconds()
+        wake_at = now + seconds_until_next_pass(None if due is None else due - now, interval)
+        while (left := wake_at - clock.elapsed_seconds()) > 0 and not interruption.requested:
+            await interruption.sleep(clock, min(left, _LOOK_AGAIN_SECONDS))
