@@ -202,9 +202,25 @@ class Run:
         executor = PlanExecutor(context, self.options.outcome)
         self._context, self._executor = context, executor
         self._observed = seen.observed
-        pins = pins_of(self.workspace.desired, seen.accounts)
+        first, last = self._to_record(seen, plan, by_loop=by_loop, also=also)
+        if seen.recorded is not None or plan.has_changes:
+            try:
+                await context.journal.commit(transitions.in_turn(first))
+                await executor.note(plan, seen.recorded, also=last)
+            except StateError:
+                raise
+            except GpuShopperError as error:
+                executor.report.add(*(_not_started(one, error) for one in plan.creates))
+                plan = replace(plan, creates=())
+            await executor.send(plan)
+        return executor
+
+    def _to_record(
+        self, seen: Look, plan: Plan, *, by_loop: bool, also: Iterable[Change]
+    ) -> tuple[list[Change], list[Change]]:
+        """What is written before the notes of ``plan``, and what with them."""
         first = [
-            transitions.pinned(pins),
+            transitions.pinned(pins_of(self.workspace.desired, seen.accounts)),
             state_edits.host_pinned(self.workspace.host, take_over=self.workspace.take_over),
             state_edits.let_go_ended(plan.now),
             books.sightings(seen.observed, plan.now),
@@ -221,19 +237,9 @@ class Run:
             first.append(clock_marked(seen.observed.clock, self.workspace.boot_id, seconds))
         looks = by_loop or plan.has_changes or plan.rate_changes
         last = [books.looked(seen.observed)] if looks else []
-        if not _counts_from_the_last_look(plan):
-            first, last = [*first, *last], []  # one write for a pass that changes nothing
-        if seen.recorded is not None or plan.has_changes:
-            try:
-                await context.journal.commit(transitions.in_turn(first))
-                await executor.note(plan, seen.recorded, also=last)
-            except StateError:
-                raise
-            except GpuShopperError as error:
-                executor.report.add(*(_not_started(one, error) for one in plan.creates))
-                plan = replace(plan, creates=())
-            await executor.send(plan)
-        return executor
+        if _counts_from_the_last_look(plan):
+            return first, last
+        return [*first, *last], []  # one write for a pass that changes nothing
 
     async def wait(self) -> None:
         """Timers, ready checks, then proof of absence; the lock is not held."""
