@@ -11,7 +11,8 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import InstanceRecord
 from reconciler.planning.absence import Presence, Weighed
 from reconciler.planning.classification import Sighting
-from reconciler.planning.enforcement import Verdict, first_verdict
+from reconciler.planning.enforcement import first_verdict
+from reconciler.planning.enforcement_rule import Verdict
 from reconciler.planning.rollback import ORPHAN_DETAIL, UNKNOWN_SINCE, is_held_back
 from reconciler.planning.verdicts import (
     carry_out,

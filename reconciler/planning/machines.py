@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reconciler.model.observation import ObservedState
     from reconciler.model.record import Doom, InstanceRecord, RecordedState
     from reconciler.planning.classification import Classified, Sighting
-    from reconciler.planning.enforcement import Situation
+    from reconciler.planning.enforcement_rule import Situation
     from reconciler.planning.succession import Successions
 
 

@@ -9,7 +9,7 @@ from reconciler.model.fleet import DEFAULT_TICK
 from reconciler.model.mark import parse_mark
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.value import dataclass
-from reconciler.planning.enforcement import Circumstances
+from reconciler.planning.enforcement_rule import Circumstances
 from reconciler.planning.leases import is_of_earlier_window, machine_end
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     )
     from reconciler.model.record import InstanceRecord, LeaseRecord, RecordedState
     from reconciler.planning.budgets import BudgetView
-    from reconciler.planning.enforcement import Verdict
+    from reconciler.planning.enforcement_rule import Verdict
     from reconciler.planning.mass_loss import MassLoss
 
 

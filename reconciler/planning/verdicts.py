@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Announce, Destroy, Doubt, Keep
 from reconciler.planning.classification import Sighting, carries_another_mark
-from reconciler.planning.enforcement import EnforcementRule, Situation, Verdict, first_verdict
+from reconciler.planning.enforcement import first_verdict
+from reconciler.planning.enforcement_rule import EnforcementRule, Situation, Verdict
 from reconciler.planning.succession import NO_SUCCESSIONS, is_seen_ready, stands
 
 if TYPE_CHECKING:

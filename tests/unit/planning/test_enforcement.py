@@ -13,13 +13,8 @@ from reconciler.model.instance import InstanceStatus
 from reconciler.model.plan import Mode, PlanRequest
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import LeaseEnding, Succession
-from reconciler.planning.enforcement import (
-    ENFORCEMENT_RULES,
-    Circumstances,
-    Situation,
-    first_verdict,
-    rules_for,
-)
+from reconciler.planning.enforcement import ENFORCEMENT_RULES, first_verdict, rules_for
+from reconciler.planning.enforcement_rule import Circumstances, Situation
 from tests.builders import HOUR, TTL, fleet, instance, lease, record
 from tests.markets import START
 
