@@ -17,8 +17,9 @@ from reconciler.model.ledger import (
     account_of,
     closed_machine_of,
 )
-from reconciler.planning.ledger import account_for, cost_between, running_segments
+from reconciler.planning.ledger import cost_between, running_segments
 from reconciler.planning.ledger_buckets import buckets_of
+from reconciler.planning.ledger_closing import account_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconciler.model.record import InstanceRecord, PendingCreate
-from reconciler.planning import ledger as books
+from reconciler.planning import ledger_closing
 from reconciler.planning.spot_losses import with_loss
 from reconciler.planning.transitions import in_turn
 
@@ -47,7 +47,7 @@ def forgotten(
                 del left[record.mark]
                 intents.update(_watch_over(record, now))
             closings = [
-                books.closing_of(
+                ledger_closing.closing_of(
                     one,
                     state.leases.get(one.fleet),
                     destroy_times.get(one.provider),
@@ -56,7 +56,7 @@ def forgotten(
                 )
                 for one in gone
             ]
-            ledger = books.closed(state.ledger, closings)
+            ledger = ledger_closing.closed(state.ledger, closings)
             state = state.with_(instances=left, intents=intents, ledger=ledger)
             for record in gone if lost else ():
                 if record.mark in lost:

@@ -28,8 +28,6 @@ from reconciler.planning import billing, departures, transitions
 from reconciler.planning.budgets import budget_views
 from reconciler.planning.costs import costs_of
 from reconciler.planning.ledger import (
-    closed,
-    closing_of,
     cost_between,
     looked,
     rate_changed,
@@ -38,6 +36,7 @@ from reconciler.planning.ledger import (
     total_of,
 )
 from reconciler.planning.ledger_buckets import buckets_of, rolled_up
+from reconciler.planning.ledger_closing import closed, closing_of
 from reconciler.planning.machines import decide_doomed
 from tests.builders import (
     HOUR,
