@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.planning import budget_scene, ledger, window_leases
+from reconciler.planning import budget_scene, ledger, ledger_closing, window_leases
 from reconciler.statefile import local_file
 from reconciler.statefile.format import encode
 from tests.simulation.simulator.campaign import campaign, judged, report
@@ -172,6 +172,6 @@ def _last(log: list[str]) -> str:
 
 def test_I27_a_ledger_that_counts_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger, "rate_changed", lambda known, *_: known)
-    monkeypatch.setattr(ledger, "closed", lambda known, _: known)
+    monkeypatch.setattr(ledger_closing, "closed", lambda known, _: known)
     found = {str(judged(draw(seed)).broken).partition(":")[0] for seed in range(3)}
     assert "I27" in found
