@@ -107,7 +107,7 @@ class Simulation:
     async def run(self) -> None:
         """Raises ``Broken`` at the first promise that was not kept."""
         try:
-            self.troubles.place_strangers()
+            self.troubles.market.place_strangers()
             steps = list(self.schedule.steps)
             for tick in range(TICKS):
                 while steps and steps[0].tick <= tick:
@@ -147,10 +147,10 @@ class Simulation:
             return None
         if "documents" in arguments:
             self.documents = DOCUMENTS[arguments.pop("documents")]
-        process = Process(who, verb, self.troubles.skews.get(who, timedelta(0)))
+        process = Process(who, verb, self.troubles.operators.skews.get(who, timedelta(0)))
         process.failures_before = self.disk.failed_once
         process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
-        self.troubles.prepare(process)
+        self.troubles.processes.prepare(process)
         work = partial(VERBS[verb], self._workspace(process), process, **arguments)
         process.task = asyncio.ensure_future(self._lived(process, work))
         self.processes.append(process)
@@ -265,7 +265,7 @@ class Simulation:
         branch = Branch(place, self.market.worlds[place.name], clocks, hook)
         state = self.judge.state()
         # Nobody can tell the wrong account from the right one where neither was seen before.
-        if self.troubles.wrong_account and state and place.name in state.providers:
+        if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
             branch.account = f"somebody else's at {place.name}"
         return branch
 

@@ -49,7 +49,7 @@ class Soak(Simulation):
 
     async def run(self) -> None:
         try:
-            self.troubles.place_strangers()
+            self.troubles.market.place_strangers()
             self.documents = SOAKED
             for day in range(self.days):
                 for _ in range(_PASSES_A_DAY):
