@@ -82,13 +82,13 @@ def simulated_slow(clock: Clock) -> Account:
 
 
 def vastai(clock: Clock) -> Account:
-    wire = VastWire(market(clock, 3, CALM), clock)
+    wire = VastWire(market(clock, 3, CALM), clock, closes_world=True)
     return Account(vast_provider(wire), clock, misbehaving_vast(wire))
 
 
 def vastai_slow(clock: Clock) -> Account:
     world = market(clock, 4, replace(CALM, list_lag=90 * SECOND))
-    wire = VastWire(world, clock, latency=5 * SECOND)
+    wire = VastWire(world, clock, latency=5 * SECOND, closes_world=True)
     return Account(vast_provider(wire, name="slow"), clock, misbehaving_vast(wire))
 
 
@@ -112,24 +112,26 @@ def single(seed: int) -> list[MarketOffer]:
 def lambda_account(clock: Clock) -> Account:
     # a machine that is not launched yet cannot be ended there
     world = market(clock, 3, replace(CALM, placed_stage=0 * SECOND), single(3))
-    return Account(lambda_provider(LambdaWire(world, clock)), clock, misbehaving(world))
+    return Account(
+        lambda_provider(LambdaWire(world, clock, closes_world=True)), clock, misbehaving(world)
+    )
 
 
 def lambda_slow(clock: Clock) -> Account:
     settings = replace(CALM, placed_stage=0 * SECOND, list_lag=90 * SECOND)
     world = market(clock, 4, settings, single(4))
-    wire = LambdaWire(world, clock, latency=5 * SECOND)
+    wire = LambdaWire(world, clock, latency=5 * SECOND, closes_world=True)
     return Account(lambda_provider(wire, name="slow"), clock, misbehaving(world))
 
 
 def runpod(clock: Clock) -> Account:
-    wire = RunpodWire(market(clock, 3, CALM), clock)
+    wire = RunpodWire(market(clock, 3, CALM), clock, closes_world=True)
     return Account(runpod_provider(wire), clock, misbehaving_in_one_answer(wire, "pods"))
 
 
 def runpod_slow(clock: Clock) -> Account:
     world = market(clock, 4, replace(CALM, list_lag=90 * SECOND))
-    wire = RunpodWire(world, clock, latency=5 * SECOND)
+    wire = RunpodWire(world, clock, latency=5 * SECOND, closes_world=True)
     misbehave = misbehaving_in_one_answer(wire, "pods")
     return Account(runpod_provider(wire, name="slow"), clock, misbehave)
 
@@ -137,7 +139,7 @@ def runpod_slow(clock: Clock) -> Account:
 def tensordock(clock: Clock) -> Account:
     # whole nodes of one GPU: of larger ones parts are offered that the market does not sell
     offers = [one for one in single(3) if one.gpu_count == 1]
-    wire = TensorDockWire(market(clock, 3, CALM, offers), clock)
+    wire = TensorDockWire(market(clock, 3, CALM, offers), clock, closes_world=True)
     provider = tensordock_provider(wire)
     return Account(provider, clock, misbehaving(wire.world), disk_bytes_min=100 * GIB)
 
@@ -145,7 +147,9 @@ def tensordock(clock: Clock) -> Account:
 def tensordock_slow(clock: Clock) -> Account:
     offers = [one for one in single(4) if one.gpu_count == 1]
     world = market(clock, 4, replace(CALM, list_lag=90 * SECOND), offers)
-    provider = tensordock_provider(TensorDockWire(world, clock, 5 * SECOND), name="slow")
+    provider = tensordock_provider(
+        TensorDockWire(world, clock, 5 * SECOND, closes_world=True), name="slow"
+    )
     return Account(provider, clock, misbehaving(world), disk_bytes_min=100 * GIB)
 
 
