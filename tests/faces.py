@@ -54,8 +54,6 @@ class FaceWire(httpx.AsyncBaseTransport):
     face: Face = field(default_factory=vast.VastFace)
     dates: bool = True
     clock_off: timedelta = timedelta(0)
-    closes_world: bool = False
-    """Close the world with the provider's connections."""
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         asked = FaceRequest.of(
@@ -74,10 +72,6 @@ class FaceWire(httpx.AsyncBaseTransport):
             said = self.clock.now() + self.clock_off
             headers.setdefault("Date", format_datetime(said, usegmt=True))
         return httpx.Response(answer.status, headers=headers, stream=body)
-
-    async def aclose(self) -> None:
-        if self.closes_world:
-            self.world.close()
 
     def count(self, method: str, path_part: str) -> int:
         """How many requests of one kind went out."""

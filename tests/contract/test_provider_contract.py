@@ -6,7 +6,7 @@ let its server misbehave.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,6 +46,17 @@ _MARKET_FAULTS: dict[Misbehaviour, tuple[Operation, Fault, int | None]] = {
 }
 
 
+_OPENED: list[World] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_worlds() -> Iterator[None]:
+    """A provider closes its connections, not the vendor."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
+
+
 def misbehaving(world: World) -> dict[Misbehaviour, Callable[[], None]]:
     """The simulated market's ways to misbehave, for whoever sells from it."""
 
@@ -64,31 +75,33 @@ def market(
     clock: Clock, seed: int, settings: MarketSettings, offers: list[MarketOffer] | None = None
 ) -> World:
     now = clock.now()
-    return World.create(
+    world = World.create(
         None, seed=seed, started_at=now, wall_origin=now, settings=settings, offers=offers
     )
+    _OPENED.append(world)
+    return world
 
 
 def simulated(clock: Clock) -> Account:
     world = market(clock, 3, CALM)
-    provider = SimulatedProvider("simulated", world, clock, closes_world=True)
+    provider = SimulatedProvider("simulated", world, clock)
     return Account(provider, clock, misbehaving(world))
 
 
 def simulated_slow(clock: Clock) -> Account:
     world = market(clock, 4, replace(CALM, list_lag=40 * SECOND, call_latency=SECOND))
-    provider = SimulatedProvider("slow", world, clock, closes_world=True)
+    provider = SimulatedProvider("slow", world, clock)
     return Account(provider, clock, misbehaving(world))
 
 
 def vastai(clock: Clock) -> Account:
-    wire = VastWire(market(clock, 3, CALM), clock, closes_world=True)
+    wire = VastWire(market(clock, 3, CALM), clock)
     return Account(vast_provider(wire), clock, misbehaving_vast(wire))
 
 
 def vastai_slow(clock: Clock) -> Account:
     world = market(clock, 4, replace(CALM, list_lag=90 * SECOND))
-    wire = VastWire(world, clock, latency=5 * SECOND, closes_world=True)
+    wire = VastWire(world, clock, latency=5 * SECOND)
     return Account(vast_provider(wire, name="slow"), clock, misbehaving_vast(wire))
 
 
@@ -112,26 +125,24 @@ def single(seed: int) -> list[MarketOffer]:
 def lambda_account(clock: Clock) -> Account:
     # a machine that is not launched yet cannot be ended there
     world = market(clock, 3, replace(CALM, placed_stage=0 * SECOND), single(3))
-    return Account(
-        lambda_provider(LambdaWire(world, clock, closes_world=True)), clock, misbehaving(world)
-    )
+    return Account(lambda_provider(LambdaWire(world, clock)), clock, misbehaving(world))
 
 
 def lambda_slow(clock: Clock) -> Account:
     settings = replace(CALM, placed_stage=0 * SECOND, list_lag=90 * SECOND)
     world = market(clock, 4, settings, single(4))
-    wire = LambdaWire(world, clock, latency=5 * SECOND, closes_world=True)
+    wire = LambdaWire(world, clock, latency=5 * SECOND)
     return Account(lambda_provider(wire, name="slow"), clock, misbehaving(world))
 
 
 def runpod(clock: Clock) -> Account:
-    wire = RunpodWire(market(clock, 3, CALM), clock, closes_world=True)
+    wire = RunpodWire(market(clock, 3, CALM), clock)
     return Account(runpod_provider(wire), clock, misbehaving_in_one_answer(wire, "pods"))
 
 
 def runpod_slow(clock: Clock) -> Account:
     world = market(clock, 4, replace(CALM, list_lag=90 * SECOND))
-    wire = RunpodWire(world, clock, latency=5 * SECOND, closes_world=True)
+    wire = RunpodWire(world, clock, latency=5 * SECOND)
     misbehave = misbehaving_in_one_answer(wire, "pods")
     return Account(runpod_provider(wire, name="slow"), clock, misbehave)
 
@@ -139,7 +150,7 @@ def runpod_slow(clock: Clock) -> Account:
 def tensordock(clock: Clock) -> Account:
     # whole nodes of one GPU: of larger ones parts are offered that the market does not sell
     offers = [one for one in single(3) if one.gpu_count == 1]
-    wire = TensorDockWire(market(clock, 3, CALM, offers), clock, closes_world=True)
+    wire = TensorDockWire(market(clock, 3, CALM, offers), clock)
     provider = tensordock_provider(wire)
     return Account(provider, clock, misbehaving(wire.world), disk_bytes_min=100 * GIB)
 
@@ -147,9 +158,7 @@ def tensordock(clock: Clock) -> Account:
 def tensordock_slow(clock: Clock) -> Account:
     offers = [one for one in single(4) if one.gpu_count == 1]
     world = market(clock, 4, replace(CALM, list_lag=90 * SECOND), offers)
-    provider = tensordock_provider(
-        TensorDockWire(world, clock, 5 * SECOND, closes_world=True), name="slow"
-    )
+    provider = tensordock_provider(TensorDockWire(world, clock, 5 * SECOND), name="slow")
     return Account(provider, clock, misbehaving(world), disk_bytes_min=100 * GIB)
 
 
