@@ -135,9 +135,22 @@ THIRD_VERSION = Schedule(
 )
 """Documents were changed a second time while a successor was booting: `apply` let it take the slot
 and said that all was done, though it was not as declared any more."""
+DIED_OPENING = Schedule(
+    1_006_991,
+    300,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+        Step(1, "kill_at", (("left", 103),), "C10.1"),
+        Step(1, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+        Step(1, "apply", (("detach", True), ("documents", 14), *_APPLY[2:], ("who", "laptop"))),
+        Step(10, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+    ),
+)
+"""A pass that had opened a window died before it bought anything; after that window had closed the
+next pass bought for it."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
-    THIRD_VERSION,
+    THIRD_VERSION, DIED_OPENING,
 )  # fmt: skip
 
 
