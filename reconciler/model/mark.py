@@ -67,6 +67,7 @@ def same_workspace_name(mark: Mark, workspace: str) -> bool:
     return mark.workspace_part[:5] == _hash5(workspace)
 
 
+@lru_cache(maxsize=1024)
 def parse_mark(text: str | None) -> Mark | None:
     """The mark in a provider's label, or None when the label is not exactly one of ours."""
     match = _SHAPE.fullmatch(text) if text and len(text) <= LONGEST_MARK else None

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from reconciler.model.errors import StateError
+from reconciler.model.json_text import one_line_writer
 from reconciler.model.record import InstanceRecord, LeaseRecord, PendingCreate, RecordedState
 from reconciler.model.text import printable
 
@@ -35,12 +36,7 @@ _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
 _VERSION = b',"version":%d' % VERSION
 _TAIL = _VERSION + b',"workspace":"'
 """Keys are sorted: how every state of this version goes on after its last collection."""
-_WRITER = json.JSONEncoder(
-    sort_keys=True,
-    separators=(",", ":"),
-    allow_nan=False,
-    check_circular=False,  # what is dumped by pydantic is a tree
-)
+_WRITTEN = one_line_writer(sort_keys=True)  # what is dumped by pydantic is a tree
 _SHOWN_DIGITS = 12
 _COLLECTIONS: Mapping[str, type[BaseModel]] = {
     "instances": InstanceRecord,
@@ -243,7 +239,7 @@ def _without_envelope(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(value: object) -> str:
-    return _WRITER.encode(value).replace("\x7f", "\\u007f")
+    return _WRITTEN(value).replace("\x7f", "\\u007f")
 
 
 def _digest(*body: bytes | memoryview) -> bytes:

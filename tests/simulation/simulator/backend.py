@@ -69,7 +69,7 @@ class KernelLocks:
 
     def holder(self, path: Path) -> Process | None:
         """Of the lock's file that has that name now."""
-        found = self._memory.every().get(str(path))
+        found = self._memory.found(path)
         holder = found.holder if found else None
         return holder if isinstance(holder, Process) and not holder.life.over else None
 
