@@ -82,6 +82,7 @@ def parse_mark(text: str | None) -> Mark | None:
     )
 
 
+@lru_cache(maxsize=64)
 def _hash5(text: str) -> str:
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     return _base36(number % 36**5, 5)

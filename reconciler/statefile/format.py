@@ -45,6 +45,12 @@ _COLLECTIONS: Mapping[str, type[BaseModel]] = {
 }
 """What a state may hold ten thousand of."""
 _FIELDS = tuple(name for name in RecordedState.model_fields if name not in _COLLECTIONS)
+_PLAIN = {
+    name: field.annotation
+    for name, field in RecordedState.model_fields.items()
+    if field.annotation in (int, str)
+}
+"""The type of each field that is stored as it is."""
 
 
 class RecordTexts:
@@ -78,13 +84,19 @@ class RecordTexts:
 
     def of_the_rest(self, state: RecordedState) -> dict[str, str]:
         """Every other field by its name. Raises ``PydanticSerializationError``."""
-        values = {name: getattr(state, name) for name in _FIELDS}
-        known = self._fields
-        other = {
-            name for name in _FIELDS if name not in known or known[name][0] is not values[name]
-        }
-        dumped = state.model_dump(mode="json", warnings="error", include=other)
-        known |= {name: (values[name], _canonical(dumped[name])) for name in other}
+        values, known = state.__dict__, self._fields
+        other = set()
+        for name in _FIELDS:
+            value = values[name]
+            if name in known and known[name][0] is value:
+                continue
+            if type(value) is _PLAIN.get(name):
+                known[name] = value, _canonical(value)
+            else:
+                other.add(name)
+        if other:
+            dumped = state.model_dump(mode="json", warnings="error", include=other)
+            known |= {name: (values[name], _canonical(dumped[name])) for name in other}
         return {name: known[name][1] for name in _FIELDS}
 
 

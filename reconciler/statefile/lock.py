@@ -111,8 +111,10 @@ class LockPlace:
 
     def _status_of_locked(self) -> os.stat_result:
         """Of the lock's file; of what stands in for it as long as there is none."""
-        with suppress(FileNotFoundError):
+        try:
             return self.files.status(self.kernel_path)
+        except FileNotFoundError:
+            pass
         if self.locked_path == self.kernel_path:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.kernel_path))
         return self.files.status(self.locked_path)

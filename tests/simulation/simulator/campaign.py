@@ -27,6 +27,9 @@ from tests.simulation.simulator.schedule import Schedule, draw, shrunk
 from tests.simulation.simulator.seeded_loop import run_seeded
 from tests.simulation.simulator.simulation import Simulation
 
+_fields_of = cache(process_identity._process_fields)
+_boot = cache(process_identity.this_boot)
+_host = cache(process_identity._host_name)
 _LONGEST_SECONDS = 30 * 86_400.0
 _STATES_KNOWN = 8
 _RUNS_COLLECTED = 10
@@ -113,13 +116,14 @@ def quickly() -> Iterator[None]:
     """What /proc and the user database say of this process is asked for once, the same bytes of a
     state are decoded once, and nothing is collected: a run lives for a tenth of a second.
     """
-    fields = cache(process_identity._process_fields)
     states = _KnownStates()
     collecting = gc.isenabled()
     gc.disable()
     with (
-        patch.object(process_identity, "_process_fields", fields),
-        patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
+        patch.object(process_identity, "_process_fields", _fields_of),
+        patch.object(process_identity, "this_boot", _boot),
+        patch.object(process_identity, "_host_name", _host),
+        patch.object(audit_trail, "ci_run", lambda _: None),
         patch.object(lock, "user_name", lambda: "operator"),
         patch.object(audit_trail, "user_name", lambda: "operator"),
         patch.object(local_file, "decode", states.decoded),

@@ -69,6 +69,8 @@ class Judge:
         self.sent: Counter[str] = Counter()
         self.known: frozenset[str] = frozenset()
         """Nonces in the state."""
+        self._recorded = b""
+        """The bytes that they were read from."""
         self.known_when_taken: dict[int, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
@@ -154,7 +156,9 @@ class Judge:
         self._nothing_forgotten(data, now)
 
     def _nothing_forgotten(self, data: bytes, now: datetime) -> None:
-        before, self.known = self.known, nonces(data)
+        recorded, before = recorded_part(data), self.known
+        if recorded != self._recorded:
+            self._recorded, self.known = recorded, nonces(recorded)
         dropped = before - self.known
         if dropped:
             billed = {mark[-8:] for _, mark in self._ours(now)}
@@ -186,7 +190,8 @@ class Judge:
         if data is not None:
             decode(data, "the state")
             self.serial = serial_of(data)
-            self.known = nonces(data)
+            self._recorded = recorded_part(data)
+            self.known = nonces(self._recorded)
 
     def state(self) -> RecordedState | None:
         data = self.memory.content(STATE)

@@ -95,7 +95,8 @@ class MemoryDisk(Files):
     # --- the calls --------------------------------------------------------------------------
 
     def status(self, path: Path) -> os.stat_result:
-        return self._found(path).status()
+        found = self._names.get(str(path))
+        return (found or self._found(path)).status()
 
     def names(self, directory: Path) -> list[str]:
         self._found(directory)

@@ -272,7 +272,7 @@ class Simulation:
         return branch
 
     def _replaced(self, target: object) -> None:
-        if target == STATE:
+        if target is STATE or target == STATE:
             self.judge.written(self.now)
 
     # --- the end ----------------------------------------------------------------------------

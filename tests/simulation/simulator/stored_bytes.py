@@ -20,9 +20,9 @@ def serial_of(data: bytes) -> int:
 
 def recorded_part(data: bytes) -> bytes:
     """The instances and intents of a state, without its books and memories: keys are sorted."""
-    _, _, rest = data.partition(b'"instances":{')
-    inside, found, _ = rest.partition(b',"leases":{')
-    return inside if found else b""
+    start = data.find(b'"instances":{')
+    end = data.find(b',"leases":{', start)
+    return data[start:end] if 0 <= start < end else b""
 
 
 def lineage_of(data: bytes) -> bytes:
@@ -32,6 +32,6 @@ def lineage_of(data: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def nonces(data: bytes) -> frozenset[str]:
-    """Of every mark under which a state knows a machine, or an order for one."""
-    return frozenset(found.decode() for found in _MARK.findall(recorded_part(data)))
+def nonces(recorded: bytes) -> frozenset[str]:
+    """Of every mark in the recorded part of a state: a machine, or an order for one."""
+    return frozenset(found.decode() for found in _MARK.findall(recorded))
