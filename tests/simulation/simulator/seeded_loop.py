@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 from asyncio.events import Handle
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
-from functools import partial
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
-from anyio._backends import _asyncio
-from anyio._core import _eventloop
-
+from tests.simulation.simulator.known_loop import known_to_anyio
 from tests.virtual_time import VirtualDeadlock, VirtualLoop
 
 Result = TypeVar("Result")
@@ -202,29 +197,12 @@ def run_seeded(
     then is cancelled, as by ``asyncio.run``.
     """
     loop = SeededLoop(limit_seconds, seed)
-    with _known_to_anyio(loop):
+    with known_to_anyio(loop):
         try:
             return loop.run_until_complete(_awaited(async_fn))
         finally:
             loop.end_all()
             loop.close()
-
-
-@contextmanager
-def _known_to_anyio(loop: SeededLoop) -> Iterator[None]:
-    """It asks two thousand times a run which library this is, and whose task runs: both are plain
-    here, and until Python 3.12 the second answer costs as much as a step of a task.
-    """
-    backend: Any = _asyncio
-    library, task = _eventloop.current_async_library, backend.current_task
-    tasks: Any = asyncio.tasks
-    _eventloop.current_async_library = lambda: "asyncio"
-    if sys.version_info < (3, 12):
-        backend.current_task = partial(tasks._current_tasks.get, loop)
-    try:
-        yield
-    finally:
-        _eventloop.current_async_library, backend.current_task = library, task
 
 
 async def _awaited(async_fn: Callable[[], Awaitable[Result]]) -> Result:
