@@ -33,4 +33,5 @@ def one_line_writer(*, sort_keys: bool) -> Callable[[object], str]:
         usual.skipkeys,
         usual.allow_nan,
     )
-    return lambda value: "".join(parts(value, 0))
+    text = encoder.encode_basestring_ascii
+    return lambda value: text(value) if type(value) is str else "".join(parts(value, 0))

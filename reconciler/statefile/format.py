@@ -45,6 +45,7 @@ _COLLECTIONS: Mapping[str, type[BaseModel]] = {
 }
 """What a state may hold ten thousand of."""
 _FIELDS = tuple(name for name in RecordedState.model_fields if name not in _COLLECTIONS)
+_ORDER = sorted((*RecordedState.model_fields, "version"))
 _PLAIN = {
     name: field.annotation
     for name, field in RecordedState.model_fields.items()
@@ -117,7 +118,7 @@ def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:
         texts = texts or RecordTexts()
         parts = texts.of(state) | texts.of_the_rest(state)
         parts["version"] = str(VERSION)
-        inside = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
+        inside = ",".join([f'"{name}":{parts[name]}' for name in _ORDER])
         body = f"{{{inside}}}\n".encode("ascii")
     except PydanticSerializationError as error:
         raise StateError(

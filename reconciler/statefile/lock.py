@@ -20,6 +20,7 @@ from reconciler.model.text import printable
 from reconciler.statefile.backend import LockInfo, StateLock
 from reconciler.statefile.lock_info import decode_info, describe, encode_info
 from reconciler.statefile.private_files import (
+    beside,
     check_private,
     local_failure,
     prepare_directory,
@@ -88,8 +89,8 @@ class LockPlace:
         self.now = now
         self.files = files
         self.warnings = warnings
-        self.kernel_path = state.with_name(state.name + ".lock")
-        self.info_path = state.with_name(state.name + ".lock.info")
+        self.kernel_path = beside(state, state.name + ".lock")
+        self.info_path = beside(state, state.name + ".lock.info")
         self.locked_path = self.kernel_path
         """What the kernel's lock was last taken on."""
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import GpuShopperError, StateError
@@ -42,6 +43,12 @@ _FIXES = {
     errno.ENOSYS: "the file system cannot lock: keep the state on a local disk",
     errno.ENOLCK: "the file system cannot lock: keep the state on a local disk",
 }
+
+
+@lru_cache(maxsize=64)
+def beside(path: Path, name: str) -> Path:
+    """``path.with_name(name)``, for names that are asked for again and again."""
+    return path.with_name(name)
 
 
 def shown(path: Path) -> str:

@@ -15,13 +15,14 @@ from reconciler.clock import Clock
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock import LockPlace
 from reconciler.statefile.lock_info import decode_info, encode_info
-from reconciler.statefile.private_files import local_failure, prepare_directory
+from reconciler.statefile.private_files import beside, local_failure, prepare_directory
 from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
 from tests.simulation.simulator.process import Process, ProcessFiles
 from tests.simulation.simulator.real_disk import RealDisk
 
 DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
+LOCK = STATE.with_name(STATE.name + ".lock")
 
 
 class _HeldLock:
@@ -75,7 +76,7 @@ class KernelLocks:
 
     def _bury_the_last(self, path: Path) -> None:
         """All processes here have the pid of this one: what /proc would say of a dead one."""
-        info = path.with_name(path.name + ".info")
+        info = beside(path, path.name + ".info")
         data = self._memory.content(info)
         if data is None or self.last is None or self.last.runs:
             return
