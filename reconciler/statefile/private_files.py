@@ -51,6 +51,12 @@ def beside(path: Path, name: str) -> Path:
     return path.with_name(name)
 
 
+@lru_cache(maxsize=64)
+def directory_of(path: Path) -> Path:
+    """``path.parent``, which is a new path each time, with its text to be made anew."""
+    return path.parent
+
+
 def shown(path: Path) -> str:
     """``path`` for a message."""
     return printable(str(path), _PATH_SHOWN)
@@ -133,7 +139,7 @@ def write_private(files: Files, path: Path, data: bytes) -> None:
         with suppress(OSError):
             files.remove(temporary)
         raise
-    sync_directory(files, path.parent)
+    sync_directory(files, directory_of(path))
 
 
 def remove_leftovers(files: Files, path: Path) -> None:
@@ -142,7 +148,7 @@ def remove_leftovers(files: Files, path: Path) -> None:
     Raises ``OSError``.
     """
     prefix = _temporary_prefix(path)
-    for name in files.names(path.parent):
+    for name in files.names(directory_of(path)):
         if name.startswith(prefix):
             files.remove(path.with_name(name))
 

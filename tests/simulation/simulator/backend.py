@@ -15,7 +15,12 @@ from reconciler.clock import Clock
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock import LockPlace
 from reconciler.statefile.lock_info import decode_info, encode_info
-from reconciler.statefile.private_files import beside, local_failure, prepare_directory
+from reconciler.statefile.private_files import (
+    beside,
+    directory_of,
+    local_failure,
+    prepare_directory,
+)
 from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
 from tests.simulation.simulator.process import Process, ProcessFiles
 from tests.simulation.simulator.real_disk import RealDisk
@@ -118,7 +123,7 @@ class _PlayedPlace(LockPlace):
     process: Process
 
     def take_kernel_lock(self, timeout_seconds: float) -> Any:
-        prepare_directory(self.files, self.kernel_path.parent, self.warnings)
+        prepare_directory(self.files, directory_of(self.kernel_path), self.warnings)
         assert isinstance(self.files, ProcessFiles)
         try:
             held = self.locks.take(self.kernel_path, self.process, self.files)

@@ -122,6 +122,7 @@ class Book(World):
         return made
 
     _seen: dict[str, tuple[int, object]]
+    _shown: list[MarketOffer] | None = None
 
     def _unchanged(self, name: str, read: Callable[[], Answer]) -> Answer:
         """What ``read`` says, read again only when something was written."""
@@ -142,6 +143,7 @@ class Book(World):
                 "UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,)
             )
         self._offers.clear()  # read once: nothing else changes what is offered
+        self._shown = None
 
     def raise_rate(self, machine_id: str, percent: int) -> None:
         """Of a machine that runs."""
@@ -186,6 +188,8 @@ class Book(World):
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
         standing = (one for one in self.machines() if one.gone is None or one.gone > at)
         taken = Counter(one.capacity_key for one in standing)
-        offers = self._unchanged("offers", self.all_offers)
+        if self._shown is None:
+            self._shown = self.all_offers()
+        offers = self._shown
         wanted = [one for one in offers if one.gpu in models] if models else offers
         return board.quotes(wanted, taken)

@@ -69,8 +69,6 @@ class Judge:
         self.sent: Counter[str] = Counter()
         self.known: frozenset[str] = frozenset()
         """Nonces in the state."""
-        self._recorded = b""
-        """The bytes that they were read from."""
         self.known_when_taken: dict[int, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
@@ -156,9 +154,7 @@ class Judge:
         self._nothing_forgotten(data, now)
 
     def _nothing_forgotten(self, data: bytes, now: datetime) -> None:
-        recorded, before = recorded_part(data), self.known
-        if recorded != self._recorded:
-            self._recorded, self.known = recorded, nonces(recorded)
+        before, self.known = self.known, nonces(data)
         dropped = before - self.known
         if dropped:
             billed = {mark[-8:] for _, mark in self._ours(now)}
@@ -190,8 +186,7 @@ class Judge:
         if data is not None:
             decode(data, "the state")
             self.serial = serial_of(data)
-            self._recorded = recorded_part(data)
-            self.known = nonces(self._recorded)
+            self.known = nonces(data)
 
     def state(self) -> RecordedState | None:
         data = self.memory.content(STATE)

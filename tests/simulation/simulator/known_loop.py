@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from types import coroutine
@@ -18,7 +18,7 @@ import anyio
 from anyio._backends import _asyncio
 from anyio._core import _eventloop, _synchronization, _tasks
 
-_Place = tuple[Any, str, Any]
+Place = tuple[Any, str, Any]
 
 
 class _Pausing(Protocol):
@@ -34,17 +34,21 @@ def known_to_anyio(loop: _Pausing) -> Iterator[None]:
     if sys.version_info < (3, 12):  # where that is not written in C
         tasks: Any = asyncio.tasks
         places.append((_asyncio, "current_task", partial(tasks._current_tasks.get, loop)))
+    with replaced(places):
+        yield
+
+
+@contextmanager
+def replaced(places: Iterable[Place]) -> Iterator[None]:
+    """As ``patch.object`` of each (module, name, value), in a tenth of its time."""
     before = [(module, name, getattr(module, name)) for module, name, _ in places]
-    _put(places)
     try:
+        for module, name, value in places:
+            setattr(module, name, value)
         yield
     finally:
-        _put(before)
-
-
-def _put(places: list[_Place]) -> None:
-    for module, name, value in places:
-        setattr(module, name, value)
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _sleep_in(loop: _Pausing) -> Any:
@@ -60,7 +64,7 @@ def _sleep_in(loop: _Pausing) -> Any:
     return sleep
 
 
-_ALWAYS: list[_Place] = [
+_ALWAYS: list[Place] = [
     (_eventloop, "current_async_library", lambda: "asyncio"),
     (_tasks, "CancelScope", _asyncio.CancelScope),
     (anyio, "CancelScope", _asyncio.CancelScope),

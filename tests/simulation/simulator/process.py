@@ -119,15 +119,6 @@ class ProcessClock(SystemClock):
         true = self._true = LoopTime()
         super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.seconds)
         self._life = life
-        self._told = self._settled
-        self._told_of = (self._settled, self._settled_at, self._settled_at)
-
-    def now(self) -> datetime:
-        """As ever, reckoned once for each moment."""
-        told_of = (self._settled, self._settled_at, self._true.seconds())
-        if told_of != self._told_of:
-            self._told_of, self._told = told_of, super().now()
-        return self._told
 
     async def sleep(self, seconds: float) -> None:
         await self._true.sleep(seconds, self._life)

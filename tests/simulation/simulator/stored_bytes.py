@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _MARK = re.compile(rb"gs1-[0-9a-z]{10}-[a-z0-9-]+?-\d{1,5}-[0-9a-z]{7}-([0-9a-z]{8})\"")
 _SERIAL = b'"serial":'
@@ -32,6 +33,12 @@ def lineage_of(data: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def nonces(recorded: bytes) -> frozenset[str]:
-    """Of every mark in the recorded part of a state: a machine, or an order for one."""
+def nonces(data: bytes) -> frozenset[str]:
+    """Of every mark under which a state knows a machine, or an order for one."""
+    return _nonces_in(recorded_part(data))
+
+
+@lru_cache(maxsize=8)
+def _nonces_in(recorded: bytes) -> frozenset[str]:
+    """Every third write changes nothing there."""
     return frozenset(found.decode() for found in _MARK.findall(recorded))
