@@ -18,7 +18,7 @@ from reconciler.model.plan import Destroy, Mode, Plan
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import InstanceRecord, RecordedState
 from reconciler.statefile.format import decode
-from tests.simulation.simulator.backend import STATE, KernelLocks
+from tests.simulation.simulator.backend import LOCK, STATE, KernelLocks
 from tests.simulation.simulator.hours import LATE, closes_at, end_of
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.memory_disk import MemoryDisk
@@ -106,7 +106,7 @@ class Judge:
         )
         self.sent[label] += 1
         self.require("I11", self.sent[label] == 1, f"one intent, sent twice: {label}")
-        holder = self.locks.holder(STATE.with_name(STATE.name + ".lock"))
+        holder = self.locks.holder(LOCK)
         nonce = label.rpartition("-")[2]
         ours = holder is process or holder is None
         read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())

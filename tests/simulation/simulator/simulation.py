@@ -23,7 +23,7 @@ from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
-from reconciler.statefile.process_identity import this_host
+from reconciler.statefile.process_identity import this_boot, this_host
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -61,6 +61,7 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
+_THIS_BOOT = this_boot()
 _TAIL_ROUNDS = 6  # K of I18
 _ONCE_MORE = f"{ExitCode.PARTIAL:d}"
 
@@ -239,6 +240,7 @@ class Simulation:
             opened=self._configured(opened, wanted),
             environ={},
             host=_THIS_HOST,
+            boot_id=_THIS_BOOT,
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
         made.lineage = self.lineage
@@ -271,7 +273,7 @@ class Simulation:
         return branch
 
     def _replaced(self, target: object) -> None:
-        if target == STATE:
+        if target is STATE or target == STATE:
             self.judge.written(self.now)
 
     # --- the end ----------------------------------------------------------------------------
