@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from reconciler.market.errors import NoSuchMachine
-from reconciler.market.faults import Call, Fault, Operation
+from reconciler.market.faults import Call, Fault, FaultHook, Operation
 from reconciler.market.founding import first_facts_of
 from reconciler.market.machine import Inside, Machine
 from reconciler.market.market_clock import Pace
@@ -79,6 +79,8 @@ class Book(World):
     """
 
     number = 0
+    hook: FaultHook | None = None
+    """Asked about the calls that reach a face of this world."""
 
     @classmethod
     def opened(
@@ -136,7 +138,8 @@ class Book(World):
         label: str | None = None,
     ) -> tuple[Call, Fault | None]:
         self.number += 1
-        return Call(operation, instance_id, offer_id, self.number, now, label), None
+        call = Call(operation, instance_id, offer_id, self.number, now, label)
+        return call, self.hook(call) if self.hook else None
 
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         at = microseconds(self.listing_moment(now) - older_by)

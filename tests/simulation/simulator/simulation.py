@@ -21,9 +21,13 @@ from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.hand_over import SshFiles
+from reconciler.model.instance import SshEndpoint
 from reconciler.operations.run import RunResult
+from reconciler.providers.base import Provider
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.process_identity import this_host
+from reconciler.transport.ssh_login import Login
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -39,6 +43,7 @@ from tests.simulation.simulator.documents import (
     SLIPS,
     desired,
 )
+from tests.simulation.simulator.face_places import FacePlace
 from tests.simulation.simulator.judge import Broken, Judge
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import PLACES, Market
@@ -83,6 +88,10 @@ class Simulation:
         self.lineage = hashlib.sha256(f"{schedule.seed}".encode()).hexdigest()[:32]
         self.judge = Judge(self.market, self.memory, self.locks, self.lineage)
         self.locks.told = self.judge.taken
+        self.face: FacePlace | None = None
+        if schedule.face is not None:
+            self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
+            self.judge.renamed = self.face.renamed
         self.troubles = Troubles(self)
         self.log: list[str] = []
         self.met: Counter[tuple[str, str]] = Counter()
@@ -241,7 +250,16 @@ class Simulation:
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
         made.lineage = self.lineage
+        made.ssh = self._log_in
         return made
+
+    async def _log_in(
+        self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+    ) -> Login:
+        """Only machines of real providers answer."""
+        await self.clock.sleep(1)
+        assert self.face is not None
+        return self.face.looked_into(endpoint, self.now)
 
     def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
         """What the documents name, and what the state remembers (SPEC.md section 12, 4)."""
@@ -252,7 +270,7 @@ class Simulation:
         chosen = {name: one for name, one in opened.providers.items() if name in named | homes}
         return OpenedProviders(chosen, opened.clock)
 
-    def _branch(self, place: Any, process: Process) -> Branch:
+    def _branch(self, place: Any, process: Process) -> Provider:
         def hook(call: Call) -> Fault | None:
             process.life.pulse()
             self.judge.called(process, place.name, call)
@@ -261,12 +279,15 @@ class Simulation:
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
 
-        clocks = process.true_clock, process.clock
-        branch = Branch(place, self.market.worlds[place.name], clocks, hook)
-        state = self.judge.state()
+        state, account = self.judge.state(), None
         # Nobody can tell the wrong account from the right one where neither was seen before.
         if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
-            branch.account = f"somebody else's at {place.name}"
+            account = f"somebody else's at {place.name}"
+        if self.face is not None and self.face.rented.place == place.name:
+            return self.face.adapter(process, hook, self.troubles.wire.carried, account)
+        clocks = process.true_clock, process.clock
+        branch = Branch(place, self.market.worlds[place.name], clocks, hook)
+        branch.account = account or branch.account
         return branch
 
     def _replaced(self, target: object) -> None:
@@ -317,6 +338,8 @@ class Simulation:
             for one in trail_of(STATE, self.memory)
             if one.outcome == "intent"
         }
+        if self.face is not None:
+            told |= {self.face.ledger_id(name or "") for name in told}
         for _, place, operation, subject in self.judge.mutating:
             said = f"{operation} of {subject} at {place} is not in the trail"
             self.judge.require("I20", subject in told, said)
