@@ -78,7 +78,7 @@ class Simulation:
         self.chance = random.Random(f"run {schedule.seed}")
         self.clock = LoopClock(START)
         self.time = LoopTime()
-        self.market = Market(schedule.seed)
+        self.market = Market(schedule.seed, schedule.face.place if schedule.face else "")
         self.memory = MemoryDisk() if root is None else RealDisk(root)
         self.disk = Disk(self.memory)
         if isinstance(self.memory, RealDisk):
