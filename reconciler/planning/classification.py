@@ -1,13 +1,14 @@
 """Pairs what we recorded with what was seen: whose machine is each one?
 
 The table of SPEC.md section 4: known intent = ours; our lineage without intent = orphaned; our
-name with another lineage = other-lineage; two machines under one mark = duplicate; another
-workspace's mark = neighbour; no mark = foreign. One that a person let go stays let-go to its end.
+name with another lineage = other-lineage; two machines under one mark = duplicate, or other-id
+where the first one was never seen; another workspace's mark = neighbour; no mark = foreign. One
+that a person let go stays let-go to its end.
 """
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.mark import parse_mark, same_workspace_name, workspace_part
@@ -83,6 +84,8 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
             result.strangers.append(Stranger("let-go", found, left.ends_at))
             continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
+        if stranger.kind == "duplicate" and key not in copies and _stands_alone(found, result):
+            stranger = replace(stranger, kind="other-id")
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:
             known.add(_identity(found.label))  # a second one under this mark is a duplicate
@@ -195,6 +198,20 @@ def _stranger(
         return Stranger("foreign", found, None)
     kind = "duplicate" if copied else _kind(mark, recorded, known)
     return Stranger(kind, found, mark.end)
+
+
+def _stands_alone(found: Instance, result: Classified) -> bool:
+    """Whether the machine whose mark ``found`` carries was never seen: the answer to its create may
+    have named another id than the one that it has.
+    """
+    mark = parse_mark(found.label)
+    return mark is not None and any(
+        one.instance is None
+        and one.record.ready_at is None
+        and one.record.provider == found.provider
+        and _identity(one.record.mark) == mark.identity
+        for one in result.records
+    )
 
 
 def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:

@@ -110,7 +110,16 @@ class Book(World):
 
     def machines(self) -> list[Machine]:
         """Every machine that ever was."""
-        return self._unchanged("machines", self.all_machines)
+        return self._unchanged("machines", super().all_machines)
+
+    def all_machines(self) -> list[Machine]:
+        return self.machines()
+
+    def all_offers(self) -> list[MarketOffer]:
+        return self._unchanged("offers", super().all_offers)
+
+    def machine_notes(self) -> dict[str, str]:
+        return self._unchanged("notes", super().machine_notes)
 
     def move_prices(self, percent: int) -> None:
         """Of all that is still to be rented."""
@@ -164,6 +173,6 @@ class Book(World):
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
         standing = (one for one in self.machines() if one.gone is None or one.gone > at)
         taken = Counter(one.capacity_key for one in standing)
-        offers = self._unchanged("offers", self.all_offers)
+        offers = self.all_offers()
         wanted = [one for one in offers if one.gpu in models] if models else offers
         return board.quotes(wanted, taken)

@@ -14,7 +14,7 @@ from tests.simulation.simulator.wire_faults import drawn_arguments, numbers_at
 
 TICKS = 40
 _FAULTS = {True: (2, 4), False: (3, 10)}
-_ON_THE_WIRE = (2, 5)
+_ON_THE_WIRE = (3, 7)
 _PEOPLE = {True: (1, 2), False: (2, 5)}
 _PASSES_APART = {True: (11, 18), False: (5, 9)}
 """Of small runs and of large ones: few things at once show what many hide from each other."""
@@ -71,7 +71,9 @@ def draw(seed: int) -> Schedule:
     first = Step(0, "apply", (*_apply(chance), ("who", "laptop")))
     face = drawn_face(seed)
     if face is not None:
-        steps += _on_the_wire(random.Random(f"wire {seed}"), face, [step.tick for step in verbs])
+        buying = [0, *(step.tick for step in verbs if step.kind == "apply")]
+        busy = [*buying, *buying, *(step.tick for step in verbs)]
+        steps += _on_the_wire(random.Random(f"wire {seed}"), face, busy)
     ordered = sorted(steps, key=lambda step: step.tick)
     return Schedule(seed, chance.choice(_TICK_SECONDS), (first, *ordered), face)
 

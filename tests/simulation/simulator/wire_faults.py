@@ -199,6 +199,16 @@ WIRE_FAULTS: Mapping[str, WireFault] = _ways()
 fresh = _ways
 
 
+_WEIGHTS = {
+    "create_instance": 5,
+    "list_instances": 3,
+    "destroy_instance": 3,
+    "get_instance": 2,
+    "list_offers": 1,
+    BESIDE: 1,
+}
+
+
 def numbers_at(provider: str) -> list[str]:
     """What can go wrong on the wire to it."""
     return [number for number, one in WIRE_FAULTS.items() if one.only in ("", provider)]
@@ -207,8 +217,10 @@ def numbers_at(provider: str) -> list[str]:
 def drawn_arguments(number: str, chance: random.Random) -> dict[str, Any]:
     """For how long, how often, and for which calls."""
     aims = WIRE_FAULTS[number].aims
+    weights = [_WEIGHTS[aim] for aim in aims]
+    (aim,) = chance.choices((*aims, "all"), (*weights, 2 if len(aims) > 1 else 0))
     return {
-        "aim": chance.choice((*aims, *aims, "all")) if len(aims) > 1 else aims[0],
+        "aim": aim,
         "minutes": chance.randint(1, 25),
         "number": number,
         "percent": chance.choice((40, 100, 100)),
