@@ -33,7 +33,6 @@ from tests.simulation.simulator.places import PLACES
 if TYPE_CHECKING:
     from reconciler.market.world import World
     from reconciler.model.instance import SshEndpoint
-    from reconciler.model.record import RecordedState
     from reconciler.providers.base import Provider
     from tests.simulation.simulator.book import Book
     from tests.simulation.simulator.process import Process
@@ -129,18 +128,11 @@ class FacePlace:
             made._account = account  # type: ignore[attr-defined]
         return made
 
-    def ledger_id(self, instance_id: str) -> str:
-        """What the market calls a machine that the adapter calls so."""
+    def named(self, place: str, instance_id: str) -> str:
+        """What the market calls a machine that the provider at ``place`` calls so."""
+        if place != self.rented.place:
+            return instance_id
         return self.kind.ledger_id(instance_id) or f"?{instance_id}"
-
-    def renamed(self, state: RecordedState) -> RecordedState:
-        """``state`` as the market would write it."""
-        named = {
-            mark: one.with_(instance_id=self.ledger_id(one.instance_id))
-            for mark, one in state.instances.items()
-            if one.provider == self.rented.place
-        }
-        return state.with_(instances={**state.instances, **named}) if named else state
 
     def looked_into(self, endpoint: SshEndpoint, now: datetime) -> Login:
         """What a login at this address comes to."""

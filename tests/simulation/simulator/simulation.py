@@ -91,7 +91,7 @@ class Simulation:
         self.face: FacePlace | None = None
         if schedule.face is not None:
             self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
-            self.judge.renamed = self.face.renamed
+            self.judge.named = self.face.named
         self.troubles = Troubles(self)
         self.log: list[str] = []
         self.met: Counter[tuple[str, str]] = Counter()
@@ -334,12 +334,12 @@ class Simulation:
             return
         check_verifies(STATE, self.memory)
         told = {
-            one.mark if one.action == "create" else one.instance_id
+            one.mark
+            if one.action == "create"
+            else self.judge.named(one.provider or "", one.instance_id or "")
             for one in trail_of(STATE, self.memory)
             if one.outcome == "intent"
         }
-        if self.face is not None:
-            told |= {self.face.ledger_id(name or "") for name in told}
         for _, place, operation, subject in self.judge.mutating:
             said = f"{operation} of {subject} at {place} is not in the trail"
             self.judge.require("I20", subject in told, said)
