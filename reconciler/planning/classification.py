@@ -35,6 +35,10 @@ class Sighting:
     weighed: Weighed
     identity_doubt: str = ""
     """Why the machine under this id may not be ours any more, if so (I4)."""
+    found_by_mark: bool = False
+    """The id that the create's answer named was never seen and is proven gone: this one, which
+    carries the mark, is the machine. ``record`` has its id, the state does not yet.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +88,13 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
             result.strangers.append(Stranger("let-go", found, left.ends_at))
             continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
-        if stranger.kind == "duplicate" and key not in copies and _stands_alone(found, result):
-            stranger = replace(stranger, kind="other-id")
+        if stranger.kind == "duplicate" and key not in copies:
+            meant = _never_seen_under(found, result)
+            if meant is not None and result.records[meant].weighed.presence is Presence.GONE:
+                result.records[meant] = _corrected(result.records[meant], found)
+                continue
+            if meant is not None:
+                stranger = replace(stranger, kind="other-id")
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:
             known.add(_identity(found.label))  # a second one under this mark is a duplicate
@@ -200,18 +209,21 @@ def _stranger(
     return Stranger(kind, found, mark.end)
 
 
-def _stands_alone(found: Instance, result: Classified) -> bool:
-    """Whether the machine whose mark ``found`` carries was never seen: the answer to its create may
-    have named another id than the one that it has.
+def _never_seen_under(found: Instance, result: Classified) -> int | None:
+    """Which of the records has the mark of ``found``, and a machine that was never seen: the answer
+    to its create may have named another id than the one that it has.
     """
-    mark = parse_mark(found.label)
-    return mark is not None and any(
-        one.instance is None
-        and one.record.ready_at is None
-        and one.record.provider == found.provider
-        and _identity(one.record.mark) == mark.identity
-        for one in result.records
-    )
+    mark, place = _identity(found.label or ""), found.provider
+    for number, one in enumerate(result.records):
+        unseen = one.instance is None and one.record.ready_at is None
+        if unseen and one.record.provider == place and _identity(one.record.mark) == mark:
+            return number
+    return None
+
+
+def _corrected(sighting: Sighting, found: Instance) -> Sighting:
+    record = sighting.record.with_(instance_id=found.id, absence=None)
+    return Sighting(record, found, SEEN, found_by_mark=True)
 
 
 def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:

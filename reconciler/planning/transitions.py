@@ -123,8 +123,20 @@ def created(
 
 
 def adopted(adopt: Adopt, now: datetime) -> Change:
-    """A machine found by its mark becomes a record; its intent, if any, is resolved."""
-    return lambda state: _with_record(state, adopt.record, now)
+    """A machine found by its mark becomes a record; its intent, if any, is resolved.
+
+    Where a record of that mark is there, it gets the id of the machine if its own one was never
+    seen and is missing: the answer to its create named a wrong one.
+    """
+
+    def change(state: RecordedState) -> RecordedState:
+        known = state.instances.get(adopt.record.mark)
+        if known is not None and known.ready_at is None and known.absence is not None:
+            right = known.with_(instance_id=adopt.record.instance_id, absence=None)
+            state = state.with_(instances={**state.instances, known.mark: right})
+        return _with_record(state, adopt.record, now)
+
+    return change
 
 
 def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:

@@ -132,7 +132,7 @@ class FacePlace:
         """What the market calls a machine that the provider at ``place`` calls so."""
         if place != self.rented.place:
             return instance_id
-        return self.kind.ledger_id(instance_id) or f"?{instance_id}"
+        return self.kind.ledger_id(instance_id) or ""
 
     def looked_into(self, endpoint: SshEndpoint, now: datetime) -> Login:
         """What a login at this address comes to."""

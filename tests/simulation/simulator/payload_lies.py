@@ -136,9 +136,11 @@ def _array_or_object(chance: random.Random, _: FaceRequest, value: Any) -> Any:
 
 
 def _without_its_wrapper(chance: random.Random, _: FaceRequest, value: Any) -> Any:
-    inside = [one for one in value.values() if isinstance(one, (dict, list))] if isinstance(
-        value, dict
-    ) else []
+    inside = (
+        [one for one in value.values() if isinstance(one, (dict, list))]
+        if isinstance(value, dict)
+        else []
+    )
     return chance.choice(inside) if inside else {}
 
 

@@ -30,13 +30,15 @@ EVERY = (*READS, *CHANGES)
 @dataclass(frozen=True, slots=True)
 class WireFault:
     """``ways``: one is drawn for each request. ``aims``: what it may be drawn for. ``only``: the
-    one provider where it can happen. ``harmless``: nothing may come of it.
+    one provider where it can happen. ``harmless``: nothing may come of it. ``forges``: it may make
+    an account look like another one.
     """
 
     ways: tuple[Way, ...]
     aims: tuple[str, ...] = EVERY
     only: str = ""
     harmless: bool = False
+    forges: bool = False
 
 
 def _lie(*names: str, aims: tuple[str, ...] = EVERY, **rest: Any) -> WireFault:
@@ -168,12 +170,12 @@ def _ways() -> dict[str, WireFault]:
         "C6.17": WireFault((lines.Swapped(),)),
         "C7.1": _lie("truncated"),
         "C7.2": _lie("null"),
-        "C7.3": _lie("numbers as text"),
+        "C7.3": _lie("numbers as text", forges=True),
         "C7.4": _lie("array or object"),
         "C7.5": _lie("no wrapper"),
         "C7.6": _lie("more fields", harmless=True),
         "C7.7": _lie("doubled key"),
-        "C7.8": _lie("floats"),
+        "C7.8": _lie("floats", forges=True),
         "C7.9": _lie("huge integer"),
         "C7.10": _lie("deep"),
         "C7.11": _lie("lone surrogate", aims=("list_instances", "get_instance", "list_offers")),
@@ -182,14 +184,14 @@ def _ways() -> dict[str, WireFault]:
         "C7.14": _lie("errors beside data", aims=(BESIDE,), only="runpod"),
         "C7.15": _lie("flags"),
         "C7.16": WireFault((_not_in_english,)),
-        "C7.17": _lie("hostile ids"),
+        "C7.17": _lie("hostile ids", forges=True),
         "C8.4": WireFault((lines.refused(lambda _: as_text(429, "Too Many Requests")),)),
         "C8.5": WireFault((lines.refused(_too_often),)),
         "C8.7": WireFault((_PerEndpoint(),)),
         "C8.10": WireFault((lines.answered(_page(403), arrives=False),)),
         "C2.3": _lie("error and empty list", aims=("list_instances",)),
         "C2.7": WireFault((_small_pages,), ("list_instances",), only="vastai"),
-        "C2.12": _lie("other ids"),
+        "C2.12": _lie("other ids", forges=True),
         "C2.16": _lie("list is null", aims=("list_instances",)),
         "C4.9": WireFault((_gone_already,), ("destroy_instance",)),
     }

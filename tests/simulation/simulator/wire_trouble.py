@@ -67,12 +67,19 @@ class WireTrouble:
         for one in self.active:
             if operation not in one.aims or one.times == 0 or one.until <= now:
                 continue
+            if operation == BESIDE and one.fault.forges and not self._account_is_known():
+                continue
             if self.chance.randrange(100) >= one.percent:
                 continue
             if one.times is not None:
                 one.times -= 1
             return one
         return None
+
+    def _account_is_known(self) -> bool:
+        """Nobody can tell a wrong account from the right one where neither was seen before."""
+        state, face = self.simulation.judge.state(), self.simulation.schedule.face
+        return bool(state and face and face.place in state.providers)
 
 
 _LISTINGS = ("instances", "pods")

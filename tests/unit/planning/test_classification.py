@@ -9,9 +9,11 @@ import pytest
 
 from reconciler.model.instance import Instance, InstanceStatus
 from reconciler.model.observation import DirectRead
+from reconciler.model.record import AbsenceEvidence, InstanceRecord
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import carries_another_mark, classify_instances
 from tests.builders import (
+    HOUR,
     complete,
     instance,
     intent,
@@ -60,6 +62,42 @@ def test_of_two_machines_under_the_mark_of_a_create_one_is_ours_and_one_a_duplic
     found = classify_instances(recorded_state(intent()), observed(complete("simulated", *twins)))
     assert [one.instance and one.instance.id for one in found.intents] == ["m-1"]
     assert [(one.instance.id, one.kind) for one in found.strangers] == [("m-2", "duplicate")]
+
+
+def _gone() -> AbsenceEvidence:
+    """Of a machine that was missed long enough ago for the next look to prove it."""
+    return AbsenceEvidence(last_seen_at=START - HOUR, first_absent_at=START - HOUR / 2)
+
+
+@pytest.mark.parametrize(
+    ("known", "kind"),
+    [
+        (record(ready_at=None), "other-id"),
+        (record(ready_at=None, absence=_gone(), provider="elsewhere"), "duplicate"),
+        (record(), "duplicate"),
+    ],
+)
+def test_C2_12_a_mark_whose_machine_was_never_seen_may_have_got_another_id(
+    known: InstanceRecord, kind: str
+) -> None:
+    """A copy stands beside the machine that it copies."""
+    found = classify_instances(
+        recorded_state(known), observed(complete("simulated", stranger(known.mark)))
+    )
+    assert [one.kind for one in found.strangers] == [kind]
+
+
+def test_C2_12_the_machine_is_the_one_with_the_mark_once_the_id_of_the_answer_is_proven_gone() -> (
+    None
+):
+    known = record(ready_at=None, absence=_gone())
+    reads = {("simulated", known.instance_id): DirectRead(not_found=True)}
+    looked = observed(complete("simulated", stranger(known.mark)), reads=reads)
+    found = classify_instances(recorded_state(known), looked)
+    assert not found.strangers
+    (sighting,) = found.records
+    assert (sighting.record.instance_id, sighting.found_by_mark) == ("x", True)
+    assert sighting.weighed.presence is Presence.SEEN
 
 
 def test_a_create_is_found_only_at_the_provider_that_was_asked() -> None:
