@@ -15,6 +15,7 @@ from reconciler.model.mark import parse_mark, same_workspace_name, workspace_par
 from reconciler.model.plan import Stranger
 from reconciler.model.record import AbsenceEvidence, duplicate_key
 from reconciler.model.value import dataclass
+from reconciler.planning import other_ids
 from reconciler.planning.absence import SEEN, Presence, Weighed, weigh_absence
 
 if TYPE_CHECKING:
@@ -89,12 +90,13 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
             continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
         if stranger.kind == "duplicate" and key not in copies:
-            meant = _never_seen_under(found, result)
-            if meant is not None and result.records[meant].weighed.presence is Presence.GONE:
-                result.records[meant] = _corrected(result.records[meant], found)
+            meant = other_ids.ordered_as(found, result.records, recorded)
+            right = other_ids.corrected(meant, found, recorded) if meant is not None else None
+            if meant is not None and right is not None:
+                result.records[result.records.index(meant)] = right
                 continue
             if meant is not None:
-                stranger = replace(stranger, kind="other-id")
+                stranger = replace(stranger, kind=other_ids.OTHER_ID)
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:
             known.add(_identity(found.label))  # a second one under this mark is a duplicate
@@ -207,23 +209,6 @@ def _stranger(
         return Stranger("foreign", found, None)
     kind = "duplicate" if copied else _kind(mark, recorded, known)
     return Stranger(kind, found, mark.end)
-
-
-def _never_seen_under(found: Instance, result: Classified) -> int | None:
-    """Which of the records has the mark of ``found``, and a machine that was never seen: the answer
-    to its create may have named another id than the one that it has.
-    """
-    mark, place = _identity(found.label or ""), found.provider
-    for number, one in enumerate(result.records):
-        unseen = one.instance is None and one.record.ready_at is None
-        if unseen and one.record.provider == place and _identity(one.record.mark) == mark:
-            return number
-    return None
-
-
-def _corrected(sighting: Sighting, found: Instance) -> Sighting:
-    record = sighting.record.with_(instance_id=found.id, absence=None)
-    return Sighting(record, found, SEEN, found_by_mark=True)
 
 
 def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:

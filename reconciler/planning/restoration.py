@@ -81,6 +81,7 @@ def _merged(
         leases={**older.leases, **newer.leases},
         providers={**older.providers, **newer.providers},
         duplicates={**older.duplicates, **newer.duplicates},
+        other_ids={**older.other_ids, **newer.other_ids},
         hosts={**older.hosts, **newer.hosts},
     )
 

@@ -125,15 +125,17 @@ def created(
 def adopted(adopt: Adopt, now: datetime) -> Change:
     """A machine found by its mark becomes a record; its intent, if any, is resolved.
 
-    Where a record of that mark is there, it gets the id of the machine if its own one was never
-    seen and is missing: the answer to its create named a wrong one.
+    Where a record of that mark was noted to have another id than the answer to its create said, it
+    gets that one.
     """
 
     def change(state: RecordedState) -> RecordedState:
         known = state.instances.get(adopt.record.mark)
-        if known is not None and known.ready_at is None and known.absence is not None:
-            right = known.with_(instance_id=adopt.record.instance_id, absence=None)
-            state = state.with_(instances={**state.instances, known.mark: right})
+        noted = state.other_ids.get(adopt.record.mark)
+        if known is not None and noted == adopt.record.instance_id:
+            right = known.with_(instance_id=noted, absence=None)
+            left = without(state.other_ids, known.mark)
+            state = state.with_(instances={**state.instances, known.mark: right}, other_ids=left)
         return _with_record(state, adopt.record, now)
 
     return change
