@@ -82,6 +82,7 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     others = sorted((key, unclaimed[key]) for key in unclaimed.keys() - taken)
     marks = (*recorded.instances, *recorded.intents, *recorded.let_go) if others else ()
     known = {_identity(mark) for mark in marks}
+    noted = recorded.other_ids
     gone = {(one.record.provider, one.record.instance_id): one for one in recorded.let_go.values()}
     for key, found in others:
         left = gone.get(key)
@@ -90,12 +91,12 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
             continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
         if stranger.kind == "duplicate" and key not in copies:
-            meant = other_ids.ordered_as(found, result.records, recorded)
-            right = other_ids.corrected(meant, found, recorded) if meant is not None else None
-            if meant is not None and right is not None:
-                result.records[result.records.index(meant)] = right
-                continue
-            if meant is not None:
+            number = _ordered_as(found, result.records, recorded)
+            if number is not None:
+                meant = result.records[number]
+                if meant.weighed.presence is Presence.GONE and meant.record.mark in noted:
+                    result.records[number] = _corrected(meant, found)
+                    continue
                 stranger = replace(stranger, kind=other_ids.OTHER_ID)
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:
@@ -209,6 +210,20 @@ def _stranger(
         return Stranger("foreign", found, None)
     kind = "duplicate" if copied else _kind(mark, recorded, known)
     return Stranger(kind, found, mark.end)
+
+
+def _ordered_as(found: Instance, sightings: list[Sighting], recorded: RecordedState) -> int | None:
+    """The record whose machine ``found`` may be: of its mark, and never seen under its own id."""
+    for number, one in enumerate(sightings):
+        if one.instance is None and other_ids.is_marked(one.record, found):
+            return number if other_ids.was_never_seen(one.record, found, recorded) else None
+    return None
+
+
+def _corrected(sighting: Sighting, found: Instance) -> Sighting:
+    """The id of the answer to its create is proven gone, and ``found`` was noted before."""
+    record = sighting.record.with_(instance_id=found.id, absence=None)
+    return Sighting(record, found, SEEN, found_by_mark=True)
 
 
 def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:
