@@ -232,12 +232,15 @@ class Judge:
         if plan.request.mode is not Mode.LOOP:
             return
         state = self.state()
+        found = {one.record.mark for one in plan.adopts}
         for one in plan.destroys:
             place = one.record.provider
             if (place, self.named(place, one.record.instance_id)) in self.copies:
                 continue  # its end is that of the mark which a person gave it
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None
+            if one.record.mark in found and (mark := parse_mark(one.record.mark)):
+                end = mark.end  # an older lease's: nobody had a record of it
             if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:
                 early = end - now > CLOCKS_APART
                 self.require("I31", not early, f"{one.record.slot} ends at {end}, not at {now}")

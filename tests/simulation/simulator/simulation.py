@@ -67,6 +67,7 @@ MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
 _TAIL_ROUNDS = 6  # K of I18
+_ONCE_MORE = f"{ExitCode.PARTIAL:d}"
 
 
 class Simulation:
@@ -303,13 +304,13 @@ class Simulation:
         await self._finish()
         await self._pass_time(HOUR)
         self.documents = FINAL
-        await self._command("apply", max_destroy=50, renew=True)
+        word = await self._command("apply", max_destroy=50, renew=True)
         await self._pass_time(2 * MINUTE)
         for _ in range(_TAIL_ROUNDS):
-            if self.judge.has_converged(self.now, FINAL_SLOTS):
+            if word != _ONCE_MORE and self.judge.has_converged(self.now, FINAL_SLOTS):
                 break
             await self._command("reconcile")
-            await self._command("apply", max_destroy=50)
+            word = await self._command("apply", max_destroy=50)
             await self._pass_time(2 * MINUTE)
         self.judge.converged(self.now, FINAL_SLOTS)
         await self._nothing_more_to_do()
