@@ -77,6 +77,8 @@ class Judge:
         self.kills = Kills()
         self.mutating: list[tuple[datetime, str, str, str]] = []
         self.purse = Purse(self)
+        self.named: Callable[[str, str], str] = lambda _, instance_id: instance_id
+        """What the ledger calls a machine of this provider, which may have another name for it."""
         self.clocks_differ = False
         """Once a host's clock was off by less than anybody notices."""
 
@@ -193,8 +195,17 @@ class Judge:
         if data is None:
             return None
         if self._decoded is None or self._decoded[0] is not data:
-            self._decoded = data, decode(data, "the state")
+            self._decoded = data, self._as_in_the_ledger(decode(data, "the state"))
         return self._decoded[1]
+
+    def _as_in_the_ledger(self, state: RecordedState) -> RecordedState:
+        """With the ledger's names of machines."""
+        other = {
+            mark: one.with_(instance_id=name)
+            for mark, one in state.instances.items()
+            if (name := self.named(one.provider, one.instance_id)) != one.instance_id
+        }
+        return state.with_(instances={**state.instances, **other}) if other else state
 
     def passed(self, plan: Plan, begun: datetime, now: datetime) -> None:
         """What a pass, or a person's apply, destroyed for reasons that may be a slip, and whether
@@ -223,7 +234,8 @@ class Judge:
         state = self.state()
         found = {one.record.mark for one in plan.adopts}
         for one in plan.destroys:
-            if (one.record.provider, one.record.instance_id) in self.copies:
+            place = one.record.provider
+            if (place, self.named(place, one.record.instance_id)) in self.copies:
                 continue  # its end is that of the mark which a person gave it
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None

@@ -15,6 +15,8 @@ from tests.simulation.simulator.market_trouble import MarketTrouble
 from tests.simulation.simulator.operator_trouble import OperatorTrouble
 from tests.simulation.simulator.process_trouble import ProcessTrouble
 from tests.simulation.simulator.schedule import Step
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
+from tests.simulation.simulator.wire_trouble import WireTrouble
 
 if TYPE_CHECKING:
     from tests.simulation.simulator.process import Process
@@ -42,7 +44,9 @@ class Troubles:
         self.simulation = simulation
         self.chance = random.Random(f"trouble {simulation.schedule.seed}")
         self.active: list[_Active] = []
-        self.call_faults = frozenset(CALL_FAULTS)
+        self.call_faults = frozenset(CALL_FAULTS) | {
+            number for number, one in WIRE_FAULTS.items() if not one.harmless
+        }
         self.ends: list[tuple[datetime, str, Callable[[], None]]] = []
         self.untold: set[str] = set(STANDING)
         """Faults that the next command will meet."""
@@ -51,6 +55,7 @@ class Troubles:
         self.disk = DiskTrouble(self)
         self.market = MarketTrouble(self)
         self.operators = OperatorTrouble(self)
+        self.wire = WireTrouble(self)
 
     @property
     def now(self) -> datetime:
@@ -61,7 +66,7 @@ class Troubles:
         if step.kind == "fault":
             self._fault(step.number, **arguments)
             return
-        parts = (self.processes, self.disk, self.market, self.operators)
+        parts = (self.processes, self.disk, self.market, self.operators, self.wire)
         (begins,) = (getattr(part, step.kind) for part in parts if hasattr(part, step.kind))
         begins(**arguments)
 
@@ -114,6 +119,7 @@ class Troubles:
             end()
         self.ends.clear()
         self.active.clear()
+        self.wire.active.clear()
         self.untold.clear()
         self.processes.dooms.clear()
         self.operators.skews.clear()
