@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from reconciler.statefile.backend import Found
 
 _SERIALS_SKIPPED = 1000
-"""Left free after a damaged state whose serial cannot be made out: no writer that was stopped then
-takes what is stored now for what it knows.
+"""Left free where the last version is not the one that stands there, so that its serial is unknown:
+no writer that was stopped then takes what is stored now for what it knows.
 """
 
 
@@ -102,8 +102,10 @@ def _relatives(
 
 def _next_serial(chosen: RecordedState, found: Found, backups: tuple[Backup, ...]) -> int:
     known = [one.serial for one in _relatives(chosen, found, backups)]
-    skipped = _SERIALS_SKIPPED if found.problem and not found.serial_hint else 0
-    return max(chosen.serial, found.serial_hint, found.told_serial, *known) + 1 + skipped
+    serial = max(chosen.serial, found.serial_hint, found.told_serial, *known)
+    there = found.state if found.state and found.state.lineage == chosen.lineage else None
+    is_last = there is not None and max(*known, found.told_serial - 1) <= there.serial
+    return serial + 1 + (0 if is_last else _SERIALS_SKIPPED)
 
 
 def _newest(
@@ -184,7 +186,7 @@ async def _record(
         for name, one in observed.inventories.items()
         if not isinstance(one, Unknown)
     }
-    serial = max(base.serial, found.serial_hint) + 1
+    serial = max(base.serial, found.serial_hint, found.told_serial) + 1
     state = change(base).with_(
         providers=pins_of(workspace.desired, accounts), serial=serial, decided_serial=serial
     )

@@ -97,8 +97,63 @@ DIED_ADOPTING = Schedule(
 )
 """A pass that had adopted a machine of ours to destroy it died before that was written: the machine
 stayed, beside the other one in its slot, for as long as the fleet's lease was."""
+PLAN_WITH_BUDGETS = Schedule(
+    50,
+    300,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 14), *_APPLY[2:], ("who", "laptop"))),
+        Step(5, "old_plan", (("ticks", 4),), "C14.9"),
+        Step(30, "destroy", (("target", ""), ("who", "laptop"))),
+    ),
+)
+"""Documents with budgets: no plan of them could be saved."""
+OVERWRITTEN_TAIL = Schedule(
+    26,
+    300,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 12), *_APPLY[2:], ("who", "laptop"))),
+        Step(
+            13,
+            "damage",
+            (("how", "zeros"), ("place", 51), ("target", "state"), ("ticks", 8)),
+            "C10.16",
+        ),
+    ),
+)
+"""A state damaged beyond reading, without a backup, was rebuilt with a serial below those of its
+audit trail."""
+OTHER_LINEAGE = Schedule(
+    171,
+    120,
+    (
+        Step(24, "apply", (*_APPLY, ("who", "ci"))),
+        Step(26, "reconcile", (("heal", True), ("schedule", True), ("who", "ci"))),
+        Step(32, "foreign_state", (("serial", 1), ("ticks", 2)), "C11.10"),
+    ),
+)
+"""The state of another lineage in the place of ours, and a backup of ours brought back: it got the
+serial that the last version had had."""
+LINEAGE_WITH_A_HIGH_SERIAL = Schedule(
+    171,
+    120,
+    (*OTHER_LINEAGE.steps[:2], Step(32, "foreign_state", (("serial", 10**6), ("ticks", 2)), "x")),
+)
+"""The same with a higher serial than ours was: it was taken for the state that is to go on."""
+OLD_COPY = Schedule(
+    241,
+    300,
+    (
+        Step(1, "apply", (("detach", False), ("documents", 8), *_APPLY[2:], ("who", "laptop"))),
+        *(Step(tick, "reconcile", (("who", "cron"),)) for tick in (16, 21)),
+        Step(26, "old_copy", (("age", 8), ("ticks", 2), ("whole", False)), "C11.9"),
+        *(Step(tick, "reconcile", (("who", "cron"),)) for tick in (26, 31)),
+    ),
+)
+"""An old copy was put back, and the newest backup restored over it: it got the serial that the last
+version had had, which no backup and no trail tells of."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
+    PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE, LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY,
 )  # fmt: skip
 
 

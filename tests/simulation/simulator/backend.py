@@ -24,6 +24,16 @@ DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
 
 
+def place_of(process: Process, lineage: str) -> tuple[str, Path, str]:
+    """Name, state and new lineage of the workspace in which ``process`` works."""
+    name = process.elsewhere
+    if process.verb == "rebuild":
+        return "demo", STATE, lineage[1:] + lineage[0]
+    if not name:
+        return "demo", STATE, lineage
+    return name, Path(f"/simulated/copy/state/{name}.json"), lineage[::-1]
+
+
 class _HeldLock:
     def __init__(self, inode: Inode, path: Path) -> None:
         self._inode = inode
@@ -39,9 +49,12 @@ class KernelLocks:
     def __init__(self, memory: MemoryDisk) -> None:
         self._memory = memory
         self.last: Process | None = None
+        self.refuses = 0
+        """With which error the file system says that it cannot lock; 0 where it can."""
         self.told: Callable[[Process], None] = lambda _: None
 
     def take(self, path: Path, process: Process, files: ProcessFiles) -> _HeldLock | None:
+        self.refuse()
         locked = path
         try:
             files.close(files.open(path, os.O_RDWR | os.O_CREAT))
@@ -54,9 +67,15 @@ class KernelLocks:
         if isinstance(holder, Process) and not holder.life.over:
             return None
         self._bury_the_last(path)
-        inode.holder = self.last = process
+        inode.holder = process
+        if not process.elsewhere:
+            self.last = process
         self.told(process)
         return _HeldLock(inode, locked)
+
+    def refuse(self) -> None:
+        if self.refuses:
+            raise OSError(self.refuses, os.strerror(self.refuses))
 
     def _readable(self, path: Path, files: ProcessFiles) -> Path:
         """What ``LockPlace`` locks on a file system that became read-only."""
@@ -93,6 +112,7 @@ class RealLocks(KernelLocks):
         self._holder: tuple[Process, FileLock] | None = None
 
     def take(self, path: Path, process: Process, files: ProcessFiles) -> Any:
+        self.refuse()
         if self._holder is not None and self._holder[0].life.over:
             self._holder[1].release()  # as the kernel does for the dead
         lock = FileLock(self._disk.real(path), mode=0o600, thread_local=False)
@@ -131,9 +151,16 @@ class SimulatedFile(LocalFile):
     """As a process of its own opens it."""
 
     def __init__(
-        self, process: Process, files: ProcessFiles, locks: KernelLocks, clock: Clock
+        self,
+        process: Process,
+        files: ProcessFiles,
+        locks: KernelLocks,
+        clock: Clock,
+        *,
+        path: Path = STATE,
+        workspace: str = "demo",
     ) -> None:
-        super().__init__(STATE, "demo", clock.now, files=files, audited=True)
-        place = _PlayedPlace(STATE, clock.now, files, self.warnings)
+        super().__init__(path, workspace, clock.now, files=files, audited=True)
+        place = _PlayedPlace(path, clock.now, files, self.warnings)
         place.locks, place.process = locks, process
         self._place = place

@@ -47,7 +47,7 @@ class Purse:
         for place, world in judge.market.worlds.items():
             for one in world.machines():
                 key = (place, one.id)
-                if key in judge.strangers or key in judge.copies:
+                if key in judge.strangers or key in judge.copies or one.label in judge.neighbours:
                     continue
                 if key not in self.fleets:
                     mark = parse_mark(judge.labels.setdefault(key, one.label or ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
+import stat
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.process_identity import this_host
+from tests.canaries import found_in
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -31,6 +33,7 @@ from tests.simulation.simulator.backend import (
     KernelLocks,
     RealLocks,
     SimulatedFile,
+    place_of,
 )
 from tests.simulation.simulator.documents import (
     DOCUMENTS,
@@ -38,21 +41,24 @@ from tests.simulation.simulator.documents import (
     FINAL_SLOTS,
     SLIPS,
     desired,
+    named,
 )
 from tests.simulation.simulator.judge import Broken, Judge
 from tests.simulation.simulator.memory_disk import MemoryDisk
+from tests.simulation.simulator.odd_branch import OddBranch
 from tests.simulation.simulator.places import PLACES, Market
 from tests.simulation.simulator.process import (
-    Branch,
-    Disk,
     LoopTime,
     Process,
     ProcessFiles,
     SimulatedWorkspace,
     numbered,
 )
+from tests.simulation.simulator.provider_trouble import SECRET, VARIABLE
 from tests.simulation.simulator.real_disk import RealDisk
 from tests.simulation.simulator.schedule import TICKS, Schedule, Step
+from tests.simulation.simulator.sick_disk import SickDisk
+from tests.simulation.simulator.terminal import unsafe_in
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
@@ -61,6 +67,7 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
+_ENVIRONMENT = {VARIABLE: SECRET, "GPU_SHOPPER_ALLOW_ENV": VARIABLE}
 _TAIL_ROUNDS = 6  # K of I18
 
 
@@ -75,7 +82,7 @@ class Simulation:
         self.time = LoopTime()
         self.market = Market(schedule.seed)
         self.memory = MemoryDisk() if root is None else RealDisk(root)
-        self.disk = Disk(self.memory)
+        self.disk = SickDisk(self.memory)
         if isinstance(self.memory, RealDisk):
             self.locks: KernelLocks = RealLocks(self.memory)
         else:
@@ -90,6 +97,8 @@ class Simulation:
         self.processes: list[Process] = []
         self.documents = FINAL
         self.commands = 0
+        self.shelf: list[bytes] = []
+        """Plans that were saved."""
         self.broken: Broken | None = None
         self._nonces = count(1)
         self.memory.make_directory(DIRECTORY)
@@ -115,7 +124,9 @@ class Simulation:
                 await self._pass_time(timedelta(seconds=self.schedule.tick_seconds))
             await self._settle()
             self._all_is_told()
+            self._no_secret_is_written()
         finally:
+            self.troubles.host.put_away()
             self.market.close()
 
     # --- time -------------------------------------------------------------------------------
@@ -143,14 +154,15 @@ class Simulation:
     def start(self, verb: str, *, who: str, **arguments: Any) -> Process | None:
         """A new process; None where so many run already that no operator would start another."""
         self.processes = [one for one in self.processes if one.task and not one.task.done()]
-        if len(self.processes) >= _PROCESSES_MAX:
+        if len(self.processes) >= _PROCESSES_MAX or self.troubles.host.paused:
             return None
         if "documents" in arguments:
             self.documents = DOCUMENTS[arguments.pop("documents")]
         process = Process(who, verb, self.troubles.operators.skews.get(who, timedelta(0)))
+        process.elsewhere = arguments.pop("elsewhere", "")
         process.failures_before = self.disk.failed_once
         process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
-        self.troubles.processes.prepare(process)
+        self.troubles.prepare(process)
         work = partial(VERBS[verb], self._workspace(process), process, **arguments)
         process.task = asyncio.ensure_future(self._lived(process, work))
         self.processes.append(process)
@@ -175,8 +187,7 @@ class Simulation:
         try:
             result = await work()
         except GpuShopperError as error:
-            if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
-                self._passed(process, None)
+            self._refused(process, error)
             told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
             return f"{error.exit_code:d} {told}"
         except Broken as broken:
@@ -190,8 +201,37 @@ class Simulation:
             return "broken"
         if result is None:
             return "0"
-        self._passed(process, result)
+        self._ended(process, result)
         return f"{result.code:d}"
+
+    def _refused(self, process: Process, error: GpuShopperError) -> None:
+        if process.elsewhere:
+            return
+        if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
+            self._passed(process, None)
+        if error.exit_code is ExitCode.STATE_UNUSABLE:
+            self.troubles.states.refused(error)
+        if process.terminal:
+            process.terminal.error(error)
+            self._searched(process.terminal.said)
+
+    def _ended(self, process: Process, result: RunResult) -> None:
+        if process.elsewhere:
+            return
+        self._passed(process, result)
+        if result.unsaved is not None:
+            self.troubles.states.unsaved(result.warnings)
+        if process.terminal:
+            process.terminal.result(result)
+            self._searched(process.terminal.said)
+
+    def _searched(self, said: str) -> None:
+        unsafe, told = unsafe_in(said), found_in(said.encode("utf-8", "replace"), (SECRET,))
+        try:
+            self.judge.require("I22", not unsafe, f"printed as it came: {unsafe}")
+            self.judge.require("I10", not told, f"printed: {told}")
+        except Broken as broken:
+            self.broken = self.broken or broken
 
     def _found_in(self, error: BaseException) -> bool:
         """A promise broken inside a group of tasks."""
@@ -218,29 +258,34 @@ class Simulation:
             self.broken = self.broken or broken
 
     def _was_undisturbed(self, process: Process) -> bool:
-        stopped = {"C10.2", "C10.3", "C11.15"} | self.troubles.call_faults
+        stopped = {"C10.2", "C10.3", "C10.17", "C11.15", "C12.10"} | self.troubles.call_faults
         steady = process.failures_before == self.disk.failed_once and not process.skew
+        steady = steady and process.begun >= self.troubles.timing_off_until
         return steady and not process.met & stopped
 
     def _workspace(self, process: Process) -> SimulatedWorkspace:
         files = ProcessFiles(self.disk, process.life)
-        files.replaced = self._replaced
-        wanted = desired(self.documents)
+        files.replaced = partial(self._replaced, process)
+        name, path, lineage = place_of(process, self.lineage)
+        wanted = desired(named(self.documents, name))
         opened = OpenedProviders(
             {place.name: self._branch(place, process) for place in PLACES}, process.clock
         )
         made = SimulatedWorkspace(
-            directory=DIRECTORY,
-            name="demo",
+            directory=path.parents[1],
+            name=name,
             desired=wanted,
             documents_error=None if wanted else DocumentError(()),
-            backend=SimulatedFile(process, files, self.locks, process.clock),
+            backend=SimulatedFile(
+                process, files, self.locks, process.clock, path=path, workspace=name
+            ),
             opened=self._configured(opened, wanted),
-            environ={},
+            environ=_ENVIRONMENT,
             host=_THIS_HOST,
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
-        made.lineage = self.lineage
+        made.lineage = lineage
+        made.shelf = self.shelf
         return made
 
     def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
@@ -252,7 +297,7 @@ class Simulation:
         chosen = {name: one for name, one in opened.providers.items() if name in named | homes}
         return OpenedProviders(chosen, opened.clock)
 
-    def _branch(self, place: Any, process: Process) -> Branch:
+    def _branch(self, place: Any, process: Process) -> OddBranch:
         def hook(call: Call) -> Fault | None:
             process.life.pulse()
             self.judge.called(process, place.name, call)
@@ -262,16 +307,17 @@ class Simulation:
             return fault
 
         clocks = process.true_clock, process.clock
-        branch = Branch(place, self.market.worlds[place.name], clocks, hook)
+        odd = self.troubles.providers.odd[place.name]
+        branch = OddBranch(place, self.market.worlds[place.name], clocks, hook, odd)
         state = self.judge.state()
         # Nobody can tell the wrong account from the right one where neither was seen before.
         if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
             branch.account = f"somebody else's at {place.name}"
         return branch
 
-    def _replaced(self, target: object) -> None:
+    def _replaced(self, process: Process, target: object) -> None:
         if target == STATE:
-            self.judge.written(self.now)
+            self.judge.written(self.now, mending=process.verb in ("restore", "rebuild"))
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -280,6 +326,7 @@ class Simulation:
         self.troubles.end_all()
         self.say("no more faults")
         await self._finish()
+        await self.troubles.states.mended(self._command)
         await self._pass_time(HOUR)
         self.documents = FINAL
         await self._command("apply", max_destroy=50, renew=True)
@@ -309,7 +356,9 @@ class Simulation:
 
     def _all_is_told(self) -> None:
         """I20, where the disk took every line."""
-        if self.disk.failed or self._power_was_cut():
+        states = self.troubles.states
+        damaged = states.trail_damaged or self.judge.trust.rolled_back
+        if self.disk.failed or self._power_was_cut() or damaged:
             return
         check_verifies(STATE, self.memory)
         told = {
@@ -320,6 +369,14 @@ class Simulation:
         for _, place, operation, subject in self.judge.mutating:
             said = f"{operation} of {subject} at {place} is not in the trail"
             self.judge.require("I20", subject in told, said)
+
+    def _no_secret_is_written(self) -> None:
+        for name, inode in self.memory.every().items():
+            if not stat.S_ISREG(inode.mode):
+                continue
+            told = found_in(self.memory.content(Path(name)) or b"", (SECRET,))
+            self.judge.require("I10", not told, f"{name}: {told}")
+        self.judge.require("I10", not found_in("".join(self.log).encode(), (SECRET,)), "the log")
 
     def _power_was_cut(self) -> bool:
         return any(step.kind == "power_cut" for step in self.schedule.steps)
