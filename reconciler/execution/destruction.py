@@ -62,8 +62,10 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
             await context.interruption.sleep(context.clock, _FIRST_PAUSE_SECONDS * 2**attempt)
             if context.interruption.requested:
                 break
-        if (attempt or destroy.again) and await _recycled(record, provider, context):
-            return _not_sent(destroy, _RECYCLED + unsaved)
+        if attempt or destroy.again:
+            if await _recycled(record, provider, context):
+                return _not_sent(destroy, _RECYCLED + unsaved)
+            await _note_repetition(record, context)
         sent = await _send(provider, record.instance_id, context)
         if sent is None:
             return _not_sent(destroy, f"not sent, the next run sends it{unsaved}")
@@ -100,6 +102,11 @@ async def _note_attempt(record: InstanceRecord, error: str, context: ExecutionCo
         await context.journal.commit(
             transitions.destroy_attempted(record.mark, context.clock.now(), error=error)
         )
+
+
+async def _note_repetition(record: InstanceRecord, context: ExecutionContext) -> None:
+    with _written_later():
+        await context.journal.commit(transitions.destroy_repeated(record.mark, context.clock.now()))
 
 
 @contextmanager
@@ -277,6 +284,7 @@ async def _resend(destroy: Destroy, context: ExecutionContext) -> None:
     if provider is not None and not context.interruption.requested:
         if await _recycled(destroy.record, provider, context):
             return
+        await _note_repetition(destroy.record, context)
         error = await _send(provider, destroy.record.instance_id, context)
         if error is not None:
             await _note_attempt(destroy.record, error, context)

@@ -122,7 +122,8 @@ async def rebuild_state(
     lock_timeout_seconds: float,
 ) -> Recovered | None:
     """Record the machines that carry this workspace's name and that no record covers; None when
-    nobody agreed. Where there is no state, that makes one.
+    nobody agreed. Where there is no state, that makes one; where one is that cannot be used, also
+    without any machine: else no command could ever go on.
 
     Raises ``ProviderError`` (8) unless every provider was read in full: a machine that was not
     seen would be bought again.
@@ -134,8 +135,9 @@ async def rebuild_state(
     strangers = classify_instances(base, observed).strangers
     planned = rebuilding(base, strangers, workspace.desired, workspace.clock.now())
     backup = None if found.state else _newest_good(workspace)
-    recovered = Recovered(planned, found.state is None, backup, base.rolled_back is not None)
-    if not planned.records and not recovered.rolled_back:
+    rolled_back = base.rolled_back is not None
+    recovered = Recovered(planned, found.state is None, backup, rolled_back, found.problem)
+    if not (planned.records or rolled_back or found.problem):
         return recovered
     if not await approve(recovered):
         return None

@@ -151,8 +151,48 @@ OLD_COPY = Schedule(
 )
 """An old copy was put back, and the newest backup restored over it: it got the serial that the last
 version had had, which no backup and no trail tells of."""
+KILLED_REPEATING = Schedule(
+    688,
+    60,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 2), *_APPLY[2:], ("who", "laptop"))),
+        Step(
+            1,
+            "fault",
+            (("minutes", 4), ("percent", 50), ("place", "beta"), ("times", 5)),
+            "C8.9",
+        ),
+        Step(1, "reconcile", (("heal", False), ("schedule", True), ("who", "cron"))),
+        Step(
+            21,
+            "fault",
+            (("minutes", 8), ("percent", 50), ("place", "all"), ("times", 2)),
+            "C4.1",
+        ),
+        Step(22, "reconcile", (("heal", False), ("schedule", True), ("who", "cron"))),
+        Step(23, "kill_at", (("left", 110),), "C10.1"),
+        Step(23, "apply", (("detach", True), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+    ),
+)
+"""An accepted destroy had ended nothing; the run that sent it again was killed before it could say
+so, and the ledger counted as if the first one had worked."""
+NOTHING_TO_REBUILD = Schedule(
+    489,
+    120,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+        Step(
+            1,
+            "damage",
+            (("how", "flip"), ("place", 40), ("target", "state"), ("ticks", 2)),
+            "C10.16",
+        ),
+    ),
+)
+"""A damaged state without a backup and without machines could be mended by no command."""
 _FOUND = (
-    READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
+    KILLED_REPEATING, NOTHING_TO_REBUILD, READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND,
+    CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE, LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY,
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import RecordedState
 from reconciler.operations.state_edits import let_go, move_records, resolve_absent, resolve_found
 from reconciler.operations.state_recovery import rebuild_state, restore_state
+from reconciler.reporting.state_change_text import recovered_text
 from reconciler.statefile.format import encode
 from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop, story
 
@@ -399,6 +400,33 @@ def test_I19_a_rebuilt_state_goes_on_above_the_serials_that_the_trail_tells_of(
         await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
         assert shop.state().serial > last > 1
         assert (await shop.reconcile(TWO)).code is ExitCode.DONE
+
+    tell(tmp_path, told)
+
+
+def test_a_damaged_state_without_backup_and_machines_is_rebuilt_too_and_kept_aside(
+    tmp_path: Path,
+) -> None:
+    """Else every command would be refused for ever, with the advice to rebuild it."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        await shop.destroy()
+        assert not shop.alive()
+        for entry in (shop.directory / "state").glob("demo.json.backup*"):
+            entry.unlink()
+        spoil(shop)
+        with pytest.raises(StateError, match="damaged") as caught:
+            await shop.apply()
+        assert "state rebuild" in caught.value.fix
+        assert await rebuild_state(shop.workspace(), no, lock_timeout_seconds=0) is None
+        recovered = await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        assert recovered is not None
+        assert "an empty one takes its place" in recovered_text(recovered)
+        (kept,) = (shop.directory / "state").glob("demo.json.damaged*")
+        assert kept.read_bytes() == b"a flipped bit"
+        await shop.apply()
+        assert len(shop.alive()) == 1
 
     tell(tmp_path, told)
 

@@ -68,6 +68,8 @@ MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
 _ENVIRONMENT = {VARIABLE: SECRET, "GPU_SHOPPER_ALLOW_ENV": VARIABLE}
+_FILE_BYTES = 900_000
+"""What no file of a run comes to by itself: an answer of a megabyte is kept nowhere."""
 _TAIL_ROUNDS = 6  # K of I18
 
 
@@ -374,8 +376,10 @@ class Simulation:
         for name, inode in self.memory.every().items():
             if not stat.S_ISREG(inode.mode):
                 continue
-            told = found_in(self.memory.content(Path(name)) or b"", (SECRET,))
+            data = self.memory.content(Path(name)) or b""
+            told = found_in(data, (SECRET,))
             self.judge.require("I10", not told, f"{name}: {told}")
+            self.judge.require("I23", len(data) < _FILE_BYTES, f"{name} has {len(data)} bytes")
         self.judge.require("I10", not found_in("".join(self.log).encode(), (SECRET,)), "the log")
 
     def _power_was_cut(self) -> bool:
