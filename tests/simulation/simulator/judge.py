@@ -255,6 +255,8 @@ class Judge:
         for one in plan.destroys:
             if (one.record.provider, one.record.instance_id) in self.copies:
                 continue  # its end is that of the mark which a person gave it
+            if one.record.mark[-8:] in self.trust.ever_forgotten:
+                continue  # and of one that a lost version of the state knew: its lease is lost too
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None
             if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:

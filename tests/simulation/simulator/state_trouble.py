@@ -45,6 +45,8 @@ class StateTrouble:
 
     def old_copy(self, age: int, whole: bool, ticks: int) -> None:
         """Somebody copies the state, or all files beside it, and puts them back later."""
+        if self.simulation.judge.trust.doubted:
+            return  # nobody keeps a copy of what is damaged
         copy = {path: self._content(path) for path in self._files()} if whole else {}
         copy[STATE] = self._content(STATE)
         if copy[STATE]:

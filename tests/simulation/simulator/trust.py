@@ -23,6 +23,7 @@ class Trust:
         """The last state that could be trusted."""
         self.forgotten: set[str] = set()
         """Nonces of machines of ours that only a lost version of the state knew."""
+        self.ever_forgotten: set[str] = set()
         self.lost_once = self.rolled_back = False
         """Books that a lost version held are gone with it."""
 
@@ -40,7 +41,7 @@ class Trust:
         """
         judge = self._judge
         before, judge.known = judge.known, nonces(old)
-        self.forgotten |= before - judge.known
+        self._forget(before - judge.known)
         judge.serial = serial_of(old)
         self.lost_once = self.rolled_back = True
 
@@ -56,5 +57,9 @@ class Trust:
         """Whether ``dropped`` may be unknown from here on: nothing that is there tells of them."""
         if not mending:
             return False
-        self.forgotten |= dropped
+        self._forget(dropped)
         return True
+
+    def _forget(self, dropped: set[str] | frozenset[str]) -> None:
+        self.forgotten |= dropped
+        self.ever_forgotten |= dropped
