@@ -148,14 +148,13 @@ def another_state(
     """The refusal of a state of another lineage than the one whose audit trail lies beside it.
     ``backup``: the newest good one of that lineage.
     """
-    back = f"gpu-shopper state restore {backup.serial}" if backup else "bring that one back"
+    again = f"gpu-shopper state restore {backup.serial}" if backup else "bring that one back"
     return StateError(
         f"{location}: the state, serial {serial}, is another one than its audit trail tells of, "
         f"up to serial {told}",
         why="another state was put in its place, and machines that the right one knows would be "
         "bought again",
-        fix=f"{back}; to go on from this one: gpu-shopper state restore {location} and then "
-        "gpu-shopper state rebuild",
+        fix=f"{again}; where that is lost: move {location} away, then gpu-shopper state rebuild",
     )
 
 

@@ -93,7 +93,7 @@ POINTS = {
 leave something of their own: fewer need a reason. (Two stories have five steps of the event loop
 fewer since what waits for nothing no longer goes through one.)
 """
-CUTS = {"first apply": (165, 48), "replacement": (358, 93), "heal after loss": (272, 91)}
+CUTS = {"first apply": (303, 91), "replacement": (420, 85), "heal after loss": (362, 101)}
 """The same for losses of power: calls and sleeps, and changes, before each of which it happens."""
 
 
@@ -106,7 +106,7 @@ def test_C10_1_death_at_any_point_loses_nothing_doubles_nothing_and_heals(story:
     assert (len(found.points), found.different) >= POINTS[story.name]
 
 
-FAILURES = {"first apply": 1, "replacement": 1, "heal after loss": 1}
+FAILURES = {"first apply": 203, "replacement": 190, "heal after loss": 249}
 """How many calls to the file system there are at least, each of which fails once."""
 THREE = [
     story for story in STORIES if story.name in ("first apply", "replacement", "heal after loss")

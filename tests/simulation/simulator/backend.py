@@ -24,13 +24,14 @@ DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
 
 
-def place_of(process: Process, lineage: str) -> tuple[str, Path, str]:
-    """Name, state and new lineage of the workspace in which ``process`` works."""
+def place_of(process: Process, lineage: str, *, anew: bool) -> tuple[str, Path, str]:
+    """Name, state and new lineage of the workspace in which ``process`` works. ``anew``: the state
+    was moved away.
+    """
     name = process.elsewhere
-    if process.verb == "rebuild":
-        return "demo", STATE, lineage[1:] + lineage[0]
     if not name:
-        return "demo", STATE, lineage
+        other = anew or process.verb == "rebuild"
+        return "demo", STATE, lineage[1:] + lineage[0] if other else lineage
     return name, Path(f"/simulated/copy/state/{name}.json"), lineage[::-1]
 
 

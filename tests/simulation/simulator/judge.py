@@ -170,7 +170,7 @@ class Judge:
         data = self.memory.content(STATE) or b""
         serial, lineage = serial_of(data), lineage_of(data)
         self.require("I7", serial and lineage, "what stands in the state's place is no state")
-        mending = mending and self.trust.doubted
+        mending = (mending or self.trust.begins_anew) and self.trust.doubted
         grows = serial > self.serial or (mending and lineage != self.lineage)  # each has its own
         self.require("I19", grows, f"serial {serial} after {self.serial}")
         self.serial = serial

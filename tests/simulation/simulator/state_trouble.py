@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tests.simulation.simulator.trouble import Troubles
 
 _RESTORE = re.compile(r"gpu-shopper state restore (?:(\d+)\b|(/[^\s,;]+))")
+_MOVE_AWAY = f"move {STATE} away"
 _FOREIGN = "f" * 32
 _TRIES = 8
 _TRAIL = STATE.with_name(STATE.name + ".audit.jsonl")
@@ -96,6 +97,8 @@ class StateTrouble:
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
+        elif serial_of(now) == serial_of(old) + 1:
+            judge.trust.roll_back(old)
         elif _decided(old) == _decided(now):
             judge.serial = serial_of(old)  # only visits lie between: nothing is lost
         else:
@@ -171,6 +174,9 @@ class StateTrouble:
         if error is None:
             return look
         found = _RESTORE.search(error.fix)
+        if _MOVE_AWAY in error.fix and not found and self._content(STATE):
+            self.simulation.memory.remove(STATE)
+            self.simulation.judge.trust.moved_away()
         if found:
             return "restore", {"what": int(found[1]) if found[1] else found[2]}
         return ("rebuild", {}) if "state rebuild" in error.fix else look

@@ -172,6 +172,7 @@ class Troubles:
             end()
         self.ends.clear()
         self.plans.clear()
+        self.states.waiting.clear()
         self.active.clear()
         self.untold.clear()
         self.processes.dooms.clear()

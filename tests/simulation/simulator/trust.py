@@ -24,7 +24,7 @@ class Trust:
         self.forgotten: set[str] = set()
         """Nonces of machines of ours that only a lost version of the state knew."""
         self.ever_forgotten: set[str] = set()
-        self.lost_once = self.rolled_back = False
+        self.lost_once = self.rolled_back = self.begins_anew = False
         """Books that a lost version held are gone with it."""
 
     def doubt(self) -> None:
@@ -36,21 +36,29 @@ class Trust:
         self.doubted, self.kept = False, None
 
     def roll_back(self, old: bytes) -> None:
-        """A whole directory is put back: the state, its trail and its backups are older together,
-        and only the machines themselves tell of what came after.
+        """Nothing but the machines themselves tells of what came after ``old``, which is put back:
+        with its trail and its backups, or one version behind, as a writer leaves it who told what
+        he would write and died.
         """
         judge = self._judge
         before, judge.known = judge.known, nonces(old)
         self._forget(before - judge.known)
         judge.serial = serial_of(old)
-        self.lost_once = self.rolled_back = True
+        self._books_are_lost()
+        self.rolled_back = True
+
+    def moved_away(self) -> None:
+        """Nothing stands there, on advice: whoever writes next begins anew."""
+        self.begins_anew = True
 
     def written(self, *, mending: bool) -> None:
         """Raises ``Broken`` for whoever builds on a state that nobody may trust."""
         if not self.doubted:
             return
+        mending = mending or self.begins_anew
+        self.begins_anew = False
         self._judge.require("I19", mending, "a change was built on a state that is not the last")
-        self.lost_once = True
+        self._books_are_lost()
         self.regain()
 
     def lost(self, dropped: set[str] | frozenset[str], *, mending: bool) -> bool:
@@ -59,6 +67,10 @@ class Trust:
             return False
         self._forget(dropped)
         return True
+
+    def _books_are_lost(self) -> None:
+        self.lost_once = True
+        self._judge.slips.clear()  # the fuse's memory was in the state as well
 
     def _forget(self, dropped: set[str] | frozenset[str]) -> None:
         self.forgotten |= dropped
