@@ -9,7 +9,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.simulation.simulator.backend import STATE
-from tests.simulation.simulator.purse import SKEW
 from tests.simulation.simulator.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -113,7 +112,8 @@ class HostTrouble:
             self.troubles.later(ticks, "a process goes on", process.life.thaw)
         lost = timedelta(seconds=ticks * self.simulation.schedule.tick_seconds)
         self.troubles.timing_is_off_for(ticks + behind)
-        self.simulation.judge.clocks_differ |= lost <= SKEW
+        judge = self.simulation.judge
+        judge.stood_still = max(judge.stood_still, lost)
         self.troubles.later(ticks, "the machine goes on", lambda: self._go_on(lost))
         self.troubles.later(ticks + behind, "its clock is set", self._catch_up)
 

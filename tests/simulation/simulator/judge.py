@@ -85,6 +85,8 @@ class Judge:
         """Labels of machines that were bought from another directory."""
         self.clocks_differ = False
         """Once a host's clock was off by less than anybody notices."""
+        self.stood_still = timedelta(0)
+        """For how long all clocks of the host did, at most."""
 
     def require(self, invariant: str, holds: object, text: str | Callable[[], str]) -> None:
         self.checked[invariant] += 1
@@ -155,9 +157,11 @@ class Judge:
         follows = intent.succeeds.mark if intent and intent.succeeds else ""
         for _, other in self._parsed(now):
             record = state.instances.get(str(other))
+            same = (other.fleet, other.index) == (mark.fleet, mark.index)
+            if record is None and same and other.nonce in self.trust.forgotten:
+                self.require("I3", False, f"{label} was bought beside the forgotten {other}")
             if record is None or record.doom is not None or record.mark == follows:
                 continue
-            same = (other.fleet, other.index) == (mark.fleet, mark.index)
             self.require("I3", not same, f"{label} was bought beside {other}, which stays")
 
     def taken(self, process: Process) -> None:

@@ -192,7 +192,9 @@ class StateTrouble:
                 break
             verb, arguments = self.next_step()
             await command(verb, **arguments)
-        judge.require("I18", not judge.trust.doubted, f"nothing mends the state: {self.advice}")
+        # Without a machine there is nothing to rebuild: the next apply makes a new state.
+        mended = not judge.trust.doubted or judge.trust.begins_anew
+        judge.require("I18", mended, f"nothing mends the state: {self.advice}")
         if judge.trust.lost_once:
             await command("rebuild")
 

@@ -74,11 +74,12 @@ async def _plan(workspace: SimulatedWorkspace, process: Process) -> None:
 
 
 async def _save(workspace: SimulatedWorkspace, process: Process) -> None:
-    """As ``plan -out``, on the shelf of the run."""
+    """As ``plan -out``, on the shelf of the run; nothing where the documents are unreadable."""
+    if workspace.desired is None:
+        return
     seen = await look(workspace, PlanRequest(Mode.APPLY))
     refuse_wrong_providers(workspace, seen)
     recorded = seen.recorded
-    assert workspace.desired is not None
     origin = PlanOrigin(
         lineage=recorded.lineage if recorded else None,
         serial=recorded.serial if recorded else None,
