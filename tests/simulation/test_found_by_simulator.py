@@ -190,10 +190,62 @@ NOTHING_TO_REBUILD = Schedule(
     ),
 )
 """A damaged state without a backup and without machines could be mended by no command."""
+THIRD_VERSION = Schedule(
+    1_002_203,
+    120,
+    (
+        Step(
+            0,
+            "apply",
+            (
+                ("detach", False),
+                ("documents", 12),
+                ("max_destroy", None),
+                ("renew", True),
+                ("who", "laptop"),
+            ),
+        ),
+        Step(
+            25,
+            "fault",
+            (("minutes", 24), ("percent", 100), ("place", "alpha"), ("times", None)),
+            "C1.20",
+        ),
+        Step(27, "destroy", (("target", ""), ("who", "laptop"))),
+        Step(
+            32,
+            "apply",
+            (
+                ("detach", False),
+                ("documents", 4),
+                ("max_destroy", 10),
+                ("renew", False),
+                ("who", "laptop"),
+            ),
+        ),
+        Step(33, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+    ),
+)
+"""Documents were changed a second time while a successor was booting: `apply` let it take the slot
+and said that all was done, though it was not as declared any more."""
+DIED_OPENING = Schedule(
+    1_006_991,
+    300,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+        Step(1, "kill_at", (("left", 103),), "C10.1"),
+        Step(1, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+        Step(1, "apply", (("detach", True), ("documents", 14), *_APPLY[2:], ("who", "laptop"))),
+        Step(10, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+    ),
+)
+"""A pass that had opened a window died before it bought anything; after that window had closed the
+next pass bought for it."""
 _FOUND = (
     KILLED_REPEATING, NOTHING_TO_REBUILD, READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND,
     CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE, LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY,
+    THIRD_VERSION, DIED_OPENING,
 )  # fmt: skip
 
 

@@ -256,13 +256,14 @@ class Judge:
         if plan.request.mode is not Mode.LOOP:
             return
         state = self.state()
+        found = {one.record.mark for one in plan.adopts}
         for one in plan.destroys:
             if (one.record.provider, one.record.instance_id) in self.copies:
                 continue  # its end is that of the mark which a person gave it
-            if one.record.mark[-8:] in self.trust.ever_forgotten:
-                continue  # and of one that a lost version of the state knew: its lease is lost too
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None
+            if one.record.mark in found and (mark := parse_mark(one.record.mark)):
+                end = mark.end  # an older lease's: nobody had a record of it
             if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:
                 early = end - now > CLOCKS_APART
                 self.require("I31", not early, f"{one.record.slot} ends at {end}, not at {now}")

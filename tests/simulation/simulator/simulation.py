@@ -71,6 +71,7 @@ _ENVIRONMENT = {VARIABLE: SECRET, "GPU_SHOPPER_ALLOW_ENV": VARIABLE}
 _FILE_BYTES = 900_000
 """What no file of a run comes to by itself: an answer of a megabyte is kept nowhere."""
 _TAIL_ROUNDS = 6  # K of I18
+_ONCE_MORE = f"{ExitCode.PARTIAL:d}"
 
 
 class Simulation:
@@ -331,13 +332,13 @@ class Simulation:
         await self.troubles.states.mended(self._command)
         await self._pass_time(HOUR)
         self.documents = FINAL
-        await self._command("apply", max_destroy=50, renew=True)
+        word = await self._command("apply", max_destroy=50, renew=True)
         await self._pass_time(2 * MINUTE)
         for _ in range(_TAIL_ROUNDS):
-            if self.judge.has_converged(self.now, FINAL_SLOTS):
+            if word != _ONCE_MORE and self.judge.has_converged(self.now, FINAL_SLOTS):
                 break
             await self._command("reconcile")
-            await self._command("apply", max_destroy=50)
+            word = await self._command("apply", max_destroy=50)
             await self._pass_time(2 * MINUTE)
         self.judge.converged(self.now, FINAL_SLOTS)
         await self._nothing_more_to_do()

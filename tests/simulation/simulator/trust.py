@@ -23,7 +23,6 @@ class Trust:
         """The last state that could be trusted."""
         self.forgotten: set[str] = set()
         """Nonces of machines of ours that only a lost version of the state knew."""
-        self.ever_forgotten: set[str] = set()
         self.lost_once = self.rolled_back = self.begins_anew = False
         """Books that a lost version held are gone with it."""
 
@@ -42,7 +41,7 @@ class Trust:
         """
         judge = self._judge
         before, judge.known = judge.known, nonces(old)
-        self._forget(before - judge.known)
+        self.forgotten |= before - judge.known
         judge.serial = serial_of(old)
         self._books_are_lost()
         self.rolled_back = True
@@ -65,13 +64,9 @@ class Trust:
         """Whether ``dropped`` may be unknown from here on: nothing that is there tells of them."""
         if not mending:
             return False
-        self._forget(dropped)
+        self.forgotten |= dropped
         return True
 
     def _books_are_lost(self) -> None:
         self.lost_once = True
         self._judge.slips.clear()  # the fuse's memory was in the state as well
-
-    def _forget(self, dropped: set[str] | frozenset[str]) -> None:
-        self.forgotten |= dropped
-        self.ever_forgotten |= dropped
