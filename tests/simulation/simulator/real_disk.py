@@ -24,7 +24,8 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
         if text.startswith(_PREFIX):
             return self.root / text[len(_PREFIX) + 1 :]
         elsewhere = self.root / "elsewhere" / text.lstrip("/")  # where a rescue goes
-        elsewhere.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for one in reversed(elsewhere.relative_to(self.root).parents):
+            (self.root / one).mkdir(mode=0o700, exist_ok=True)
         return elsewhere
 
     def content(self, path: Path) -> bytes | None:

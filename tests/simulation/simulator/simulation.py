@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-import stat
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -25,7 +24,6 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.process_identity import this_host
-from tests.canaries import found_in
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -44,6 +42,7 @@ from tests.simulation.simulator.documents import (
     named,
 )
 from tests.simulation.simulator.judge import Broken, Judge
+from tests.simulation.simulator.listener import Listener
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.odd_branch import OddBranch
 from tests.simulation.simulator.places import PLACES, Market
@@ -58,7 +57,6 @@ from tests.simulation.simulator.provider_trouble import SECRET, VARIABLE
 from tests.simulation.simulator.real_disk import RealDisk
 from tests.simulation.simulator.schedule import TICKS, Schedule, Step
 from tests.simulation.simulator.sick_disk import SickDisk
-from tests.simulation.simulator.terminal import unsafe_in
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
@@ -68,8 +66,6 @@ MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
 _ENVIRONMENT = {VARIABLE: SECRET, "GPU_SHOPPER_ALLOW_ENV": VARIABLE}
-_FILE_BYTES = 900_000
-"""What no file of a run comes to by itself: an answer of a megabyte is kept nowhere."""
 _TAIL_ROUNDS = 6  # K of I18
 _ONCE_MORE = f"{ExitCode.PARTIAL:d}"
 
@@ -100,10 +96,12 @@ class Simulation:
         self.processes: list[Process] = []
         self.documents = FINAL
         self.commands = 0
+        self.listener = Listener(self)
         self.shelf: list[bytes] = []
         """Plans that were saved."""
         self.broken: Broken | None = None
         self._nonces = count(1)
+        self.memory.make_directory(DIRECTORY.with_name("copy"))
         self.memory.make_directory(DIRECTORY)
         descriptor = self.memory.open(DIRECTORY, 0)
         self.memory.sync(descriptor)
@@ -127,7 +125,7 @@ class Simulation:
                 await self._pass_time(timedelta(seconds=self.schedule.tick_seconds))
             await self._settle()
             self._all_is_told()
-            self._no_secret_is_written()
+            self.listener.end()
         finally:
             self.troubles.host.put_away()
             self.market.close()
@@ -190,7 +188,9 @@ class Simulation:
         try:
             result = await work()
         except GpuShopperError as error:
-            self._refused(process, error)
+            if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
+                self._passed(process, None)
+            self.listener.refused(process, error)
             told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
             return f"{error.exit_code:d} {told}"
         except Broken as broken:
@@ -204,37 +204,9 @@ class Simulation:
             return "broken"
         if result is None:
             return "0"
-        self._ended(process, result)
-        return f"{result.code:d}"
-
-    def _refused(self, process: Process, error: GpuShopperError) -> None:
-        if process.elsewhere:
-            return
-        if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
-            self._passed(process, None)
-        if error.exit_code is ExitCode.STATE_UNUSABLE:
-            self.troubles.states.refused(error)
-        if process.terminal:
-            process.terminal.error(error)
-            self._searched(process.terminal.said)
-
-    def _ended(self, process: Process, result: RunResult) -> None:
-        if process.elsewhere:
-            return
         self._passed(process, result)
-        if result.unsaved is not None:
-            self.troubles.states.unsaved(result.warnings)
-        if process.terminal:
-            process.terminal.result(result)
-            self._searched(process.terminal.said)
-
-    def _searched(self, said: str) -> None:
-        unsafe, told = unsafe_in(said), found_in(said.encode("utf-8", "replace"), (SECRET,))
-        try:
-            self.judge.require("I22", not unsafe, f"printed as it came: {unsafe}")
-            self.judge.require("I10", not told, f"printed: {told}")
-        except Broken as broken:
-            self.broken = self.broken or broken
+        self.listener.ended(process, result)
+        return f"{result.code:d}"
 
     def _found_in(self, error: BaseException) -> bool:
         """A promise broken inside a group of tasks."""
@@ -246,7 +218,7 @@ class Simulation:
 
     def _passed(self, process: Process, result: RunResult | None) -> None:
         """A verb has ended; None: with an error of this host, which keeps nothing alive."""
-        if process.life.over:
+        if process.life.over or process.elsewhere:
             return
         try:
             if result is not None and result.unsaved is None:  # else nobody could count them
@@ -372,16 +344,6 @@ class Simulation:
         for _, place, operation, subject in self.judge.mutating:
             said = f"{operation} of {subject} at {place} is not in the trail"
             self.judge.require("I20", subject in told, said)
-
-    def _no_secret_is_written(self) -> None:
-        for name, inode in self.memory.every().items():
-            if not stat.S_ISREG(inode.mode):
-                continue
-            data = self.memory.content(Path(name)) or b""
-            told = found_in(data, (SECRET,))
-            self.judge.require("I10", not told, f"{name}: {told}")
-            self.judge.require("I23", len(data) < _FILE_BYTES, f"{name} has {len(data)} bytes")
-        self.judge.require("I10", not found_in("".join(self.log).encode(), (SECRET,)), "the log")
 
     def _power_was_cut(self) -> bool:
         return any(step.kind == "power_cut" for step in self.schedule.steps)
