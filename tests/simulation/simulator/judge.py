@@ -17,14 +17,18 @@ from reconciler.model.mark import Mark, parse_mark, workspace_part
 from reconciler.model.plan import Destroy, Mode, Plan
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import InstanceRecord, RecordedState
+from reconciler.statefile.files import Files
 from reconciler.statefile.format import decode
+from reconciler.statefile.workspace_key import WorkspaceKey
 from tests.simulation.simulator.backend import STATE, KernelLocks
 from tests.simulation.simulator.hours import LATE, closes_at, end_of
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
+from tests.simulation.simulator.protection import Protection
 from tests.simulation.simulator.purse import Purse
+from tests.simulation.simulator.reach import Reach
 from tests.simulation.simulator.stored_bytes import lineage_of, nonces, recorded_part, serial_of
 
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -77,6 +81,11 @@ class Judge:
         self.kills = Kills()
         self.mutating: list[tuple[datetime, str, str, str]] = []
         self.purse = Purse(self)
+        self.reach = Reach(self)
+        self.protection = Protection(self)
+        self.private_key = WorkspaceKey(STATE, "", Files(), []).private_path
+        self.phantoms = False
+        """Once a create was answered that made nothing: such a machine is in our ledger alone."""
         self.clocks_differ = False
         """Once a host's clock was off by less than anybody notices."""
 
@@ -96,8 +105,10 @@ class Judge:
         if call.operation == "create_instance":
             self._create_sent(process, subject, call.at)
         else:
-            stranger = (place, subject) in self.strangers
+            real = self.market.worlds[place].known_as.get(subject, subject)
+            stranger = (place, real) in self.strangers
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
+            self.protection.destroyed(process, place, subject)
 
     def _create_sent(self, process: Process, label: str, now: datetime) -> None:
         durable = self.memory.on_platter(STATE) or b""
@@ -113,6 +124,7 @@ class Judge:
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
         self._no_second_in_the_slot(label, now)
         self._affordable(label, now)
+        self.reach.bought(label)
 
     def _affordable(self, label: str, now: datetime) -> None:
         state = self.state()
@@ -140,6 +152,7 @@ class Judge:
 
     def taken(self, process: Process) -> None:
         self.known_when_taken[id(process)] = self.known
+        self.protection.taken(process)
 
     # --- at every write of the state --------------------------------------------------------
 
@@ -297,7 +310,11 @@ class Judge:
         doubled = [slot for slot, count in slots.items() if count > 1]
         self.require("I3", not doubled, f"two in one slot: {doubled}")
         self.require("I18", set(slots) == wanted, f"runs {sorted(slots)}, not {sorted(wanted)}")
-        recorded = {(one.provider, one.instance_id) for one in state.instances.values()}
+        recorded = {
+            (one.provider, one.instance_id)
+            for one in state.instances.values()
+            if not self._is_reused(one)
+        }
         living = {(place, one.id) for place, one in self.market.billed(now)}
         unproven = recorded - living
         self.require("I18", not unproven, f"recorded, and does not run: {unproven}")
@@ -315,13 +332,20 @@ class Judge:
 
     def state_is_empty(self) -> bool:
         state = self.state()
-        return state is None or not state.instances
+        return state is None or all(map(self._is_reused, state.instances.values()))
+
+    def _is_reused(self, record: InstanceRecord) -> bool:
+        """Its id names somebody else's machine now (C2.13): no listing will ever lack it, and each
+        run says so (exit 11) until a person lets the record go.
+        """
+        return record.instance_id in self.market.worlds[record.provider].known_as
 
     def all_gone(self, now: datetime) -> None:
         left = [mark for _, mark in self._ours(now)]
         self.require("I1", not left, f"nobody renewed, and still billed: {left}")
         state = self.state()
-        kept = list(state.instances) if state else []
+        every = state.instances.items() if state else ()
+        kept = [mark for mark, one in every if not self._is_reused(one)]
         self.require("I18", not kept, f"nothing runs, and still recorded: {kept}")
 
     def _ours(
@@ -332,11 +356,17 @@ class Judge:
             key = (place, one.id)
             if key in self.strangers or key in self.copies:
                 continue
-            label = self.labels.get(key)
-            if label is None:
-                label = self.labels[key] = one.label or ""
-            found.append((one, label))
+            found.append((one, self.label_of(place, one)))
         return found
+
+    def label_of(self, place: str, machine: Machine) -> str:
+        """As it was named when it was ordered, whatever the provider made of that."""
+        key = (place, machine.id)
+        label = self.labels.get(key)
+        if label is None:
+            ordered = self.market.worlds[place].ordered.get(machine.id)
+            label = self.labels[key] = ordered or machine.label or ""
+        return label
 
     def _parsed(self, now: datetime) -> list[tuple[Machine, Mark]]:
         parsed = [(one, parse_mark(label)) for one, label in self._ours(now)]

@@ -77,7 +77,8 @@ PLACES = (
         ),
         {},
     ),
-    # Slow and strict: its listings are ten seconds old, its calls go one after another.
+    # Slow and strict: its listings are ten seconds old, its calls go one after another, and one
+    # logs in to its machines.
     Place(
         "beta",
         41,
@@ -91,6 +92,7 @@ PLACES = (
             **_BOOT,
         ),
         {
+            "ssh_answers": True,
             "parallel_calls": 1,
             "create_interval": 5 * _SECOND,
             "destroy_interval": 2 * _SECOND,
@@ -110,9 +112,11 @@ PLACES = (
             call_latency=_SECOND / 2,
             **_BOOT,
         ),
-        {"parallel_calls": 4},
+        {"ssh_answers": True, "parallel_calls": 4},
     ),
 )
+LOGGED_IN = tuple(one.name for one in PLACES if one.truth.get("ssh_answers"))
+"""Of the others the market's own books say what is inside."""
 
 
 class Market:

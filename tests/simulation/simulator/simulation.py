@@ -15,12 +15,15 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.hand_over import SshFiles
+from reconciler.model.instance import SshEndpoint
+from reconciler.model.ssh_key import parse_public_key
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.process_identity import this_host
@@ -40,6 +43,7 @@ from tests.simulation.simulator.documents import (
     desired,
 )
 from tests.simulation.simulator.judge import Broken, Judge
+from tests.simulation.simulator.logins import login
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import PLACES, Market
 from tests.simulation.simulator.process import (
@@ -56,6 +60,10 @@ from tests.simulation.simulator.schedule import TICKS, Schedule, Step
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
+
+if TYPE_CHECKING:
+    from reconciler.operations.workspace import LogIn
+    from reconciler.transport.ssh_login import Login
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -209,6 +217,7 @@ class Simulation:
         try:
             if result is not None and result.unsaved is None:  # else nobody could count them
                 self.judge.passed(result.plan, process.begun, self.now)
+                self.judge.reach.looked_into(process, result, self.now)
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
                 self.judge.ended_before(process.begun, unhealthy, self.now)
@@ -240,9 +249,23 @@ class Simulation:
             environ={},
             host=_THIS_HOST,
         )
+        made.ssh, made.files = self._log_in(process), self.disk
         made.new_nonce = lambda: numbered(next(self._nonces))
         made.lineage = self.lineage
         return made
+
+    def _log_in(self, process: Process) -> LogIn:
+        async def log_in(
+            endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+        ) -> Login:
+            await process.true_clock.sleep(1)
+            public = self.memory.content(STATE.with_name("demo.id_ed25519.pub")) or b""
+            key = parse_public_key(public.decode()) if public else ""
+            found = login(self.market, self.troubles.conditions.refusing, endpoint, key, self.now)
+            self.say(f"{process.name} {alias} login {found.end}")
+            return found
+
+        return log_in
 
     def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
         """What the documents name, and what the state remembers (SPEC.md section 12, 4)."""
@@ -258,6 +281,8 @@ class Simulation:
             process.life.pulse()
             self.judge.called(process, place.name, call)
             fault = self.troubles.of_call(process, place.name, call)
+            if fault is not None and call.operation == "create_instance" and not fault.has_effect:
+                self.judge.phantoms = True
             said = call.label or call.instance_id or ""
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault

@@ -11,6 +11,7 @@ from reconciler.market.faults import Call, Fault
 from reconciler.model.value import dataclass
 from tests.simulation.simulator.catalogue import CALL_FAULTS, EVERYWHERE, STANDING
 from tests.simulation.simulator.disk_trouble import DiskTrouble
+from tests.simulation.simulator.market_conditions import MarketConditions
 from tests.simulation.simulator.market_trouble import MarketTrouble
 from tests.simulation.simulator.operator_trouble import OperatorTrouble
 from tests.simulation.simulator.process_trouble import ProcessTrouble
@@ -50,6 +51,7 @@ class Troubles:
         self.processes = ProcessTrouble(self)
         self.disk = DiskTrouble(self)
         self.market = MarketTrouble(self)
+        self.conditions = MarketConditions(self)
         self.operators = OperatorTrouble(self)
 
     @property
@@ -61,7 +63,7 @@ class Troubles:
         if step.kind == "fault":
             self._fault(step.number, **arguments)
             return
-        parts = (self.processes, self.disk, self.market, self.operators)
+        parts = (self.processes, self.disk, self.market, self.conditions, self.operators)
         (begins,) = (getattr(part, step.kind) for part in parts if hasattr(part, step.kind))
         begins(**arguments)
 
@@ -76,6 +78,12 @@ class Troubles:
         self.active.append(_Active(number, place, fault, operations, percent, until, times))
         places = list(self.simulation.market.worlds) if place == EVERYWHERE else [place]
         self.sick_until(until + _STALE, places)
+
+    def sell_nothing(self, number: str, place: str, minutes: int) -> None:
+        """Every order is refused."""
+        until = self.now + timedelta(minutes=minutes)
+        refused = Fault(error="refused")
+        self.active.append(_Active(number, place, refused, ("create_instance",), 100, until, None))
 
     def of_call(self, process: Process, place: str, call: Call) -> Fault | None:
         for one in self.active:
@@ -119,3 +127,4 @@ class Troubles:
         self.operators.skews.clear()
         self.simulation.disk.heal()
         self.market.end_all()
+        self.conditions.end_all()
