@@ -130,6 +130,7 @@ ACTIONS: tuple[Action, ...] = (
     _one("C3.6", "hosts_refuse", 3, place=("beta", "gamma"), every=(1, 2, 3), ticks=_TICKS),
     _one("C3.10", "readdress", 2, which=_MANY),
     _one("C5.12", "balance_gone", 3, place=_PLACES, ticks=_TICKS),
+    _one("C9.7", "state_lost", 3),
     _one("C9.9", "twin", 2, which=_MANY),
     _one("C9.10", "protect", 3, who=("laptop", "ci")),
     _one("C4.13", "person_destroys", 3, which=_MANY),

@@ -111,7 +111,6 @@ FAULTS_ELSEWHERE = {
     "C7.17": _API + "C7_17_an_id_that_leads_elsewhere_stays_one_segment",
     "C8.7": "tests/unit/transport/test_pacing.py"
     "::test_I26_no_window_ever_holds_more_calls_than_it_may",
-    "C9.7": _STATE + "C9_7_a_lost_state_is_rebuilt_from_what_runs",
     "C10.9": _FILE + "C10_9_a_directory_that_became_a_link_is_refused",
     "C10.13": "tests/end_to_end/test_interrupted.py"
     "::test_bad_input_39_a_closed_output_stops_no_apply",

@@ -76,6 +76,10 @@ class Judge:
         self.known_when_taken: dict[int, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
+        self.lost_at: datetime | None = None
+        """Since when there is no state, because somebody lost it (C9.7)."""
+        self.was_lost = False
+        """Once it was: what it knew of money is gone with it."""
         self._decoded: tuple[bytes, RecordedState] | None = None
         self.slips: list[datetime] = []
         self.kills = Kills()
@@ -158,6 +162,8 @@ class Judge:
 
     def written(self, now: datetime) -> None:
         data = self.memory.content(STATE) or b""
+        if self.lost_at is not None:
+            self._rebuilt(data)
         serial, lineage = serial_of(data), lineage_of(data)
         self.require("I7", serial and lineage, "what stands in the state's place is no state")
         self.require("I19", serial > self.serial, f"serial {serial} after {self.serial}")
@@ -176,6 +182,8 @@ class Judge:
     # --- after every tick -------------------------------------------------------------------
 
     def looked(self, now: datetime) -> None:
+        if self.lost_at is not None:
+            return
         billed = self.market.billed(now)
         ours = self._ours(now, billed)
         lost = [mark for _, mark in ours if mark[-8:] not in self.known]
@@ -191,6 +199,30 @@ class Judge:
             name for name, inode in self.memory.every().items() if inode.mode & _FOR_OTHERS
         ]
         self.require("I24", not open_to_others, f"open to others: {open_to_others}")
+
+    def state_was_lost(self, now: datetime) -> None:
+        self.lost_at, self.was_lost = now, True
+        self.known, self.serial, self.lineage = frozenset(), 0, b""
+        self.slips.clear()
+
+    def _rebuilt(self, data: bytes) -> None:
+        """What a rebuilt state does not know nobody can: machines that were not listed yet, or that
+        stood beside another one in their slot, which it says. Nothing touches them (I4).
+        """
+        assert self.lost_at is not None
+        before, found = microseconds(self.lost_at), nonces(data)
+        for place, world in self.market.worlds.items():
+            for one in world.machines():
+                if one.created <= before and self.label_of(place, one)[-8:] not in found:
+                    self.copies.add((place, one.id))
+        # Without a state nobody can tell another lineage's machine (C9.9): it was shown, and taken.
+        state = self.state()
+        taken = (
+            {(one.provider, one.instance_id) for one in state.instances.values()} if state else ()
+        )
+        self.copies |= self.strangers.intersection(taken)
+        self.strangers -= self.copies
+        self.lost_at = None
 
     def power_came_back(self, before: bytes | None, platter: bytes | None) -> None:
         """The state is one of the two that were there, byte for byte."""

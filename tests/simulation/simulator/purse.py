@@ -92,6 +92,8 @@ class Purse:
         """A create was sent: every budget in force has room for it (I6, admission)."""
         judge, mark, state = self._judge, parse_mark(label), self._judge.state()
         assert state is not None
+        if judge.was_lost:
+            return  # what was spent before is known to nobody
         for record in state.budgets.values():
             budget = record.budget
             if mark is None or budget.limit_usd is None:
@@ -117,6 +119,8 @@ class Purse:
 
     def looked_after(self, begun: datetime, state: RecordedState) -> None:
         """A pass that could see has ended what a wall does not let run until the next one (I6)."""
+        if self._judge.was_lost:
+            return
         for record in state.budgets.values():
             budget = record.budget
             if budget.limit_usd is None or not budget.is_wall:
@@ -151,6 +155,8 @@ class Purse:
         """What we say that machines cost is never less than the bill (I13, I27), and no more but
         for what is marked as unknown and a second begun for each rate.
         """
+        if self._judge.was_lost:
+            return
         total = costs_of(state, _LONG_AGO, now).total
         ours = total.usd
         # A person may end what a destroy of ours was falsely said to have ended: nobody knows when.

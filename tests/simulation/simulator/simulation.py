@@ -306,6 +306,9 @@ class Simulation:
         self.troubles.end_all()
         self.say("no more faults")
         await self._finish()
+        if self.judge.lost_at is not None:
+            self.documents = FINAL  # which name every provider
+            await self._command("rebuild")
         await self._pass_time(HOUR)
         self.documents = FINAL
         word = await self._command("apply", max_destroy=50, renew=True)

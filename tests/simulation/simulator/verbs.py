@@ -12,6 +12,7 @@ from reconciler.operations.lease_verbs import extend_lease, release_fleet
 from reconciler.operations.plan import plan_fleets
 from reconciler.operations.reconcile import reconcile_once
 from reconciler.operations.run import RunOptions, RunResult
+from reconciler.operations.state_recovery import rebuild_state
 from tests.simulation.simulator.process import Process, SimulatedWorkspace
 
 
@@ -69,6 +70,13 @@ async def _release(workspace: SimulatedWorkspace, process: Process) -> RunResult
     return await release_fleet(workspace, "dev", _options(process))
 
 
+async def _rebuild(workspace: SimulatedWorkspace, process: Process) -> None:
+    async def approve(_: object) -> bool:
+        return True
+
+    await rebuild_state(workspace, approve, lock_timeout_seconds=0)
+
+
 VERBS: Mapping[str, Callable[..., Awaitable[RunResult | None]]] = {
     "apply": _apply,
     "reconcile": _reconcile,
@@ -76,5 +84,6 @@ VERBS: Mapping[str, Callable[..., Awaitable[RunResult | None]]] = {
     "plan": _plan,
     "extend": _extend,
     "release": _release,
+    "rebuild": _rebuild,
 }
 """Each takes the workspace, the process and what the schedule says."""
