@@ -32,12 +32,14 @@ def login(
     endpoint: SshEndpoint,
     key: str,
     now: datetime,
+    *,
+    but: str = "",
 ) -> Login:
-    """``key``: the public half of the one that is used."""
+    """``key``: the public half of the one that is used. ``but``: the place of a real provider."""
     found = [
         (place, one)
         for place, one in market.billed(now)
-        if (one.ssh_host, one.ssh_port) == (endpoint.host, endpoint.port)
+        if (one.ssh_host, one.ssh_port) == (endpoint.host, endpoint.port) and place != but
     ]
     running = [(place, one) for place, one in found if one.status_at(now) == "running"]
     if not running:

@@ -93,6 +93,8 @@ class MarketConditions:
         before = microseconds(simulation.now - _LONG_GONE)
         found = []
         for record in state.instances.values() if state else ():
+            if record.provider == simulation.judge.by_face:
+                continue
             world = simulation.market.worlds[record.provider]
             asked = record.doom is not None and record.doom.accepted_at is not None
             gone = world.gone_at(record.instance_id)

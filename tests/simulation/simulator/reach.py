@@ -49,6 +49,8 @@ class Reach:
         """It was made without any key, at a place where one logs in."""
         judge = self._judge
         for place in LOGGED_IN:
+            if place == judge.by_face:
+                continue  # it keeps what was ordered in words of its own
             world = judge.market.worlds[place]
             for one in world.machines():
                 if judge.label_of(place, one) == mark and (place, one.id) not in judge.copies:
