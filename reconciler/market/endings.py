@@ -15,6 +15,12 @@ def ask(connection: sqlite3.Connection, machine: Machine, now: datetime, dying: 
         _will_go(connection, machine, now, dying)
 
 
+def ask_in_vain(connection: sqlite3.Connection, machine: Machine, now: datetime) -> None:
+    """Accepted, and it fails some time later (C4.7)."""
+    if not _asked(machine, now):
+        _set(connection, machine, microseconds(now), None)
+
+
 def ask_by_itself(
     connection: sqlite3.Connection,
     machine: Machine,
@@ -42,7 +48,9 @@ def stop(connection: sqlite3.Connection, machine: Machine, at: datetime) -> None
 
 
 def _asked(machine: Machine, now: datetime) -> bool:
-    return machine.destroy_asked is not None and machine.destroy_asked <= microseconds(now)
+    """One that has failed (C4.7) may be asked for again."""
+    asked = machine.destroy_asked is not None and machine.destroy_asked <= microseconds(now)
+    return asked and machine.gone is not None
 
 
 def _will_go(

@@ -59,12 +59,20 @@ class Fault:
     For a create: ``appears_after`` hides the machine from listings and reads at first,
     ``stops_after`` stops it by itself, ``gpu_inside`` is the model that is really in it,
     ``billed_percent`` is the billed rate in percent of the true price (the answer then names no
-    rate), ``loses_label`` forgets the label, ``without_id`` answers success without an id.
+    rate), ``loses_label`` forgets the label, ``label_keeps`` cuts it to so many characters,
+    ``without_id`` answers success without an id, ``gpu_made`` is the model that is made and shown
+    instead of the one ordered, ``forgets_order`` ignores keys, setup and ports, ``ends_after``: the
+    provider ends it by itself.
 
-    For listings and reads of machines: ``shape``, ``keep`` (how many rows are left in a partial or
-    cut one), ``stale`` (that much older than usual), ``drop_labels``, ``status`` (an overriding
-    word). For offers: ``quoted_percent`` (prices shown, in percent of the true ones), ``price``
-    (text shown instead of every price).
+    For a destroy: ``fails_later``: the machine is destroying for two minutes, and then as it was.
+    ``spares_stopped``: one that does not run is left alone. ``gone_error``: one that is gone is
+    answered with an error in words, not as one that does not exist.
+
+    For listings and reads of machines: ``hides`` (leaves out machines that are stopped, or those
+    of the last ten minutes), ``shape``, ``keep`` (how many rows are left in a partial or cut one),
+    ``stale`` (that much older than usual; of offers too), ``drop_labels``, ``status`` (an
+    overriding word). For offers: ``quoted_percent`` (prices shown, in percent of the true ones),
+    ``price`` (text shown instead of every price).
     """
 
     error: ErrorWord | None = None
@@ -79,6 +87,14 @@ class Fault:
     gpu_inside: str | None = None
     billed_percent: int = 100
     loses_label: bool = False
+    label_keeps: int | None = None
+    gpu_made: str | None = None
+    forgets_order: bool = False
+    ends_after: timedelta | None = None
+    fails_later: bool = False
+    spares_stopped: bool = False
+    gone_error: bool = False
+    hides: Literal["stopped", "young"] | None = None
     shape: ListingShape | None = None
     keep: int = 0
     stale: timedelta | None = None
@@ -110,7 +126,7 @@ FaultHook = Callable[[Call], Fault | None]
 
 HEALTHY = Fault()
 Row = TypeVar("Row")
-_DURATIONS = frozenset({"hang", "delay", "appears_after", "stops_after", "stale"})
+_DURATIONS = frozenset({"hang", "delay", "appears_after", "stops_after", "ends_after", "stale"})
 
 
 def distort(rows: Sequence[Row], shape: ListingShape | None, keep: int) -> list[Row]:

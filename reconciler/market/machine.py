@@ -21,6 +21,8 @@ DEFAULT_DISK_BYTES = 50 * GIB
 _NETWORKS = ("192.0.2", "198.51.100")
 SSH_USER = "root"
 _FIRST_SSH_PORT = 20_000
+_YOUNG = timedelta(minutes=10) // timedelta(microseconds=1)
+_TASK_FAILS = timedelta(minutes=2) // timedelta(microseconds=1)
 
 
 class ListPrice(NamedTuple):
@@ -124,7 +126,7 @@ class Machine(NamedTuple):
 
     def status_as_of(self, at: int) -> str:
         """As ``status_at``, ``at`` in microseconds since 1970."""
-        if self.destroy_asked is not None and at >= self.destroy_asked:
+        if self._is_destroying(at):
             return "destroying"
         if self.stopped is not None and at >= self.stopped:
             return "stopped"
@@ -135,6 +137,18 @@ class Machine(NamedTuple):
         if at >= self.booting:
             return "booting"
         return "created" if at >= self.prepared else "placed"
+
+    def _is_destroying(self, at: int) -> bool:
+        """A destroy without an end is a task that fails (C4.7)."""
+        if self.destroy_asked is None or at < self.destroy_asked:
+            return False
+        return self.gone is not None or at < self.destroy_asked + _TASK_FAILS
+
+    def is_left_out(self, hides: str | None, at: int) -> bool:
+        """By a listing of that moment which leaves out machines of one kind (C2.9, C2.14)."""
+        if hides == "young":
+            return at < self.created + _YOUNG
+        return hides == "stopped" and self.status_as_of(at) in ("stopped", "failed")
 
 
 class Inside(NamedTuple):
@@ -150,7 +164,7 @@ def inside_of(machine: Machine, offer: MarketOffer | None, lie: str | None) -> I
     """What was sold, or the model of ``lie`` in its place."""
     gpu = lie or machine.gpu
     memory = gpu_model(gpu).memory_bytes
-    if lie is None and offer is not None:
+    if offer is not None and gpu == offer.gpu:
         memory = offer.gpu_memory_bytes
     return Inside(gpu, machine.gpu_count, memory, offer.cuda if offer else None)
 
@@ -230,12 +244,13 @@ def new_machine(
     """The row of a machine rented at this price; a fault may spoil it."""
     stops = now + fault.stops_after if fault.stops_after is not None else fate.preempted_at
     price = order.list_price or ListPrice(price_microusd, offer.disk_microusd_per_gib)
+    ends = None if fault.ends_after is None else now + fault.ends_after
     return Machine(
         id=machine_id,
-        label=None if fault.loses_label else order.label,
+        label=_kept_label(order.label, fault),
         offer_id=offer.id,
         capacity_key=offer.capacity_key,
-        gpu=offer.gpu,
+        gpu=fault.gpu_made or offer.gpu,
         gpu_count=offer.gpu_count,
         region=offer.region,
         image=order.image,
@@ -252,6 +267,12 @@ def new_machine(
         running=microseconds(fate.running_at),
         failed=None if fate.failed_at is None else microseconds(fate.failed_at),
         stopped=None if stops is None else microseconds(stops),
-        destroy_asked=None,
-        gone=None,
+        destroy_asked=None if ends is None else microseconds(ends),
+        gone=None if ends is None else microseconds(ends),
     )
+
+
+def _kept_label(label: str | None, fault: Fault) -> str | None:
+    if fault.loses_label or label is None:
+        return None
+    return label[: fault.label_keeps]

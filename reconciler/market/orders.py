@@ -62,7 +62,7 @@ def place(
     fate = fate_of(seed, settings, machine_id, bool(offer.spot), now)
     machine = new_machine(machine_id, offer, order, price, fate, now, fault)
     add_machine(connection, machine)
-    if order.note:
+    if order.note and not fault.forgets_order:
         machine_notes.write(connection, machine_id, order.note)
     if fault.gpu_inside is not None:
         machine_notes.write_inside(connection, machine_id, fault.gpu_inside)

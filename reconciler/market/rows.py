@@ -57,7 +57,7 @@ def nodes_taken(connection: sqlite3.Connection, now: datetime) -> dict[str, int]
     """How many nodes of each capacity key stand under a machine of this account."""
     query = (
         "SELECT capacity_key, count(*) FROM machines"
-        " WHERE gone_at IS NULL OR gone_at > ? GROUP BY capacity_key"
+        " WHERE created_at <= ?1 AND (gone_at IS NULL OR gone_at > ?1) GROUP BY capacity_key"
     )
     return dict(connection.execute(query, (microseconds(now),)).fetchall())
 

@@ -229,14 +229,17 @@ class World:
             offer = self._offer(connection, machine.offer_id)
         return inside_of(machine, offer, lie)
 
-    def destroy(self, machine_id: str, now: datetime) -> None:
+    def destroy(self, machine_id: str, now: datetime, fault: Fault = HEALTHY) -> None:
         """Ask for its end; it is gone some seconds later. Asking again changes nothing.
 
         Raises ``NoSuchMachine``, also when it is gone already.
         """
         with self._storage.transaction() as connection:
             machine = self._machine(connection, machine_id, now)
-            endings.ask(connection, machine, now, self._dying(machine_id))
+            if fault.fails_later:
+                endings.ask_in_vain(connection, machine, now)
+            elif not (fault.spares_stopped and machine.status_at(now) in ("stopped", "failed")):
+                endings.ask(connection, machine, now, self._dying(machine_id))
 
     def set_timer(self, machine_id: str, ends_at: datetime, now: datetime) -> None:
         """It asks for its own end at ``ends_at``, if it runs then, or once it does. Set again, it

@@ -17,6 +17,7 @@ from reconciler.model.ledger import (
     NOTHING,
     Amounts,
     Segment,
+    closed_machine_of,
     microseconds,
     moment,
 )
@@ -160,6 +161,26 @@ def _marked(state: RecordedState, seen: set[str], now: datetime) -> Ledger:
 def reopened(ledger: Ledger, record: InstanceRecord, since: datetime) -> Ledger:
     """A machine whose account was closed is billed again from ``since`` on, unseen until now."""
     return _with_row(ledger, record.mark, (Segment(since, None, record.usd_per_hour, ZERO),))
+
+
+def seen_again(ledger: Ledger, record: InstanceRecord, now: datetime) -> Ledger:
+    """A machine is found of which the ledger knows already what it cost until it was taken for
+    gone: that is not counted twice, and whether it was billed since then is not known.
+    """
+    until = _closed_until(ledger, record)
+    if until is None or record.mark in ledger.running or until >= now:
+        return ledger
+    doubt = Segment(until, now, record.usd_per_hour, ZERO, unknown=True)
+    running = Segment(now, None, record.usd_per_hour, ZERO)
+    return _with_row(ledger, record.mark, (doubt, running))
+
+
+def _closed_until(ledger: Ledger, record: InstanceRecord) -> datetime | None:
+    key = (record.provider, record.instance_id)
+    rows = (row for row in (*ledger.closed, *ledger.failed) if record.instance_id in row)
+    known = map(closed_machine_of, rows)
+    ends = [one.until for one in known if (one.provider, one.instance_id) == key]
+    return max(ends, default=None)
 
 
 def rate_changed(

@@ -55,6 +55,7 @@ def decide_machines(classified: Classified, scene: Scene) -> Decisions:
         elif at_all or scene.may_act(record):
             _decide_live(sighting, scene, pairs, decisions)
         else:
+            _note_rate(sighting, decisions)  # this look counts as one at it, too
             decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
     for found in classified.intents:
         decide_intent(found, scene, decisions)

@@ -17,7 +17,6 @@ from tests.simulation.simulator.elsewhere import (
     NOT_COVERED,
     PROMISES,
     PROMISES_ELSEWHERE,
-    PROMISES_NOT_COVERED,
     SIZES,
     THE_SAME_AS,
 )
@@ -47,8 +46,6 @@ def promise_table() -> str:
         places = [_JUDGE] if name in JUDGED else []
         if name in PROMISES_ELSEWHERE:
             places.append(_link(PROMISES_ELSEWHERE[name]))
-        if name in PROMISES_NOT_COVERED:
-            places.append(f"**not covered**: {PROMISES_NOT_COVERED[name]}")
         lines.append(f"| {name} | {promise} | {'; '.join(places)} |")
     return "\n".join(lines)
 

@@ -268,10 +268,49 @@ DIED_OPENING = Schedule(
 )
 """A pass that had opened a window died before it bought anything; after that window had closed the
 next pass bought for it."""
+BILLED_TWICE = Schedule(
+    102,
+    300,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 6), *_APPLY[2:], ("who", "laptop"))),
+        Step(15, "apply", (("detach", False), ("documents", 1), *_APPLY[2:], ("who", "ci"))),
+        Step(
+            17,
+            "fault",
+            (("minutes", 5), ("percent", 100), ("place", "all"), ("times", None)),
+            "C2.15",
+        ),
+        Step(17, "reconcile", (("heal", True), ("schedule", False), ("who", "cron"))),
+    ),
+)
+"""A listing went back in time: machines that were proven gone, and paid for, were found again and
+counted from their beginning once more."""
+NARROWED_LOOK = Schedule(
+    214,
+    300,
+    (
+        Step(
+            0,
+            "apply",
+            (
+                ("detach", False),
+                ("documents", 6),
+                ("max_destroy", None),
+                ("renew", True),
+                ("who", "laptop"),
+            ),
+        ),
+        Step(4, "preempt", (("which", 34),), "C3.8"),
+        Step(5, "destroy", (("target", "fleet.dev[0]"), ("who", "laptop"))),
+    ),
+)
+"""A machine had been stopped when a command for another one looked: the look counted, and what it
+saw did not."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     KILLED_REPEATING, NOTHING_TO_REBUILD, PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE,
     LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY, THIRD_VERSION, DIED_OPENING, WRONG_ID,
+    BILLED_TWICE, NARROWED_LOOK,
 )  # fmt: skip
 
 

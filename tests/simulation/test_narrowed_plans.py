@@ -55,6 +55,24 @@ def test_exclude_is_the_opposite_of_target_in_apply_and_destroy(tmp_path: Path) 
     story(tmp_path, tell)
 
 
+def test_C3_8_a_command_for_one_machine_notes_what_another_one_costs_now(tmp_path: Path) -> None:
+    """Its look counts as the last one at all of them: what it saw has to count, too."""
+
+    async def tell(shop: Shop) -> None:
+        await shop.apply(TWO_FLEETS)
+        state = shop.state()
+        mine = next(one for one in state.instances.values() if one.fleet == "lab")
+        await shop.wait(HOUR)
+        shop.world.stop(mine.instance_id, shop.now)
+        await shop.wait(MINUTE)
+        await shop.destroy("fleet.dev[0]")
+        after = shop.state().instances[mine.mark]
+        assert after.doom is None
+        assert after.usd_per_hour < mine.usd_per_hour / 10, "its disk alone"
+
+    story(tmp_path, tell)
+
+
 def test_an_excluded_fleet_that_is_not_declared_is_left_alone(tmp_path: Path) -> None:
     async def tell(shop: Shop) -> None:
         await shop.apply(TWO_FLEETS)

@@ -13,7 +13,7 @@ from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, Ord
 from reconciler.market.faults import HEALTHY, Fault, FaultHook, Operation, distort
 from reconciler.market.machine import Order
 from reconciler.market.settings import LIVELY
-from reconciler.market.units import microusd, usd
+from reconciler.market.units import microseconds, microusd, usd
 from reconciler.market.world import World
 from reconciler.model.errors import (
     AuthenticationFailed,
@@ -105,7 +105,8 @@ class SimulatedProvider(Provider):
     async def list_offers(self, query: OfferQuery) -> OfferListing:
         fault = await self._begin("list_offers")
         now = self._clock.now()
-        quotes = self._ask(lambda: self._world.list_offers(now, query.models))
+        shown_at = now - (fault.stale or timedelta(0))
+        quotes = self._ask(lambda: self._world.list_offers(shown_at, query.models))
         await self._answer("list_offers", fault)
         return as_listing(self.name, quotes, now, fault)
 
@@ -116,6 +117,9 @@ class SimulatedProvider(Provider):
         machines = self._ask(lambda: self._world.list_machines(started_at, older_by))
         await self._answer("list_instances", fault)
         shown_at = self._world.listing_moment(started_at) - older_by
+        if fault.hides is not None:
+            at = microseconds(shown_at)
+            machines = [one for one in machines if not one.is_left_out(fault.hides, at)]
         rows = as_instances(self.name, machines, shown_at, fault)
         listed = tuple(distort(rows, fault.shape, fault.keep))
         if fault.shape == "partial":
@@ -159,7 +163,12 @@ class SimulatedProvider(Provider):
         fault = await self._begin("destroy_instance", instance_id=instance_id)
         now = self._clock.now()
         if fault.has_effect:
-            self._ask(lambda: self._world.destroy(instance_id, now))
+            try:
+                self._ask(lambda: self._world.destroy(instance_id, now, fault))
+            except InstanceNotFound as error:
+                if fault.gone_error:
+                    raise UnexpectedResponse(self.name, "no such thing to terminate") from error
+                raise
         await self._answer("destroy_instance", fault, instance_id)
 
     async def gpus_inside(self, instance_id: str) -> GpuReading:

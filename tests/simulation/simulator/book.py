@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from reconciler.market import machine_notes
 from reconciler.market.errors import NoSuchMachine
-from reconciler.market.faults import Call, Fault, FaultHook, Operation
+from reconciler.market.faults import HEALTHY, Call, Fault, FaultHook, Operation
 from reconciler.market.founding import first_facts_of
-from reconciler.market.machine import Inside, Machine
+from reconciler.market.machine import Inside, Machine, Order
 from reconciler.market.market_clock import Pace
 from reconciler.market.offer import MarketOffer, Quote
 from reconciler.market.prices import PriceBoard
@@ -121,9 +121,15 @@ class Book(World):
             connection.executemany("UPDATE world SET value = ? WHERE name = ?", changes)
         made = cls(storage, facts)
         made._seen = {}
+        made.known_as = {}
+        made.ordered = {}
         return made
 
     _seen: dict[str, tuple[int, object]]
+    known_as: dict[str, str]
+    """Ids that were used before, and whose machine has each of them now (C2.13)."""
+    ordered: dict[str, str]
+    """By id, the label that was asked for, whatever became of it."""
     _shown: list[MarketOffer] | None = None
 
     def _unchanged(self, name: str, read: Callable[[], Answer]) -> Answer:
@@ -166,6 +172,30 @@ class Book(World):
                 (percent, machine_id),
             )
 
+    def readdress(self, machine_id: str) -> None:
+        """It is reached at another address, which was nobody's before (C3.10)."""
+        with self._storage.transaction() as connection:
+            connection.execute(
+                "UPDATE machines SET ssh_host = ?, ssh_port = ssh_port + 20000 WHERE id = ?",
+                ("203.0.113.1", machine_id),
+            )
+
+    def host_of(self, machine: Machine) -> str:
+        offers = self._unchanged("hosts", lambda: {one.id: one.host for one in self.all_offers()})
+        return offers[machine.offer_id] or ""
+
+    def gone_at(self, machine_id: str) -> int | None:
+        """Of the machine that had this id first; None while it lives."""
+        return next((one.gone for one in self.machines() if one.id == machine_id), None)
+
+    def rent(self, order: Order, now: datetime, fault: Fault = HEALTHY) -> Machine:
+        machine = super().rent(order, now, fault)
+        self.ordered[machine.id] = order.label or ""
+        return machine
+
+    def destroy(self, machine_id: str, now: datetime, fault: Fault = HEALTHY) -> None:
+        super().destroy(self.known_as.get(machine_id, machine_id), now, fault)
+
     def begin_call(
         self,
         operation: Operation,
@@ -181,18 +211,23 @@ class Book(World):
 
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         at = microseconds(self.listing_moment(now) - older_by)
-        return [
+        shown = [
             one
             for one in self.machines()
             if one.listed <= at and (one.gone is None or one.gone > at)
         ]
+        return self._as_known(shown) if self.known_as else shown
+
+    def _as_known(self, shown: list[Machine]) -> list[Machine]:
+        names = {real: known for known, real in self.known_as.items()}
+        return [one._replace(id=names.get(one.id, one.id)) for one in shown]
 
     def read_machine(self, machine_id: str, now: datetime) -> Machine:
         known = self._unchanged("by id", lambda: {one.id: one for one in self.machines()})
-        found = known.get(machine_id)
+        found = known.get(self.known_as.get(machine_id, machine_id))
         if found is None or found.is_hidden_at(now) or not found.exists_at(now):
             raise NoSuchMachine(f"machine {machine_id} does not exist")
-        return found
+        return found._replace(id=machine_id) if self.known_as else found
 
     def gpus_inside(self, machine_id: str, now: datetime) -> Inside:
         self.read_machine(machine_id, now)
@@ -200,7 +235,11 @@ class Book(World):
 
     def list_offers(self, now: datetime, models: frozenset[str] = frozenset()) -> list[Quote]:
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
-        standing = (one for one in self.machines() if one.gone is None or one.gone > at)
+        standing = (
+            one
+            for one in self.machines()
+            if one.created <= at and (one.gone is None or one.gone > at)
+        )
         taken = Counter(one.capacity_key for one in standing)
         offers = self.all_offers()
         wanted = [one for one in offers if one.gpu in models] if models else offers

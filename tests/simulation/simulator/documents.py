@@ -64,7 +64,9 @@ DOCUMENTS = (
     _FLEETS + _fleet("dev", *_in_hours("12:03-12:18"), "nodes: 2"),
     _FLEETS + _DEV + _fleet("lab", *_in_hours("12:10-13:05"), "nodes: 2", "grace: 1m"),
     _FLEETS + _fleet("dev", "ttl: 1h", "nodes: 2", 'env: {TOKEN: "${env:SIM_TOKEN}"}'),
+    _FLEETS + _fleet("dev", "ttl: 2h", "nodes: 2", "lifecycle: {prevent_destroy: true}"),
 )
+PROTECTED = len(DOCUMENTS) - 1
 SLIPS = {
     DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
     DOCUMENTS[9]: {"C4.12", "C14.4"},
@@ -72,7 +74,9 @@ SLIPS = {
     DOCUMENTS[11]: {"C14.1"},
 }
 """What operators do wrong without a fault anywhere, by their documents."""
-FINAL = _FLEETS + _fleet("dev", "ttl: 6h", "nodes: 2") + _fleet("lab", "ttl: 6h")
+_OPEN = "lifecycle: {prevent_destroy: false}"
+"""Protection ends by these words alone: where nothing is said, what was said last holds."""
+FINAL = _FLEETS + _fleet("dev", "ttl: 6h", "nodes: 2", _OPEN) + _fleet("lab", "ttl: 6h")
 SOAKED = (
     _HEAD
     + _GAMMA

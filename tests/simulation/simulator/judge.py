@@ -17,14 +17,18 @@ from reconciler.model.mark import Mark, parse_mark, workspace_part
 from reconciler.model.plan import Destroy, Mode, Plan
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import InstanceRecord, RecordedState
+from reconciler.statefile.files import Files
 from reconciler.statefile.format import decode
+from reconciler.statefile.workspace_key import WorkspaceKey
 from tests.simulation.simulator.backend import LOCK, STATE, KernelLocks
 from tests.simulation.simulator.hours import LATE, closes_at, end_of
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
+from tests.simulation.simulator.protection import Protection
 from tests.simulation.simulator.purse import Purse
+from tests.simulation.simulator.reach import Reach
 from tests.simulation.simulator.stored_bytes import lineage_of, nonces, recorded_part, serial_of
 from tests.simulation.simulator.trust import Trust
 
@@ -75,13 +79,24 @@ class Judge:
         self.known_when_taken: dict[int, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
+        self.lost_at: datetime | None = None
+        """Since when there is no state, because somebody lost it (C9.7)."""
+        self.was_lost = False
+        """Once it was: what it knew of money is gone with it."""
         self._decoded: tuple[bytes, RecordedState] | None = None
         self.slips: list[datetime] = []
         self.kills = Kills()
         self.mutating: list[tuple[datetime, str, str, str]] = []
         self.purse = Purse(self)
+        self.reach = Reach(self)
+        self.protection = Protection(self)
+        self.private_key = WorkspaceKey(STATE, "", Files(), []).private_path
+        self.phantoms = False
+        """Once a create was answered that made nothing: such a machine is in our ledger alone."""
         self.named: Callable[[str, str], str] = lambda _, instance_id: instance_id
         """What the ledger calls a machine of this provider, which may have another name for it."""
+        self.by_face = ""
+        """The provider of this run that is a real one, if any."""
         self.trust = Trust(self)
         self.neighbours: set[str] = set()
         """Labels of machines that were bought from another directory."""
@@ -109,9 +124,11 @@ class Judge:
         if call.operation == "create_instance":
             self._create_sent(process, subject, call.at)
         else:
-            stranger = (place, subject) in self.strangers
+            real = self.market.worlds[place].known_as.get(subject, subject)
+            stranger = (place, real) in self.strangers
             stranger |= bool(self.neighbours) and self._is_neighbour(place, subject)
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
+            self.protection.destroyed(process, place, subject)
 
     def _called_elsewhere(self, place: str, subject: str, call: Call) -> None:
         """Another workspace of the same account buys and destroys its own machines alone."""
@@ -139,6 +156,7 @@ class Judge:
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
         self._no_second_in_the_slot(label, now)
         self._affordable(label, now)
+        self.reach.bought(label)
 
     def _affordable(self, label: str, now: datetime) -> None:
         state = self.state()
@@ -168,12 +186,15 @@ class Judge:
 
     def taken(self, process: Process) -> None:
         self.known_when_taken[id(process)] = self.known
+        self.protection.taken(process)
 
     # --- at every write of the state --------------------------------------------------------
 
     def written(self, now: datetime, *, mending: bool = False) -> None:
         """``mending``: by an operator who brings a state back."""
         data = self.memory.content(STATE) or b""
+        if self.lost_at is not None:
+            self._rebuilt(data)
         serial, lineage = serial_of(data), lineage_of(data)
         self.require("I7", serial and lineage, "what stands in the state's place is no state")
         mending = (mending or self.trust.begins_anew) and self.trust.doubted
@@ -197,6 +218,8 @@ class Judge:
     # --- after every tick -------------------------------------------------------------------
 
     def looked(self, now: datetime) -> None:
+        if self.lost_at is not None:
+            return
         billed = self.market.billed(now)
         ours = self._ours(now, billed)
         known = self.known | self.trust.forgotten if self.trust.forgotten else self.known
@@ -213,6 +236,30 @@ class Judge:
             name for name, inode in self.memory.every().items() if inode.mode & _FOR_OTHERS
         ]
         self.require("I24", not open_to_others, f"open to others: {open_to_others}")
+
+    def state_was_lost(self, now: datetime) -> None:
+        self.lost_at, self.was_lost = now, True
+        self.known, self.serial, self.lineage = frozenset(), 0, b""
+        self.slips.clear()
+
+    def _rebuilt(self, data: bytes) -> None:
+        """What a rebuilt state does not know nobody can: machines that were not listed yet, or that
+        stood beside another one in their slot, which it says. Nothing touches them (I4).
+        """
+        assert self.lost_at is not None
+        before, found = microseconds(self.lost_at), nonces(data)
+        for place, world in self.market.worlds.items():
+            for one in world.machines():
+                if one.created <= before and self.label_of(place, one)[-8:] not in found:
+                    self.copies.add((place, one.id))
+        # Without a state nobody can tell another lineage's machine (C9.9): it was shown, and taken.
+        state = self.state()
+        taken = (
+            {(one.provider, one.instance_id) for one in state.instances.values()} if state else ()
+        )
+        self.copies |= self.strangers.intersection(taken)
+        self.strangers -= self.copies
+        self.lost_at = None
 
     def power_came_back(self, before: bytes | None, platter: bytes | None) -> None:
         """The state is one of the two that were there, byte for byte."""
@@ -343,8 +390,15 @@ class Judge:
         slots.update((one.fleet, one.index) for one in adopted)
         doubled = [slot for slot, count in slots.items() if count > 1]
         self.require("I3", not doubled, f"two in one slot: {doubled}")
-        self.require("I18", set(slots) == wanted, f"runs {sorted(slots)}, not {sorted(wanted)}")
-        recorded = {(one.provider, one.instance_id) for one in state.instances.values()}
+        # Held by a record whose id names somebody else's machine now: nobody is sure of it (C2.13).
+        held = {(one.fleet, one.index) for one in state.instances.values() if self._is_reused(one)}
+        agree = set(slots) - held == wanted - held
+        self.require("I18", agree, f"runs {sorted(slots)}, not {sorted(wanted)}")
+        recorded = {
+            (one.provider, one.instance_id)
+            for one in state.instances.values()
+            if not self._is_reused(one)
+        }
         living = {(place, one.id) for place, one in self.market.billed(now)}
         unproven = recorded - living
         self.require("I18", not unproven, f"recorded, and does not run: {unproven}")
@@ -362,13 +416,20 @@ class Judge:
 
     def state_is_empty(self) -> bool:
         state = self.state()
-        return state is None or not state.instances
+        return state is None or all(map(self._is_reused, state.instances.values()))
+
+    def _is_reused(self, record: InstanceRecord) -> bool:
+        """Its id names somebody else's machine now (C2.13): no listing will ever lack it, and each
+        run says so (exit 11) until a person lets the record go.
+        """
+        return record.instance_id in self.market.worlds[record.provider].known_as
 
     def all_gone(self, now: datetime) -> None:
         left = [mark for _, mark in self._ours(now)]
         self.require("I1", not left, f"nobody renewed, and still billed: {left}")
         state = self.state()
-        kept = list(state.instances) if state else []
+        every = state.instances.items() if state else ()
+        kept = [mark for mark, one in every if not self._is_reused(one)]
         self.require("I18", not kept, f"nothing runs, and still recorded: {kept}")
 
     def _ours(
@@ -379,13 +440,20 @@ class Judge:
             key = (place, one.id)
             if key in self.strangers or key in self.copies:
                 continue
-            label = self.labels.get(key)
-            if label is None:
-                label = self.labels[key] = one.label or ""
+            label = self.label_of(place, one)
             if label in self.neighbours:
                 continue
             found.append((one, label))
         return found
+
+    def label_of(self, place: str, machine: Machine) -> str:
+        """As it was named when it was ordered, whatever the provider made of that."""
+        key = (place, machine.id)
+        label = self.labels.get(key)
+        if label is None:
+            ordered = self.market.worlds[place].ordered.get(machine.id)
+            label = self.labels[key] = ordered or machine.label or ""
+        return label
 
     def _parsed(self, now: datetime) -> list[tuple[Machine, Mark]]:
         parsed = [(one, parse_mark(label)) for one, label in self._ours(now)]

@@ -27,12 +27,12 @@ class MarketTrouble:
         neighbour = Mark(workspace_part("other", "else"), "dev", 0, START, "00000000")
         for number, place in enumerate(self.simulation.market.worlds):
             label = (None, "by hand", str(neighbour))[number]
-            self._stranger_at(place, label)
+            self.stranger_at(place, label)
 
     def stranger(self, label: str) -> None:
-        self._stranger_at(self.troubles.chance.choice(list(self.simulation.market.worlds)), label)
+        self.stranger_at(self.troubles.chance.choice(list(self.simulation.market.worlds)), label)
 
-    def _stranger_at(self, place: str, label: str | None) -> None:
+    def stranger_at(self, place: str, label: str | None) -> None:
         world = self.simulation.market.worlds[place]
         try:
             machine = world.place_foreign(self.simulation.now, label)
@@ -40,7 +40,7 @@ class MarketTrouble:
             return  # sold out
         self.simulation.judge.strangers.add((place, machine.id))
 
-    def _known(self, which: int) -> tuple[str, Machine] | None:
+    def known(self, which: int) -> tuple[str, Machine] | None:
         """One of the machines that the state knows and that live."""
         state = self.simulation.judge.state()
         recorded = (
@@ -56,20 +56,20 @@ class MarketTrouble:
         return found[which % len(found)] if found else None
 
     def preempt(self, which: int) -> None:
-        found = self._known(which)
+        found = self.known(which)
         if found:
             with suppress(NoSuchMachine):  # nobody sees it yet
                 self.simulation.market.worlds[found[0]].stop(found[1].id, self.simulation.now)
 
     def person_destroys(self, which: int) -> None:
-        found = self._known(which)
+        found = self.known(which)
         if found:
             self.simulation.judge.ended_by_others.add((found[0], found[1].id))
             with suppress(NoSuchMachine):
                 self.simulation.market.worlds[found[0]].destroy(found[1].id, self.simulation.now)
 
     def rate_rises(self, which: int, percent: int) -> None:
-        found = self._known(which)
+        found = self.known(which)
         if found:
             self.simulation.market.raise_rate(found[0], found[1], percent, self.simulation.now)
 
@@ -77,14 +77,14 @@ class MarketTrouble:
         self.simulation.market.worlds[place].move_prices(percent)
 
     def relabel(self, which: int, label: str) -> None:
-        found = self._known(which)
+        found = self.known(which)
         if found:
             place, machine = found
             self._relabelled.append((place, machine.id, machine.label))
             self.simulation.market.worlds[place].relabel(machine.id, label)
 
     def clone(self, which: int) -> None:
-        found = self._known(which)
+        found = self.known(which)
         if found:
             self._copy_at(found[0], found[1].label)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tests.simulation.simulator.backend import STATE
 from tests.simulation.simulator.documents import DOCUMENTS
 from tests.simulation.simulator.purse import SKEW
 
@@ -28,6 +30,28 @@ class OperatorTrouble:
     def skew(self, who: str, seconds: int) -> None:
         self.skews[who] = timedelta(seconds=seconds)
         self.simulation.judge.clocks_differ |= abs(self.skews[who]) <= SKEW
+
+    def state_lost(self) -> None:
+        """The state and its backups are gone, and whoever was at work with them (C9.7). A person
+        rebuilds it, now and again until every provider could be read.
+        """
+        simulation = self.simulation
+        for process in self.troubles.processes.running():
+            self.troubles.processes.kill(process)
+        names = [Path(one) for one in simulation.memory.every()]
+        lost = [one for one in names if one.name.startswith(STATE.name) and "audit" not in one.name]
+        if STATE not in lost or simulation.judge.trust.doubted:
+            return
+        for path in lost:
+            simulation.memory.remove(path)
+        simulation.judge.state_was_lost(simulation.now)
+        simulation.lineage = simulation.lineage[::-1]
+        for ticks in (1, 3, 6):
+            self.troubles.later(ticks, "the state is rebuilt", self.rebuild)
+
+    def rebuild(self) -> None:
+        if self.simulation.judge.lost_at is not None:
+            self.simulation.start("rebuild", who="laptop")
 
     def wrong_account(self, ticks: int) -> None:
         simulation, self.reads_wrong_account = self.simulation, True

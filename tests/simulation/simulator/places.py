@@ -79,7 +79,8 @@ PLACES = (
         ),
         {},
     ),
-    # Slow and strict: its listings are ten seconds old, its calls go one after another.
+    # Slow and strict: its listings are ten seconds old, its calls go one after another, and one
+    # logs in to its machines.
     Place(
         "beta",
         41,
@@ -93,6 +94,7 @@ PLACES = (
             **_BOOT,
         ),
         {
+            "ssh_answers": True,
             "parallel_calls": 1,
             "create_interval": 5 * _SECOND,
             "destroy_interval": 2 * _SECOND,
@@ -112,9 +114,11 @@ PLACES = (
             call_latency=_SECOND / 2,
             **_BOOT,
         ),
-        {"parallel_calls": 4},
+        {"ssh_answers": True, "parallel_calls": 4},
     ),
 )
+LOGGED_IN = tuple(one.name for one in PLACES if one.truth.get("ssh_answers"))
+"""Of the others the market's own books say what is inside."""
 
 
 class Market:

@@ -18,6 +18,7 @@ from reconciler.execution.context import ExecutionContext
 from reconciler.execution.interruption import Interruption
 from reconciler.market.faults import Call, Fault
 from reconciler.market.world import World
+from reconciler.model.hand_over import SshFiles
 from reconciler.model.mark import NONCE_ALPHABET, NONCE_LENGTH
 from reconciler.model.observation import Complete, Partial
 from reconciler.model.record import RecordedState
@@ -318,11 +319,18 @@ class SimulatedWorkspace(Workspace):
 
     new_nonce: Callable[[], str]
     lineage: str
+    files: Disk
     shelf: list[bytes]
     """Saved plans."""
 
     def fresh_state(self) -> RecordedState:
         return super().fresh_state().with_(lineage=self.lineage)
+
+    def ssh_files(self) -> SshFiles:
+        """As they lie on the simulated disk."""
+        key = self.backend.key
+        there = self.files.has(key.private_path)
+        return SshFiles(str(key.private_path) if there else "", str(key.known_hosts))
 
     def context(self, *args: Any, **kwargs: Any) -> ExecutionContext:
         made = super().context(*args, **kwargs)

@@ -27,6 +27,8 @@ _SECOND = timedelta(seconds=1)
 _NO_TIME = timedelta(0)
 TICK = timedelta(seconds=60)
 SKEW = timedelta(seconds=60)
+LOOK = timedelta(seconds=5)
+"""Within a look nobody knows when something changed, and every rate counts the second begun."""
 DESTROY_TIME = timedelta(seconds=60)
 """Of I6: ``safety.tick`` of documents that do not name it, and what is reserved for each end."""
 ROUNDED = Decimal("0.00005")
@@ -41,17 +43,21 @@ class Purse:
         self.fleets: dict[tuple[str, str], str] = {}
         """By (provider, id), as the machine was named when it was made."""
 
-    def machines(self) -> list[tuple[tuple[str, str], Machine]]:
-        """Every machine that we ever bought, gone ones too."""
+    def machines(self, *, copies: bool = False) -> list[tuple[tuple[str, str], Machine]]:
+        """Every machine that we ever bought, gone ones too; ``copies``: and what was made by hand
+        under a mark of ours.
+        """
         found = []
         judge = self._judge
         for place, world in judge.market.worlds.items():
             for one in world.machines():
                 key = (place, one.id)
-                if key in judge.strangers or key in judge.copies or one.label in judge.neighbours:
+                if key in judge.strangers or (key in judge.copies and not copies):
+                    continue
+                if one.label in judge.neighbours:
                     continue
                 if key not in self.fleets:
-                    mark = parse_mark(judge.labels.setdefault(key, one.label or ""))
+                    mark = parse_mark(judge.label_of(place, one))
                     self.fleets[key] = mark.fleet if mark else ""
                 found.append((key, one))
         return found
@@ -89,6 +95,8 @@ class Purse:
         """A create was sent: every budget in force has room for it (I6, admission)."""
         judge, mark, state = self._judge, parse_mark(label), self._judge.state()
         assert state is not None
+        if judge.was_lost:
+            return  # what was spent before is known to nobody
         for record in state.budgets.values():
             budget = record.budget
             if mark is None or budget.limit_usd is None:
@@ -114,6 +122,8 @@ class Purse:
 
     def looked_after(self, begun: datetime, state: RecordedState) -> None:
         """A pass that could see has ended what a wall does not let run until the next one (I6)."""
+        if self._judge.was_lost:
+            return
         for record in state.budgets.values():
             budget = record.budget
             if budget.limit_usd is None or not budget.is_wall:
@@ -146,14 +156,43 @@ class Purse:
         )
 
     def counted(self, state: RecordedState, now: datetime) -> None:
-        """What we say that machines cost is never less than the bill (I13, I27)."""
-        ours = costs_of(state, _LONG_AGO, now).total.usd
+        """What we say that machines cost is never less than the bill (I13, I27), and no more but
+        for what is marked as unknown and a second begun for each rate.
+        """
+        if self._judge.was_lost:
+            return
+        total = costs_of(state, _LONG_AGO, now).total
+        ours = total.usd
         # A person may end what a destroy of ours was falsely said to have ended: nobody knows when.
         machines = [one for one in self.machines() if one[0] not in self._judge.ended_by_others]
         theirs = self._billed(machines, _LONG_AGO, now, risen=False)
         allowed = ROUNDED * (1 + len(machines)) + self._unsure_of_the_time(machines)
         said = lambda: f"the ledger says {ours}, the market bills {theirs:.6f}"  # noqa: E731
         self._judge.require("I27", ours >= theirs - allowed, said)
+        if not self._judge.phantoms:
+            self._not_above(ours, total.unknown * _MICRO_USD, allowed, now)
+
+    def _not_above(self, ours: Decimal, unknown: Decimal, allowed: Decimal, now: datetime) -> None:
+        every = [
+            (key, one._replace(gone=None) if key in self._judge.ended_by_others else one)
+            for key, one in self.machines(copies=True)
+        ]
+        most = self._billed(every, _LONG_AGO, now) + self._begun_seconds(every) + allowed
+        self._judge.require(
+            "I27",
+            ours <= most + unknown,
+            lambda: f"the ledger says {ours}, {unknown} of it unknown; the market bills {most:.6f}",
+        )
+
+    def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
+        rises = self._judge.market.rises
+        return sum(
+            (
+                _for(one.microusd_per_hour * _MICRO_USD, LOOK * (1 + len(rises.get(key, ()))))
+                for key, one in machines
+            ),
+            Decimal(0),
+        )
 
     def _unsure_of_the_time(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         """Hosts whose clocks differ by less than is noticed date begin and end by them, and so does

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
@@ -23,6 +23,7 @@ from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.hand_over import SshFiles
 from reconciler.model.instance import SshEndpoint
+from reconciler.model.ssh_key import parse_public_key
 from reconciler.operations.run import RunResult
 from reconciler.providers.base import Provider
 from reconciler.providers.registry import OpenedProviders
@@ -48,6 +49,7 @@ from tests.simulation.simulator.documents import (
 from tests.simulation.simulator.face_places import FacePlace
 from tests.simulation.simulator.judge import Broken, Judge
 from tests.simulation.simulator.listener import Listener
+from tests.simulation.simulator.logins import login
 from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.odd_branch import OddBranch
 from tests.simulation.simulator.places import PLACES, Market
@@ -65,6 +67,10 @@ from tests.simulation.simulator.sick_disk import SickDisk
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
+
+if TYPE_CHECKING:
+    from reconciler.operations.workspace import LogIn
+    from reconciler.transport.ssh_login import Login
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
@@ -99,6 +105,7 @@ class Simulation:
         if schedule.face is not None:
             self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
             self.judge.named = self.face.named
+            self.judge.by_face = schedule.face.place
         self.troubles = Troubles(self)
         self.log: list[str] = []
         self.met: Counter[tuple[str, str]] = Counter()
@@ -233,6 +240,7 @@ class Simulation:
         try:
             if result is not None and result.unsaved is None:  # else nobody could count them
                 self.judge.passed(result.plan, process.begun, self.now)
+                self.judge.reach.looked_into(process, result, self.now)
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
                 self.judge.ended_before(process.begun, unhealthy, self.now)
@@ -269,19 +277,27 @@ class Simulation:
             host=_THIS_HOST,
             boot_id=_THIS_BOOT,
         )
+        made.ssh, made.files = self._log_in(process), self.disk
         made.new_nonce = lambda: numbered(next(self._nonces))
         made.lineage = lineage
         made.shelf = self.shelf
-        made.ssh = self._log_in
         return made
 
-    async def _log_in(
-        self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
-    ) -> Login:
-        """Only machines of real providers answer."""
-        await self.clock.sleep(1)
-        assert self.face is not None
-        return self.face.looked_into(endpoint, self.now)
+    def _log_in(self, process: Process) -> LogIn:
+        async def log_in(
+            endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+        ) -> Login:
+            await process.true_clock.sleep(1)
+            public = self.memory.content(STATE.with_name("demo.id_ed25519.pub")) or b""
+            key = parse_public_key(public.decode()) if public else ""
+            refusing, face = self.troubles.conditions.refusing, self.judge.by_face
+            found = login(self.market, refusing, endpoint, key, self.now, but=face)
+            if self.face is not None and found.end == "unreachable":
+                found = self.face.looked_into(endpoint, self.now)
+            self.say(f"{process.name} {alias} login {found.end}")
+            return found
+
+        return log_in
 
     def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
         """What the documents name, and what the state remembers (SPEC.md section 12, 4)."""
@@ -297,6 +313,8 @@ class Simulation:
             process.life.pulse()
             self.judge.called(process, place.name, call)
             fault = self.troubles.of_call(process, place.name, call)
+            if fault is not None and call.operation == "create_instance" and not fault.has_effect:
+                self.judge.phantoms = True
             said = call.label or call.instance_id or ""
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
@@ -324,6 +342,9 @@ class Simulation:
         self.troubles.end_all()
         self.say("no more faults")
         await self._finish()
+        if self.judge.lost_at is not None:
+            self.documents = FINAL  # which name every provider
+            await self._command("rebuild")
         await self.troubles.states.mended(self._command)
         await self._pass_time(HOUR)
         self.documents = FINAL

@@ -12,6 +12,7 @@ from reconciler.model.value import dataclass
 from tests.simulation.simulator.catalogue import CALL_FAULTS, EVERYWHERE, STANDING
 from tests.simulation.simulator.disk_trouble import DiskTrouble
 from tests.simulation.simulator.host_trouble import HostTrouble
+from tests.simulation.simulator.market_conditions import MarketConditions
 from tests.simulation.simulator.market_trouble import MarketTrouble
 from tests.simulation.simulator.operator_trouble import OperatorTrouble
 from tests.simulation.simulator.people_trouble import PeopleTrouble
@@ -61,6 +62,7 @@ class Troubles:
         self.processes = ProcessTrouble(self)
         self.disk = DiskTrouble(self)
         self.market = MarketTrouble(self)
+        self.conditions = MarketConditions(self)
         self.operators = OperatorTrouble(self)
         self.wire = WireTrouble(self)
         self.states = StateTrouble(self)
@@ -86,6 +88,7 @@ class Troubles:
             self.processes,
             self.disk,
             self.market,
+            self.conditions,
             self.operators,
             self.states,
             self.host,
@@ -123,6 +126,12 @@ class Troubles:
         self.active.append(_Active(number, place, fault, operations, percent, until, times))
         places = list(self.simulation.market.worlds) if place == EVERYWHERE else [place]
         self.sick_until(until + _STALE, places)
+
+    def sell_nothing(self, number: str, place: str, minutes: int) -> None:
+        """Every order is refused."""
+        until = self.now + timedelta(minutes=minutes)
+        refused = Fault(error="refused")
+        self.active.append(_Active(number, place, refused, ("create_instance",), 100, until, None))
 
     def of_call(self, process: Process, place: str, call: Call) -> Fault | None:
         if process.cut_off:
@@ -186,4 +195,5 @@ class Troubles:
         self.operators.skews.clear()
         self.simulation.disk.heal()
         self.market.end_all()
+        self.conditions.end_all()
         self.providers.end_all()

@@ -32,6 +32,7 @@ from reconciler.planning.ledger import (
     looked,
     rate_changed,
     running_segments,
+    seen_again,
     sightings,
     total_of,
 )
@@ -291,6 +292,18 @@ def test_a_machine_that_closes_twice_is_counted_once() -> None:
     once = departures.forgotten([gone, gone], START + 2 * HOUR, {})(state)
     assert departures.forgotten([gone], START + 2 * HOUR, {})(once) == once
     assert len(once.ledger.closed) == 1
+
+
+def test_C2_15_a_machine_that_is_found_after_its_account_was_closed_is_not_counted_twice() -> None:
+    gone = record(absence=AbsenceEvidence(last_seen_at=START + HOUR, first_absent_at=START + HOUR))
+    ledger = closed(EMPTY_LEDGER, [closing_of(gone, lease(), None, START + HOUR)])
+    again = record(mark=gone.mark, instance_id=gone.instance_id)
+    found = seen_again(ledger, again, START + 3 * HOUR)
+    doubt, running = running_segments(again, found)
+    assert (doubt.since, doubt.until, doubt.unknown) == (START + HOUR, START + 3 * HOUR, True)
+    assert (running.since, running.until, running.unknown) == (START + 3 * HOUR, None, False)
+    other = record(instance_id="another")
+    assert seen_again(ledger, other, START + 3 * HOUR) is ledger
 
 
 def test_moments_before_1970_and_far_rates_do_not_break_a_row() -> None:
