@@ -189,7 +189,7 @@ def _sight_intent(
 ) -> IntentSighting:
     instance = by_mark.get((intent.provider, _identity(intent.mark)))
     # Until its deadline the call may still be on its way (SPEC.md section 12, 6).
-    sent = AbsenceEvidence(last_seen_at=intent.deadline_at)
+    sent = AbsenceEvidence.model_construct(last_seen_at=intent.deadline_at)
     weighed = weigh_absence(
         intent.absence or sent,
         observed.inventories.get(intent.provider),

@@ -282,6 +282,18 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
     return _on_record(mark, update)
 
 
+def destroy_repeated(mark: str, now: datetime) -> Change:
+    """It was seen although its destroy was accepted, and is about to be asked for its end again: if
+    this attempt is the last thing that its run does, it was billed until then all the same.
+    """
+
+    def update(record: InstanceRecord) -> InstanceRecord:
+        doom = record.doom
+        return record if doom is None else record.with_(doom=doom.with_(last_attempt_at=now))
+
+    return _on_record(mark, update)
+
+
 def alerted(mark: str, now: datetime) -> Change:
     """People were told that this destroy is overdue."""
     return _on_record(

@@ -32,7 +32,10 @@ class Place:
 
     def capabilities(self, usual: ProviderCapabilities) -> ProviderCapabilities:
         """What its adapter says of itself; ``usual``: what that of such a market says."""
-        return _capabilities(self.name, usual)
+        known = _CAPABILITIES.get(self.name)
+        if known is None or known[0] is not usual:
+            known = _CAPABILITIES[self.name] = usual, replace(usual, **self.truth)
+        return known[1]
 
     def offers(self) -> tuple[MarketOffer, ...]:
         """Like machines on hosts of their own, each a little dearer than the one before."""
@@ -52,10 +55,8 @@ def _offers(name: str, cents: int) -> tuple[MarketOffer, ...]:
     )
 
 
-@cache
-def _capabilities(name: str, usual: ProviderCapabilities) -> ProviderCapabilities:
-    (place,) = (one for one in PLACES if one.name == name)
-    return replace(usual, **place.truth)
+_CAPABILITIES: dict[str, tuple[ProviderCapabilities, ProviderCapabilities]] = {}
+"""By a place's name: the usual ones, of one market the same value each time, and its own."""
 
 
 _BOOT: dict[str, Any] = {
