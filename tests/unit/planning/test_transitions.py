@@ -7,16 +7,17 @@ from decimal import Decimal
 
 import pytest
 
-from reconciler.model.plan import Doubt, Forget
+from reconciler.model.plan import Adopt, Doubt, Forget, Stranger
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, LeaseEnding, RecordedState, SoftNotice
-from reconciler.planning import billing, departures
+from reconciler.planning import billing, departures, other_ids
 from reconciler.planning import transitions as go
 from reconciler.planning.lease_transitions import lease_changed, lease_ended, lease_extended
 from reconciler.planning.leases import describe_change
 from tests.builders import (
     HOUR,
     destroy,
+    instance,
     intent,
     lease,
     record,
@@ -47,6 +48,7 @@ CHANGES = {
     "forgotten": departures.forgotten([forget("record")], NOW, {}),
     "proven absent": departures.forgotten([forget("intent")], NOW, {}),
     "lease_ended": lease_ended("train", LeaseEnding.RELEASED, NOW),
+    "noticed": other_ids.noticed([Stranger(other_ids.OTHER_ID, instance(id="x"), None)]),
     "loop_passed": go.loop_passed(NOW, NOW + HOUR),
 }
 STATES = {
@@ -187,3 +189,20 @@ def test_extending_moves_the_fleets_announced_destroys_by_as_much() -> None:
     assert after.leases["train"].ends_at == START + 9 * HOUR
     assert after.notices[MARK].due_at == NOW + 2 * HOUR
     assert after.notices[other].due_at == NOW
+
+
+def test_C2_12_a_record_gets_the_id_that_was_noted_for_it_and_no_other() -> None:
+    """It stays what it was: its price, its doom, and when it began."""
+    found = instance(id="x")
+    new = Adopt(record(instance_id="x", usd_per_hour=Decimal(9)), found)
+    assert go.adopted(new, NOW)(recorded_state(UNREADY)).instances == {MARK: UNREADY}
+    noted = other_ids.noticed([Stranger(other_ids.OTHER_ID, found, None)])(recorded_state(UNREADY))
+    assert noted.other_ids == {MARK: "x"}
+    after = go.adopted(new, NOW)(noted)
+    assert after.instances == {MARK: UNREADY.with_(instance_id="x")}
+    assert after.other_ids == {}
+
+
+def test_what_was_noted_of_a_record_that_is_gone_is_not_kept() -> None:
+    left = recorded_state(other_ids={MARK: "x"})
+    assert other_ids.noticed([])(left).other_ids == {}
