@@ -142,5 +142,21 @@ def refuse_older(location: str, serial: int, newest: int, told: int) -> None:
     )
 
 
+def another_state(
+    location: str, serial: int, told: int, backup: RecordedState | None
+) -> StateError:
+    """The refusal of a state of another lineage than the one whose audit trail lies beside it.
+    ``backup``: the newest good one of that lineage.
+    """
+    again = f"gpu-shopper state restore {backup.serial}" if backup else "bring that one back"
+    return StateError(
+        f"{location}: the state, serial {serial}, is another one than its audit trail tells of, "
+        f"up to serial {told}",
+        why="another state was put in its place, and machines that the right one knows would be "
+        "bought again",
+        fix=f"{again}; where that is lost: move {location} away, then gpu-shopper state rebuild",
+    )
+
+
 def _tag(state: RecordedState) -> str:
     return workspace_part(state.workspace, state.lineage)[5:]

@@ -42,6 +42,8 @@ _FIXES = {
     errno.EIO: "check the disk; the file is as it was before, or as it should be now",
     errno.ENOSYS: "the file system cannot lock: keep the state on a local disk",
     errno.ENOLCK: "the file system cannot lock: keep the state on a local disk",
+    errno.EOPNOTSUPP: "the file system cannot lock: keep the state on a local disk",
+    errno.EMFILE: "raise its limit of open files (ulimit -n) and run the command again",
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from reconciler.market import machine_notes
 from reconciler.market.errors import NoSuchMachine
-from reconciler.market.faults import Call, Fault, Operation
+from reconciler.market.faults import Call, Fault, FaultHook, Operation
 from reconciler.market.founding import first_facts_of
 from reconciler.market.machine import Inside, Machine
 from reconciler.market.market_clock import Pace
@@ -104,6 +104,8 @@ class Book(World):
     """
 
     number = 0
+    hook: FaultHook | None = None
+    """Asked about the calls that reach a face of this world."""
 
     @classmethod
     def opened(
@@ -134,7 +136,18 @@ class Book(World):
 
     def machines(self) -> list[Machine]:
         """Every machine that ever was."""
-        return self._unchanged("machines", self.all_machines)
+        return self._unchanged("machines", super().all_machines)
+
+    def all_machines(self) -> list[Machine]:
+        return self.machines()
+
+    def all_offers(self) -> list[MarketOffer]:
+        if self._shown is None:
+            self._shown = super().all_offers()
+        return self._shown
+
+    def machine_notes(self) -> dict[str, str]:
+        return self._unchanged("notes", super().machine_notes)
 
     def move_prices(self, percent: int) -> None:
         """Of all that is still to be rented."""
@@ -163,7 +176,8 @@ class Book(World):
         label: str | None = None,
     ) -> tuple[Call, Fault | None]:
         self.number += 1
-        return Call(operation, instance_id, offer_id, self.number, now, label), None
+        call = Call(operation, instance_id, offer_id, self.number, now, label)
+        return call, self.hook(call) if self.hook else None
 
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         at = microseconds(self.listing_moment(now) - older_by)
@@ -188,8 +202,6 @@ class Book(World):
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
         standing = (one for one in self.machines() if one.gone is None or one.gone > at)
         taken = Counter(one.capacity_key for one in standing)
-        if self._shown is None:
-            self._shown = self.all_offers()
-        offers = self._shown
+        offers = self.all_offers()
         wanted = [one for one in offers if one.gpu in models] if models else offers
         return board.quotes(wanted, taken)

@@ -26,6 +26,7 @@ from tests.simulation.simulator.known_loop import Place, replaced
 from tests.simulation.simulator.schedule import Schedule, draw, shrunk
 from tests.simulation.simulator.seeded_loop import run_seeded
 from tests.simulation.simulator.simulation import Simulation
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
 
 _fields_of = cache(process_identity._process_fields)
 _boot = cache(process_identity.this_boot)
@@ -180,7 +181,8 @@ class Campaign:
 def never_met(met: set[str]) -> list[str]:
     """Faults of the catalogue that are not among ``met``."""
     slips = set[str]().union(*SLIPS.values())
-    return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
+    drawn = {action.number for action in ACTIONS}
+    return sorted({*drawn, *WIRE_FAULTS, *STANDING, *slips} - met)
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:

@@ -92,6 +92,20 @@ class MemoryDisk(Files):
         inode = self._names[str(path)]
         inode.data = inode.synced = data
 
+    def place(self, path: Path, data: bytes) -> None:
+        """A file of its own, as somebody's copy puts it there."""
+        self._names.pop(str(path), None)
+        inode = self._made(path, stat.S_IFREG | 0o600)
+        inode.data = inode.synced = data
+        self._synced_names[str(path)] = inode
+
+    def lead_elsewhere(self, path: Path) -> None:
+        """The directory is moved, and a link put in its place."""
+        self._names[str(path)].mode = stat.S_IFLNK | 0o700
+
+    def lead_back(self, path: Path) -> None:
+        self._names[str(path)].mode = stat.S_IFDIR | 0o700
+
     # --- the calls --------------------------------------------------------------------------
 
     def status(self, path: Path) -> os.stat_result:

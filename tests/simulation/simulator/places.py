@@ -18,6 +18,7 @@ from tests.simulation.simulator.book import Book
 
 _SECOND = timedelta(seconds=1)
 OFFERS = 10
+_CHEAP_CENTS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +118,17 @@ PLACES = (
 
 
 class Market:
-    """The three worlds of one run, and the ledger that only a judge reads."""
+    """The three worlds of one run, and the ledger that only a judge reads.
 
-    def __init__(self, seed: int) -> None:
-        self.worlds = {
-            place.name: Book.opened(place.name, seed, place.offers(), place.settings)
-            for place in PLACES
-        }
+    ``busiest``: the place that is far cheaper than the others, if there is one.
+    """
+
+    def __init__(self, seed: int, busiest: str = "") -> None:
+        self.worlds = {}
+        for one in PLACES:
+            place = replace(one, cents=_CHEAP_CENTS) if one.name == busiest else one
+            world = Book.opened(place.name, seed, place.offers(), place.settings)
+            self.worlds[place.name] = world
 
         self.rises: dict[tuple[str, str], list[tuple[int, int]]] = {}
         """By (provider, id): when each rate rose, and what it was before, in micro-dollars."""

@@ -371,6 +371,20 @@ CHANGES = (
 )  # fmt: skip
 
 
+def test_the_digest_changes_with_every_word_of_a_budget() -> None:
+    """They are read as models of their own, which once ended `plan -out` in a traceback."""
+    budget = "match: {team: t, labels: {x: y}}, limit_usd: 3, period: day, on_exceed: [notify]"
+    texts = [
+        budget,
+        budget.replace("day", "hour"),
+        budget.replace("limit_usd: 3", "limit_usd: 4"),
+        budget.replace("team: t", "team: u"),
+        budget.replace("[notify]", "[notify, freeze]"),
+    ]
+    desired = [load_text("-", f"{FLEET}budgets: {{b: {{{one}}}}}\n".encode()) for one in texts]
+    assert len({digesting.meaning_digest(one) for one in desired}) == len(texts)
+
+
 def test_the_digest_changes_with_every_setting() -> None:
     digests = {digesting.meaning_digest(load_text("-", FLEET.encode()))}
     for line in CHANGES:
