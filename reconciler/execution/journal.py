@@ -100,7 +100,8 @@ class Journal:
             await anyio.lowlevel.checkpoint()
             async with self._turn:
                 if not asked.settled:
-                    await SystemClock().sleep(self._rests_until - loop_seconds())
+                    if (rest := self._rests_until - loop_seconds()) > 0:
+                        await SystemClock().sleep(rest)
                     await self._write_group()
         if asked.error is not None:
             raise asked.error

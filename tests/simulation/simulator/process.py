@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -112,8 +112,8 @@ class WorldClock(LoopClock):
     def elapsed_seconds(self) -> float:
         return self._time.seconds()
 
-    async def sleep(self, seconds: float) -> None:
-        await self._time.sleep(seconds, self._life)
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
+        return self._time.sleep(seconds, self._life)
 
 
 class ProcessClock(SystemClock):
@@ -124,8 +124,8 @@ class ProcessClock(SystemClock):
         super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.seconds)
         self._life = life
 
-    async def sleep(self, seconds: float) -> None:
-        await self._true.sleep(seconds, self._life)
+    def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
+        return self._true.sleep(seconds, self._life)
 
     def stood_still(self, wall: timedelta, boot: timedelta) -> None:
         """Its virtual machine did, and what it shows is that much behind."""
@@ -150,9 +150,9 @@ class Branch(SimulatedProvider):
         self.capabilities = place.capabilities(self.capabilities)
         self._way_seconds = max(1e-3, world.settings.call_latency.total_seconds() / 2)
 
-    async def _travel(self) -> None:
+    def _travel(self) -> Coroutine[Any, Any, None]:
         """One turn of the scheduler for each way of a call, as long as the market says."""
-        await self._true.sleep(self._way_seconds)
+        return self._true.sleep(self._way_seconds)
 
     async def list_instances(self) -> Complete | Partial:
         off = self._host.now() - self._true.now()

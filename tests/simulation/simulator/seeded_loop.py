@@ -130,7 +130,7 @@ class SeededLoop(VirtualLoop):
 
     async def pause(self, seconds: float) -> None:
         """As ``asyncio.sleep``, for more than 0 seconds."""
-        waiter = asyncio.Future[None](loop=self)
+        waiter: asyncio.Future[None] = asyncio.Future(loop=self)
         timer = self.call_at(self.virtual_seconds + seconds, _end, waiter, context=self._nobodys)
         try:
             await waiter
