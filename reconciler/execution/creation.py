@@ -24,6 +24,7 @@ from reconciler.model.outcome import SlotOutcome
 from reconciler.model.plan import Destroy
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
+from reconciler.model.redaction import cut_out
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, transitions
 from reconciler.planning.capacity import capacity_of
@@ -278,6 +279,9 @@ async def _send(provider: Provider, request: CreateRequest, context: ExecutionCo
         try:
             with anyio.move_on_after(seconds):
                 return await provider.create_instance(request)
+        except ProviderError as error:
+            cut_out(error, request.env.values())
+            raise
         except TimeoutError:
             pass
     why = "left before the answer" if context.interruption.leaving else "no answer in time"

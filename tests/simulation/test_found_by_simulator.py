@@ -241,7 +241,23 @@ DIED_OPENING = Schedule(
 )
 """A pass that had opened a window died before it bought anything; after that window had closed the
 next pass bought for it."""
+SECRET_IN_AN_ERROR = Schedule(
+    0,
+    60,
+    (
+        *(
+            Step(0, "echo", (("fault", "C13.3"), ("place", place), ("ticks", 8)), "C13.3")
+            for place in ("alpha", "beta", "gamma")
+        ),
+        *(
+            Step(tick, "apply", (("detach", True), ("documents", 18), ("who", "ci")))
+            for tick in (0, 2, 4, 6)
+        ),
+    ),
+)
+"""An adapter's error repeated the environment that it had been given, and it was printed."""
 _FOUND = (
+    SECRET_IN_AN_ERROR,
     KILLED_REPEATING, NOTHING_TO_REBUILD, READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND,
     CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE, LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY,

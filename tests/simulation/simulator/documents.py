@@ -65,6 +65,7 @@ DOCUMENTS = (
     _FLEETS + _DEV + _fleet("lab", *_in_hours("12:10-13:05"), "nodes: 2", "grace: 1m"),
     _FLEETS + _fleet("dev", "ttl: 1h", "nodes: 2", 'env: {TOKEN: "${env:SIM_TOKEN}"}'),
 )
+WITH_A_SECRET = DOCUMENTS[18]
 SLIPS = {
     DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
     DOCUMENTS[9]: {"C4.12", "C14.4"},
