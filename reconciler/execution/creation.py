@@ -24,13 +24,13 @@ from reconciler.model.outcome import SlotOutcome
 from reconciler.model.plan import Destroy
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import PendingCreate
-from reconciler.model.redaction import cut_out
 from reconciler.model.value import dataclass
 from reconciler.planning import billing, transitions
 from reconciler.planning.capacity import capacity_of
 from reconciler.planning.hosts import host_of
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest, why_unable
+from reconciler.transport.redaction import cut_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

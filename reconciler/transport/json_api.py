@@ -16,13 +16,13 @@ import anyio
 
 from reconciler import __version__
 from reconciler.model.errors import GpuShopperError
-from reconciler.model.redaction import without_secrets
 from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from reconciler.transport.api_base import ApiBase, path_segment
 from reconciler.transport.http_dates import date_of
 from reconciler.transport.json_text import NotJson, read_json
 from reconciler.transport.pacing import Pace, Pacer
+from reconciler.transport.redaction import without_secrets
 from reconciler.transport.retrying import Patience, asked_pause, pause_before_retry
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from urllib.parse import quote
 import pytest
 
 from reconciler.model.errors import CreateOutcomeUnknown
-from reconciler.model.redaction import cut_out, without_secrets
 from reconciler.model.text import printable
+from reconciler.transport.redaction import cut_out, without_secrets
 from tests.simulation.simulator.provider_trouble import SECRET
 
 
