@@ -30,6 +30,7 @@ from reconciler.planning.capacity import capacity_of
 from reconciler.planning.hosts import host_of
 from reconciler.planning.leases import planned_end
 from reconciler.providers.base import Created, CreateRequest, why_unable
+from reconciler.transport.redaction import cut_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -278,6 +279,9 @@ async def _send(provider: Provider, request: CreateRequest, context: ExecutionCo
         try:
             with anyio.move_on_after(seconds):
                 return await provider.create_instance(request)
+        except ProviderError as error:
+            cut_out(error, request.env.values())
+            raise
         except TimeoutError:
             pass
     why = "left before the answer" if context.interruption.leaving else "no answer in time"

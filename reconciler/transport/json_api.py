@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import anyio
 
@@ -22,6 +22,7 @@ from reconciler.transport.api_base import ApiBase, path_segment
 from reconciler.transport.http_dates import date_of
 from reconciler.transport.json_text import NotJson, read_json
 from reconciler.transport.pacing import Pace, Pacer
+from reconciler.transport.redaction import without_secrets
 from reconciler.transport.retrying import Patience, asked_pause, pause_before_retry
 
 if TYPE_CHECKING:
@@ -33,9 +34,7 @@ if TYPE_CHECKING:
 BODY_BYTES_MAX = 16 * 2**20
 CONNECT_SECONDS = 5.0
 EXCERPT_LENGTH = 80
-_SECRET_LENGTH_MIN = 8
 _TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
-REDACTED = "[redacted]"
 
 
 class CallFailed(GpuShopperError):
@@ -190,7 +189,7 @@ class JsonApi:
             raise self._failed(endpoint, why, sent=True) from None
         retry_after = response.headers.get("Retry-After")
         asked = asked_pause(retry_after, self._clock.now())
-        return _answer(response.status_code, self._redacted(text, secrets), asked)
+        return _answer(response.status_code, without_secrets(text, (self._key, *secrets)), asked)
 
     def _hear_date(self, response: httpx.Response) -> None:
         """What time it is at the provider: of a host whose certificate is good, whatever else it
@@ -234,13 +233,6 @@ class JsonApi:
                 limit = BODY_BYTES_MAX // 2**20
                 raise self._failed(endpoint, f"the answer is larger than {limit} MiB", True)
         return data.decode("utf-8", "replace")
-
-    def _redacted(self, text: str, secrets: Sequence[str]) -> str:
-        for secret in (self._key, *secrets):
-            if len(secret) >= _SECRET_LENGTH_MIN:
-                for spelled in (secret, json.dumps(secret)[1:-1], quote(secret, safe="")):
-                    text = text.replace(spelled, REDACTED)
-        return text
 
     def _redirected(self, endpoint: Endpoint, response: httpx.Response) -> CallFailed:
         try:

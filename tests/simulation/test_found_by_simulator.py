@@ -306,11 +306,26 @@ NARROWED_LOOK = Schedule(
 )
 """A machine had been stopped when a command for another one looked: the look counted, and what it
 saw did not."""
+SECRET_IN_AN_ERROR = Schedule(
+    0,
+    60,
+    (
+        *(
+            Step(0, "echo", (("fault", "C13.3"), ("place", place), ("ticks", 8)), "C13.3")
+            for place in ("alpha", "beta", "gamma")
+        ),
+        *(
+            Step(tick, "apply", (("detach", True), ("documents", 18), ("who", "ci")))
+            for tick in (0, 2, 4, 6)
+        ),
+    ),
+)
+"""An adapter's error repeated the environment that it had been given, and it was printed."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     KILLED_REPEATING, NOTHING_TO_REBUILD, PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE,
     LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY, THIRD_VERSION, DIED_OPENING, WRONG_ID,
-    BILLED_TWICE, NARROWED_LOOK,
+    BILLED_TWICE, NARROWED_LOOK, SECRET_IN_AN_ERROR,
 )  # fmt: skip
 
 

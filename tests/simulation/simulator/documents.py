@@ -67,6 +67,7 @@ DOCUMENTS = (
     _FLEETS + _fleet("dev", "ttl: 2h", "nodes: 2", "lifecycle: {prevent_destroy: true}"),
 )
 PROTECTED = len(DOCUMENTS) - 1
+WITH_A_SECRET = DOCUMENTS[18]
 SLIPS = {
     DOCUMENTS[8]: {"C14.2"},  # a fleet has another name
     DOCUMENTS[9]: {"C4.12", "C14.4"},

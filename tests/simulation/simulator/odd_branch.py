@@ -57,5 +57,5 @@ class OddBranch(Branch):
         try:
             super()._raise(fault, creating, instance_id)
         except ProviderError as error:
-            self._odd.worded(error, self._sent)
+            self._odd.worded(error, self._sent if creating else {})
             raise

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.market.faults import OPERATIONS, Fault
+from tests.simulation.simulator.documents import WITH_A_SECRET
 from tests.simulation.simulator.oddness import Oddness
 from tests.simulation.simulator.terminal import Terminal
 
@@ -74,7 +75,8 @@ class ProviderTrouble:
         self._fails_now_and_then(fault, place, ticks)
 
     def echo(self, fault: str, place: str, ticks: int) -> None:
-        """Errors repeat what was sent."""
+        """Errors repeat what was sent, by documents that send a secret."""
+        self.simulation.documents = WITH_A_SECRET
         self.odd[place].echoes = True
         self._fails_now_and_then(fault, place, ticks)
 
