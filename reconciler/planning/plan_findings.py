@@ -70,6 +70,13 @@ def observation_findings(
             f"{kinds['duplicate']} machine(s) carry a mark that another machine has",
             fix="gpu-shopper orphans",
         )
+    if kinds["other-id"]:
+        yield Finding(
+            f"{kinds['other-id']} machine(s) carry the mark of one that was never seen, and may be "
+            "it under another id; they are billed",
+            ExitCode.PROVIDER_FAILURE,
+            fix="gpu-shopper orphans",
+        )
     yield from _let_go_findings(classified)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.value import dataclass
 from reconciler.statefile.audit_chain import Head, taken_apart
-from reconciler.statefile.private_files import local_failure, open_private
+from reconciler.statefile.private_files import beside, local_failure, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ class TrailFiles:
     """Names and ends of the files that belong to the state at ``state``. Writes nothing."""
 
     def __init__(self, state: Path, files: Files, warnings: list[str]) -> None:
-        self.current = state.with_name(state.name + ".audit.jsonl")
+        self.current = beside(state, state.name + ".audit.jsonl")
         self.files = files
         self.warnings = warnings
         self._prefix = state.name
@@ -81,9 +81,9 @@ class TrailFiles:
         """How an open file ends. Raises ``OSError``."""
         size = self.files.status_of_open(descriptor).st_size
         data = self.files.read_from(descriptor, max(0, size - _TAIL_BYTES))
-        whole, _, torn = data.rpartition(b"\n")
-        head, serial = _head(whole)
-        return Tail(head, serial, torn, size, whole)
+        end = max(0, data.rfind(b"\n"))
+        head, serial = _head(data, end)
+        return Tail(head, serial, data[data.rfind(b"\n") + 1 :], size, data[:end])
 
     def tail_of(self, path: Path) -> Tail:
         """How the file at ``path`` ends. Raises ``OSError`` and ``StateError``."""
@@ -151,14 +151,24 @@ class TrailFiles:
             raise local_failure("read", path, error) from error
 
 
-def _head(whole: bytes) -> tuple[Head | None, int]:
-    """The last line that can be read, counting the unreadable ones behind it, and its serial."""
-    for skipped, line in enumerate(reversed(whole.split(b"\n"))):
+def _head(data: bytes, end: int) -> tuple[Head | None, int]:
+    """The last line before ``end`` that can be read, counting the unreadable ones behind it, and
+    its serial.
+    """
+    for skipped, line in enumerate(_last_lines_first(data, end)):
         link = taken_apart(line)
         if link.whole and link.n is not None:
             serial = _SERIAL.search(line)
             return Head(link.n + skipped, link.digest), int(serial[1]) if serial else 0
     return None, 0
+
+
+def _last_lines_first(data: bytes, end: int) -> Iterator[bytes]:
+    """As of ``split``: most often nobody asks for a second one."""
+    while end >= 0:
+        start = data.rfind(b"\n", 0, end)
+        yield data[start + 1 : end]
+        end = start
 
 
 def _last_of(older: Path) -> int:

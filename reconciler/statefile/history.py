@@ -17,7 +17,7 @@ from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.mark import workspace_part
 from reconciler.model.state_change import Backup
 from reconciler.statefile.format import decode
-from reconciler.statefile.private_files import read_private, shown, write_private
+from reconciler.statefile.private_files import directory_of, read_private, shown, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ class History:
 
     def _names(self) -> list[str]:
         try:
-            return self._files.names(self._path.parent)
+            return self._files.names(directory_of(self._path))
         except FileNotFoundError:
             return []
 

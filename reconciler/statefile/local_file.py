@@ -20,6 +20,7 @@ from reconciler.statefile.history import History, another_state, refuse_older
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
     check_directory,
+    directory_of,
     local_failure,
     read_private,
     remove_leftovers,
@@ -224,7 +225,7 @@ class LocalFile(StateBackend):
         return self._lock(self._operation or _WRITE, _WRITE_WAIT_SECONDS)
 
     def _bytes(self) -> bytes | None:
-        directory = self._path.parent
+        directory = directory_of(self._path)
         try:
             check_directory(directory, self._files.status(directory))
         except FileNotFoundError:

@@ -15,13 +15,19 @@ from reconciler.clock import Clock
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock import LockPlace
 from reconciler.statefile.lock_info import decode_info, encode_info
-from reconciler.statefile.private_files import local_failure, prepare_directory
+from reconciler.statefile.private_files import (
+    beside,
+    directory_of,
+    local_failure,
+    prepare_directory,
+)
 from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
 from tests.simulation.simulator.process import Process, ProcessFiles
 from tests.simulation.simulator.real_disk import RealDisk
 
 DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
+LOCK = STATE.with_name(STATE.name + ".lock")
 
 
 def place_of(process: Process, lineage: str, *, anew: bool) -> tuple[str, Path, str]:
@@ -89,13 +95,13 @@ class KernelLocks:
 
     def holder(self, path: Path) -> Process | None:
         """Of the lock's file that has that name now."""
-        found = self._memory.every().get(str(path))
+        found = self._memory.found(path)
         holder = found.holder if found else None
         return holder if isinstance(holder, Process) and not holder.life.over else None
 
     def _bury_the_last(self, path: Path) -> None:
         """All processes here have the pid of this one: what /proc would say of a dead one."""
-        info = path.with_name(path.name + ".info")
+        info = beside(path, path.name + ".info")
         data = self._memory.content(info)
         if data is None or self.last is None or self.last.runs:
             return
@@ -138,7 +144,7 @@ class _PlayedPlace(LockPlace):
     process: Process
 
     def take_kernel_lock(self, timeout_seconds: float) -> Any:
-        prepare_directory(self.files, self.kernel_path.parent, self.warnings)
+        prepare_directory(self.files, directory_of(self.kernel_path), self.warnings)
         assert isinstance(self.files, ProcessFiles)
         try:
             held = self.locks.take(self.kernel_path, self.process, self.files)

@@ -18,7 +18,7 @@ from reconciler.model.plan import Destroy, Mode, Plan
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import InstanceRecord, RecordedState
 from reconciler.statefile.format import decode
-from tests.simulation.simulator.backend import STATE, KernelLocks
+from tests.simulation.simulator.backend import LOCK, STATE, KernelLocks
 from tests.simulation.simulator.hours import LATE, closes_at, end_of
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.memory_disk import MemoryDisk
@@ -80,6 +80,8 @@ class Judge:
         self.kills = Kills()
         self.mutating: list[tuple[datetime, str, str, str]] = []
         self.purse = Purse(self)
+        self.named: Callable[[str, str], str] = lambda _, instance_id: instance_id
+        """What the ledger calls a machine of this provider, which may have another name for it."""
         self.trust = Trust(self)
         self.neighbours: set[str] = set()
         """Labels of machines that were bought from another directory."""
@@ -130,7 +132,7 @@ class Judge:
         )
         self.sent[label] += 1
         self.require("I11", self.sent[label] == 1, f"one intent, sent twice: {label}")
-        holder = self.locks.holder(STATE.with_name(STATE.name + ".lock"))
+        holder = self.locks.holder(LOCK)
         nonce = label.rpartition("-")[2]
         ours = holder is process or holder is None
         read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
@@ -228,8 +230,17 @@ class Judge:
         if data is None:
             return None
         if self._decoded is None or self._decoded[0] is not data:
-            self._decoded = data, decode(data, "the state")
+            self._decoded = data, self._as_in_the_ledger(decode(data, "the state"))
         return self._decoded[1]
+
+    def _as_in_the_ledger(self, state: RecordedState) -> RecordedState:
+        """With the ledger's names of machines."""
+        other = {
+            mark: one.with_(instance_id=name)
+            for mark, one in state.instances.items()
+            if (name := self.named(one.provider, one.instance_id)) != one.instance_id
+        }
+        return state.with_(instances={**state.instances, **other}) if other else state
 
     def passed(self, plan: Plan, begun: datetime, now: datetime) -> None:
         """What a pass, or a person's apply, destroyed for reasons that may be a slip, and whether
@@ -259,7 +270,8 @@ class Judge:
         state = self.state()
         found = {one.record.mark for one in plan.adopts}
         for one in plan.destroys:
-            if (one.record.provider, one.record.instance_id) in self.copies:
+            place = one.record.provider
+            if (place, self.named(place, one.record.instance_id)) in self.copies:
                 continue  # its end is that of the mark which a person gave it
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None

@@ -70,6 +70,9 @@ class MemoryDisk(Files):
     def every(self) -> dict[str, Inode]:
         return dict(self._names)
 
+    def found(self, path: Path) -> Inode | None:
+        return self._names.get(str(path))
+
     def inode(self, path: Path) -> Inode:
         return self._names[str(path)]
 
@@ -106,7 +109,8 @@ class MemoryDisk(Files):
     # --- the calls --------------------------------------------------------------------------
 
     def status(self, path: Path) -> os.stat_result:
-        return self._found(path).status()
+        found = self._names.get(str(path))
+        return (found or self._found(path)).status()
 
     def names(self, directory: Path) -> list[str]:
         self._found(directory)
@@ -144,7 +148,9 @@ class MemoryDisk(Files):
     def write(self, descriptor: int, data: memoryview) -> int:
         inode, appends = self._open[descriptor]
         place = len(inode.data) if appends else self._positions[descriptor]
-        if not place and len(data) >= len(inode.data):
+        if place == len(inode.data):
+            inode.data += data
+        elif not place and len(data) >= len(inode.data):
             inode.data = bytes(data)
         else:
             inode.data = inode.data[:place] + bytes(data) + inode.data[place + len(data) :]
@@ -167,9 +173,10 @@ class MemoryDisk(Files):
         inode.mode = stat.S_IFMT(inode.mode) | mode
 
     def replace(self, source: Path, target: Path) -> None:
-        self._names[str(target)] = self._found(source)
+        name = str(target)
+        self._names[name] = self._found(source)
         del self._names[str(source)]
-        self.versions[str(target)] = self.versions.get(str(target), 0) + 1
+        self.versions[name] = self.versions.get(name, 0) + 1
 
     def link(self, source: Path, target: Path) -> None:
         if str(target) in self._names:

@@ -118,10 +118,11 @@ class Purse:
             budget = record.budget
             if budget.limit_usd is None or not budget.is_wall:
                 continue
-            kept = [
+            kept = [  # what this pass has bought itself was admitted (``bought``)
                 one
                 for one in state.instances.values()
                 if one.doom is None and budget.covers(one.fleet, one.provider, None, None, {})
+                if one.created_at < begun
             ]
             if not kept:
                 continue

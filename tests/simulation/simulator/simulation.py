@@ -21,9 +21,13 @@ from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.hand_over import SshFiles
+from reconciler.model.instance import SshEndpoint
 from reconciler.operations.run import RunResult
+from reconciler.providers.base import Provider
 from reconciler.providers.registry import OpenedProviders
-from reconciler.statefile.process_identity import this_host
+from reconciler.statefile.process_identity import this_boot, this_host
+from reconciler.transport.ssh_login import Login
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -41,6 +45,7 @@ from tests.simulation.simulator.documents import (
     desired,
     named,
 )
+from tests.simulation.simulator.face_places import FacePlace
 from tests.simulation.simulator.judge import Broken, Judge
 from tests.simulation.simulator.listener import Listener
 from tests.simulation.simulator.memory_disk import MemoryDisk
@@ -65,6 +70,7 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
+_THIS_BOOT = this_boot()
 _ENVIRONMENT = {VARIABLE: SECRET, "GPU_SHOPPER_ALLOW_ENV": VARIABLE}
 _TAIL_ROUNDS = 6  # K of I18
 _ONCE_MORE = f"{ExitCode.PARTIAL:d}"
@@ -79,7 +85,7 @@ class Simulation:
         self.chance = random.Random(f"run {schedule.seed}")
         self.clock = LoopClock(START)
         self.time = LoopTime()
-        self.market = Market(schedule.seed)
+        self.market = Market(schedule.seed, schedule.face.place if schedule.face else "")
         self.memory = MemoryDisk() if root is None else RealDisk(root)
         self.disk = SickDisk(self.memory)
         if isinstance(self.memory, RealDisk):
@@ -89,6 +95,10 @@ class Simulation:
         self.lineage = hashlib.sha256(f"{schedule.seed}".encode()).hexdigest()[:32]
         self.judge = Judge(self.market, self.memory, self.locks, self.lineage)
         self.locks.told = self.judge.taken
+        self.face: FacePlace | None = None
+        if schedule.face is not None:
+            self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
+            self.judge.named = self.face.named
         self.troubles = Troubles(self)
         self.log: list[str] = []
         self.met: Counter[tuple[str, str]] = Counter()
@@ -257,11 +267,21 @@ class Simulation:
             opened=self._configured(opened, wanted),
             environ=_ENVIRONMENT,
             host=_THIS_HOST,
+            boot_id=_THIS_BOOT,
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
         made.lineage = lineage
         made.shelf = self.shelf
+        made.ssh = self._log_in
         return made
+
+    async def _log_in(
+        self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+    ) -> Login:
+        """Only machines of real providers answer."""
+        await self.clock.sleep(1)
+        assert self.face is not None
+        return self.face.looked_into(endpoint, self.now)
 
     def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
         """What the documents name, and what the state remembers (SPEC.md section 12, 4)."""
@@ -272,7 +292,7 @@ class Simulation:
         chosen = {name: one for name, one in opened.providers.items() if name in named | homes}
         return OpenedProviders(chosen, opened.clock)
 
-    def _branch(self, place: Any, process: Process) -> OddBranch:
+    def _branch(self, place: Any, process: Process) -> Provider:
         def hook(call: Call) -> Fault | None:
             process.life.pulse()
             self.judge.called(process, place.name, call)
@@ -281,17 +301,20 @@ class Simulation:
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
 
+        state, account = self.judge.state(), None
+        # Nobody can tell the wrong account from the right one where neither was seen before.
+        if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
+            account = f"somebody else's at {place.name}"
+        if self.face is not None and self.face.rented.place == place.name:
+            return self.face.adapter(process, hook, self.troubles.wire.carried, account)
         clocks = process.true_clock, process.clock
         odd = self.troubles.providers.odd[place.name]
         branch = OddBranch(place, self.market.worlds[place.name], clocks, hook, odd)
-        state = self.judge.state()
-        # Nobody can tell the wrong account from the right one where neither was seen before.
-        if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
-            branch.account = f"somebody else's at {place.name}"
+        branch.account = account or branch.account
         return branch
 
     def _replaced(self, process: Process, target: object) -> None:
-        if target == STATE:
+        if target is STATE or target == STATE:
             self.judge.written(self.now, mending=process.verb in ("restore", "rebuild"))
 
     # --- the end ----------------------------------------------------------------------------
@@ -337,7 +360,9 @@ class Simulation:
             return
         check_verifies(STATE, self.memory)
         told = {
-            one.mark if one.action == "create" else one.instance_id
+            one.mark
+            if one.action == "create"
+            else self.judge.named(one.provider or "", one.instance_id or "")
             for one in trail_of(STATE, self.memory)
             if one.outcome == "intent"
         }

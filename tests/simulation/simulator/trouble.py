@@ -19,6 +19,8 @@ from tests.simulation.simulator.process_trouble import ProcessTrouble
 from tests.simulation.simulator.provider_trouble import ProviderTrouble
 from tests.simulation.simulator.schedule import Step
 from tests.simulation.simulator.state_trouble import StateTrouble
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
+from tests.simulation.simulator.wire_trouble import WireTrouble
 
 if TYPE_CHECKING:
     from tests.simulation.simulator.process import Process
@@ -46,7 +48,9 @@ class Troubles:
         self.simulation = simulation
         self.chance = random.Random(f"trouble {simulation.schedule.seed}")
         self.active: list[_Active] = []
-        self.call_faults = frozenset(CALL_FAULTS)
+        self.call_faults = frozenset(CALL_FAULTS) | {
+            number for number, one in WIRE_FAULTS.items() if not one.harmless
+        }
         self.ends: list[tuple[datetime, str, Callable[[], None]]] = []
         self.plans: list[tuple[datetime, str, Callable[[], object]]] = []
         """What is still to come; forgotten when there are no more faults."""
@@ -58,6 +62,7 @@ class Troubles:
         self.disk = DiskTrouble(self)
         self.market = MarketTrouble(self)
         self.operators = OperatorTrouble(self)
+        self.wire = WireTrouble(self)
         self.states = StateTrouble(self)
         self.host = HostTrouble(self)
         self.providers = ProviderTrouble(self)
@@ -86,6 +91,7 @@ class Troubles:
             self.host,
             self.providers,
             self.people,
+            self.wire,
         )
 
     def prepare(self, process: Process) -> None:
@@ -174,6 +180,7 @@ class Troubles:
         self.plans.clear()
         self.states.waiting.clear()
         self.active.clear()
+        self.wire.active.clear()
         self.untold.clear()
         self.processes.dooms.clear()
         self.operators.skews.clear()
