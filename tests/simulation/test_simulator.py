@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.planning import budget_scene, ledger, ledger_closing, window_leases
+from reconciler.planning import budget_scene, found_machines, ledger, ledger_closing, window_leases
 from reconciler.statefile import local_file
 from reconciler.statefile.format import encode
 from reconciler.transport.json_api import JsonApi
@@ -219,6 +219,32 @@ def test_I9_a_window_that_is_left_open_is_found(monkeypatch: pytest.MonkeyPatch)
 
 def _last(log: list[str]) -> str:
     return next(line for line in log if line.endswith("no more faults"))
+
+
+def _by_laptop(documents: int) -> tuple[tuple[str, Any], ...]:
+    return (("detach", True), ("documents", documents), ("max_destroy", 10), ("who", "laptop"))
+
+
+_PUT_BACK = Schedule(
+    7,
+    300,
+    (
+        Step(0, "apply", _by_laptop(0)),
+        Step(1, "old_copy", (("age", 2), ("ticks", 4), ("whole", True)), "C11.9"),
+        Step(2, "apply", _by_laptop(1)),
+        *(Step(tick, "reconcile", (("who", "cron"),)) for tick in (4, 7, 10, 13)),
+    ),
+)
+
+
+def test_I28_a_loop_that_kills_what_was_merely_forgotten_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All files are put back as they were before two machines were bought."""
+    verdict = judged(_PUT_BACK)
+    assert verdict.broken is None, verdict.broken
+    monkeypatch.setattr(found_machines, "is_held_back", lambda *_: False)
+    assert str(judged(_PUT_BACK).broken).startswith("I28")
 
 
 def test_I27_a_ledger_that_counts_too_little_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -177,7 +177,7 @@ ACTIONS: tuple[Action, ...] = (
     _one("C10.16", "damage", 5, target=_FILES, how=_DAMAGES, place=_MANY, ticks=_TICKS),
     _one("C10.17", "laptop_sleeps", 3, ticks=(2, 8, 16)),
     _one("C10.18", "trail_full", 3, ticks=_TICKS),
-    _one("C11.7", "contention", 2, ticks=(1, 2, 3)),
+    _one("C11.7", "contention", 2, ticks=(0, 1)),
     _one("C11.8", "full_here", 3, ticks=_TICKS),
     _one("C11.9", "old_copy", 4, age=_TICKS, whole=(False, False, True), ticks=(1, 2, 4)),
     _one("C11.10", "foreign_state", 2, serial=(1, 1_000_000), ticks=(1, 2, 4)),
@@ -195,5 +195,5 @@ ACTIONS: tuple[Action, ...] = (
     _one("C14.7", "console", 2, place=_PLACES),
     _one("C14.9", "old_plan", 4, ticks=_TICKS),
     _one("C14.10", "newer_version", 2, ticks=(2, 8)),
-    _one("C14.11", "bad_branch", 2, documents=(8, 10), ticks=(2, 4)),
+    _one("C14.11", "bad_branch", 2, documents=(8, 10), ticks=(1, 3)),
 )

@@ -294,6 +294,7 @@ class Judge:
         what ended had ended.
         """
         self._nothing_ended_early(plan, now)
+        self.trust.passed(plan)
         slips = [one for one in plan.destroys if may_be_a_slip(one)]
         since = begun - timedelta(hours=1)
         before = sum(one > since for one in self.slips)

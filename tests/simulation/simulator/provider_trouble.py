@@ -84,9 +84,13 @@ class ProviderTrouble:
 
     def _fails_now_and_then(self, fault: str, place: str, ticks: int) -> None:
         self.listens = True
+        self.troubles.then(2 * ticks, "nobody reads any more", self._stop_listening)
         until = ticks * self.simulation.schedule.tick_seconds // 60 + 1
         self.troubles.fail(fault, place, OPERATIONS, Fault(error="refused"), 40, until)
         self._for(place, ticks)
+
+    def _stop_listening(self) -> None:
+        self.listens = False
 
     def _for(self, place: str, ticks: int) -> None:
         self.odd[place].strange = True
@@ -94,5 +98,6 @@ class ProviderTrouble:
         self.troubles.later(ticks, f"{place} is as usual", self.odd[place].clear)
 
     def end_all(self) -> None:
+        self.listens = False
         for one in self.odd.values():
             one.clear()

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.plan import Mode
+from reconciler.model.reason import DestroyReason
 from tests.simulation.simulator.stored_bytes import nonces, serial_of
 
 if TYPE_CHECKING:
+    from reconciler.model.plan import Plan
     from reconciler.model.record import RecordedState
     from tests.simulation.simulator.judge import Judge
 
@@ -23,6 +26,7 @@ class Trust:
         """The last state that could be trusted."""
         self.forgotten: set[str] = set()
         """Nonces of machines of ours that only a lost version of the state knew."""
+        self.ever_forgotten: set[str] = set()
         self.lost_once = self.rolled_back = self.begins_anew = False
         """Books that a lost version held are gone with it."""
 
@@ -41,7 +45,7 @@ class Trust:
         """
         judge = self._judge
         before, judge.known = judge.known, nonces(old)
-        self.forgotten |= before - judge.known
+        self._forget(before - judge.known)
         judge.serial = serial_of(old)
         self._books_are_lost()
         self.rolled_back = True
@@ -64,9 +68,23 @@ class Trust:
         """Whether ``dropped`` may be unknown from here on: nothing that is there tells of them."""
         if not mending:
             return False
-        self.forgotten |= dropped
+        self._forget(dropped)
         return True
 
     def _books_are_lost(self) -> None:
         self.lost_once = True
         self._judge.slips.clear()  # the fuse's memory was in the state as well
+
+    def _forget(self, dropped: set[str] | frozenset[str]) -> None:
+        self.forgotten |= dropped
+        self.ever_forgotten |= dropped
+
+    def passed(self, plan: Plan) -> None:
+        """No loop destroys what the state may merely have forgotten, before somebody agrees."""
+        asked = plan.request
+        if not self.ever_forgotten or asked.mode is not Mode.LOOP or asked.max_destroy is not None:
+            return
+        for one in plan.destroys:
+            unknown = one.reason is DestroyReason.ORPHANED and not one.again
+            killed = unknown and one.record.mark[-8:] in self.ever_forgotten
+            self._judge.require("I28", not killed, f"{one.record.mark} was merely forgotten")
