@@ -112,6 +112,12 @@ class SeededLoop(VirtualLoop):
         self._ready.append(handle)  # type: ignore[attr-defined]
         return handle  # type: ignore[no-any-return]
 
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        """There is one thread: asked where an answer that was not read to its end is put away."""
+        return self.call_soon(callback, *args, context=context)
+
     def call_at(  # type: ignore[override]
         self,
         when: float,
