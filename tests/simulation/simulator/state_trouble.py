@@ -38,6 +38,8 @@ class StateTrouble:
         self.rescued: list[str] = []
         """Files with what could not be saved."""
         self.trail_damaged = False
+        self._one_behind = False
+        """The state lies one version behind its trail, which not every writer takes for his."""
 
     # --- kinds of steps ---------------------------------------------------------------------
 
@@ -99,6 +101,7 @@ class StateTrouble:
                     self.simulation.memory.remove(path)
         elif serial_of(now) == serial_of(old) + 1:
             judge.trust.roll_back(old)
+            self._one_behind = True
         elif _decided(old) == _decided(now):
             judge.serial = serial_of(old)  # only visits lie between: nothing is lost
         else:
@@ -134,6 +137,9 @@ class StateTrouble:
 
     def refused(self, error: GpuShopperError) -> None:
         """A command could not use the state."""
+        if self._one_behind:
+            self._one_behind = False
+            self._doubt(1)
         self.advice = error
 
     def unsaved(self, warnings: list[str]) -> None:
