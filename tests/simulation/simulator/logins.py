@@ -30,21 +30,19 @@ def login(
     market: Market,
     refusing: set[tuple[str, str]],
     endpoint: SshEndpoint,
+    place: str,
     key: str,
     now: datetime,
-    *,
-    but: str = "",
 ) -> Login:
-    """``key``: the public half of the one that is used. ``but``: the place of a real provider."""
+    """``key``: the public half of the one that is used."""
     found = [
-        (place, one)
-        for place, one in market.billed(now)
-        if (one.ssh_host, one.ssh_port) == (endpoint.host, endpoint.port) and place != but
+        one
+        for where, one in market.billed(now)
+        if where == place and (one.ssh_host, one.ssh_port) == (endpoint.host, endpoint.port)
     ]
-    running = [(place, one) for place, one in found if one.status_at(now) == "running"]
-    if not running:
+    machine = next((one for one in found if one.status_at(now) == "running"), None)
+    if machine is None:
         return _SILENT
-    place, machine = running[0]
     world = market.worlds[place]
     note = world.machine_notes().get(machine.id)
     keys = json.loads(note).get("ssh_public_keys", ()) if note else ()

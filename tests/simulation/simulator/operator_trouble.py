@@ -32,14 +32,14 @@ class OperatorTrouble:
         self.simulation.judge.clocks_differ |= abs(self.skews[who]) <= SKEW
 
     def state_lost(self) -> None:
-        """The state and its backups are gone, and whoever was at work with them (C9.7). A person
-        rebuilds it, now and again until every provider could be read.
+        """The state, its backups and its trail are gone, and whoever was at work with them (C9.7).
+        A person rebuilds it, now and again until every provider could be read.
         """
         simulation = self.simulation
         for process in self.troubles.processes.running():
             self.troubles.processes.kill(process)
         names = [Path(one) for one in simulation.memory.every()]
-        lost = [one for one in names if one.name.startswith(STATE.name) and "audit" not in one.name]
+        lost = [one for one in names if one.name.startswith(STATE.name)]
         if STATE not in lost or simulation.judge.trust.doubted:
             return
         for path in lost:

@@ -29,6 +29,8 @@ TICK = timedelta(seconds=60)
 SKEW = timedelta(seconds=60)
 LOOK = timedelta(seconds=5)
 """Within a look nobody knows when something changed, and every rate counts the second begun."""
+TURN = timedelta(seconds=60)
+"""A real provider's pace keeps orders waiting, and each counts as billed from its intent on."""
 DESTROY_TIME = timedelta(seconds=60)
 """Of I6: ``safety.tick`` of documents that do not name it, and what is reserved for each end."""
 ROUNDED = Decimal("0.00005")
@@ -185,14 +187,12 @@ class Purse:
         )
 
     def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
-        rises = self._judge.market.rises
-        return sum(
-            (
-                _for(one.microusd_per_hour * _MICRO_USD, LOOK * (1 + len(rises.get(key, ()))))
-                for key, one in machines
-            ),
-            Decimal(0),
-        )
+        rises, face = self._judge.market.rises, self._judge.by_face
+        total = Decimal(0)
+        for key, one in machines:
+            doubt = LOOK * (1 + len(rises.get(key, ()))) + (TURN if key[0] == face else _NO_TIME)
+            total += _for(one.microusd_per_hour * _MICRO_USD, doubt)
+        return total
 
     def _unsure_of_the_time(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         """Hosts whose clocks differ by less than is noticed date begin and end by them, and so does
