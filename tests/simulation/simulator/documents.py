@@ -16,8 +16,12 @@ _HEAD = "version: 1\nworkspace: demo\nproviders:" + _PROVIDERS
 _FLEETS = _HEAD + _GAMMA + "fleets:\n"
 
 
+_SECRET = 'secrets: {HF_TOKEN: "${env:HF_TOKEN}"}'
+
+
 def _fleet(name: str, *lines: str, gpu: str = "{gpu: RTX4090}") -> str:
-    return f"  {name}:\n    resources: {gpu}\n" + "".join(f"    {line}\n" for line in lines)
+    written = "".join(f"    {line}\n" for line in (_SECRET, *lines))
+    return f"  {name}:\n    resources: {gpu}\n{written}"
 
 
 _DEV = _fleet("dev", "ttl: 1h")

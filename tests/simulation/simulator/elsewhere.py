@@ -51,8 +51,8 @@ PROMISES = {
     "I33": "a mass loss needs two witnesses",
 }
 JUDGED = (
-    "I1", "I2", "I3", "I4", "I6", "I7", "I8", "I9", "I11", "I12", "I13", "I16", "I17", "I18", "I19",
-    "I20", "I23", "I24", "I27", "I30", "I31",
+    "I1", "I2", "I3", "I4", "I6", "I7", "I8", "I9", "I10", "I11", "I12", "I13", "I16", "I17", "I18",
+    "I19", "I20", "I23", "I24", "I27", "I30", "I31",
 )  # fmt: skip
 """Checked by the simulator's judge under this name (I26 and I28 are I11 and I12 there)."""
 

@@ -24,6 +24,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.operations.run import RunResult
 from reconciler.providers.registry import OpenedProviders
 from reconciler.statefile.process_identity import this_host
+from tests.canaries import PLANTED
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -53,6 +54,7 @@ from tests.simulation.simulator.process import (
 )
 from tests.simulation.simulator.real_disk import RealDisk
 from tests.simulation.simulator.schedule import TICKS, Schedule, Step
+from tests.simulation.simulator.secrecy import nothing_is_given_away
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
@@ -115,6 +117,7 @@ class Simulation:
                 await self._pass_time(timedelta(seconds=self.schedule.tick_seconds))
             await self._settle()
             self._all_is_told()
+            nothing_is_given_away(self.judge, self.log)
         finally:
             self.market.close()
 
@@ -236,7 +239,7 @@ class Simulation:
             documents_error=None if wanted else DocumentError(()),
             backend=SimulatedFile(process, files, self.locks, process.clock),
             opened=self._configured(opened, wanted),
-            environ={},
+            environ=PLANTED,
             host=_THIS_HOST,
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
