@@ -14,7 +14,6 @@ from reconciler.model.text import printable
 from reconciler.model.value import dataclass
 from tests.faces import Change
 from tests.simulation.broken_faces import (
-    BROKEN_ANSWERS,
     FACES,
     Face,
     _machines_changed,
@@ -22,7 +21,7 @@ from tests.simulation.broken_faces import (
 )
 from tests.simulation.face_shop import FaceShop, face_story
 from tests.simulation.shop import several_offers
-from tests.simulation.survival import only, rows_changed, three_nodes
+from tests.simulation.survival import BROKEN_ANSWERS, only, rows_changed, three_nodes
 from tests.unit.reporting.hostile import HOSTILE
 
 
@@ -64,7 +63,11 @@ def _answers(face: Face) -> list[BadAnswer]:
         BadAnswer(54, BROKEN_ANSWERS["redirect"], _FAILED, ("redirect", "elsewhere.example.com")),
         BadAnswer(55, BROKEN_ANSWERS["429 storm"], _FAILED),
     ]
-    named = {51: "id leads elsewhere", 53: _SURROGATE.get(face.name), 56: "token goes in a circle"}
+    named = {
+        51: "id leads elsewhere",
+        53: _SURROGATE.get(face.name, ""),
+        56: "token goes in a circle",
+    }
     for number, name in named.items():
         if name in face.rows:
             codes = _FAILED if number == 56 else _EITHER

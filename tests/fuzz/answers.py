@@ -16,13 +16,33 @@ from functools import cache
 from typing import Any
 
 from reconciler.clock import Clock, LoopClock
+from reconciler.market.faces import lambda_cloud, runpod, tensordock, vast
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.mark import Mark, workspace_part
 from reconciler.model.value import dataclass
 from reconciler.providers.base import CreateRequest, OfferQuery, Provider
+from reconciler.providers.lambda_cloud.api import DEFAULT_URL as LAMBDA_URL
+from reconciler.providers.lambda_cloud.api import LambdaApi
+from reconciler.providers.lambda_cloud.provider import LambdaProvider
+from reconciler.providers.runpod.api import DEFAULT_URL as RUNPOD_URL
+from reconciler.providers.runpod.api import GRAPHQL_PATH, RunpodApi
+from reconciler.providers.runpod.provider import RunpodProvider
+from reconciler.providers.tensordock.api import DEFAULT_URL as TENSORDOCK_URL
+from reconciler.providers.tensordock.api import TensorDockApi
+from reconciler.providers.tensordock.opening import account_of
+from reconciler.providers.tensordock.provider import TensorDockProvider
+from reconciler.providers.vastai.api import VastApi
+from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
 from reconciler.transport.json_api import ApiAnswer, JsonApi, _answer
-from tests import faces
+from tests.faces import (
+    URL,
+    FaceWire,
+    LambdaWire,
+    RunpodWire,
+    TensorDockWire,
+    VastWire,
+)
 from tests.markets import GIB, START, market_offer, small_world
 from tests.virtual_time import run_virtual
 
@@ -99,28 +119,28 @@ Door = Callable[[str], JsonApi]
 
 
 def _vastai(door: Door, clock: Clock) -> Provider:
-    return faces.VastProvider("vastai", faces.VastApi(door(faces.URL)), clock)
+    return VastProvider("vastai", VastApi(door(URL)), clock)
 
 
 def _lambda(door: Door, clock: Clock) -> Provider:
-    return faces.LambdaProvider("lambda", faces.LambdaApi(door(faces.LAMBDA_URL)), clock)
+    return LambdaProvider("lambda", LambdaApi(door(LAMBDA_URL)), clock)
 
 
 def _runpod(door: Door, clock: Clock) -> Provider:
-    graph = door(faces.RUNPOD_URL + faces.GRAPHQL_PATH)
-    return faces.RunpodProvider("runpod", faces.RunpodApi(door(faces.RUNPOD_URL), graph), clock)
+    graph = door(RUNPOD_URL + GRAPHQL_PATH)
+    return RunpodProvider("runpod", RunpodApi(door(RUNPOD_URL), graph), clock)
 
 
 def _tensordock(door: Door, clock: Clock) -> Provider:
-    api = faces.TensorDockApi(door(faces.TENSORDOCK_URL))
-    return faces.TensorDockProvider("tensordock", api, clock, faces.account_of(_KEY))
+    api = TensorDockApi(door(TENSORDOCK_URL))
+    return TensorDockProvider("tensordock", api, clock, account_of(_KEY))
 
 
-_PROVIDERS: Mapping[str, tuple[type[faces.FaceWire], Any, Callable[[Door, Clock], Provider]]] = {
-    "vastai": (faces.VastWire, faces.vast, _vastai),
-    "lambda": (faces.LambdaWire, faces.lambda_cloud, _lambda),
-    "runpod": (faces.RunpodWire, faces.runpod, _runpod),
-    "tensordock": (faces.TensorDockWire, faces.tensordock, _tensordock),
+_PROVIDERS: Mapping[str, tuple[type[FaceWire], Any, Callable[[Door, Clock], Provider]]] = {
+    "vastai": (VastWire, vast, _vastai),
+    "lambda": (LambdaWire, lambda_cloud, _lambda),
+    "runpod": (RunpodWire, runpod, _runpod),
+    "tensordock": (TensorDockWire, tensordock, _tensordock),
 }
 
 

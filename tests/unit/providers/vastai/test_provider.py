@@ -440,6 +440,13 @@ def test_M1_M2_a_listing_that_may_miss_something_is_partial(said: list[Said], wh
     assert why in found.why
 
 
+def test_a_listing_of_a_hundred_pages_is_whole() -> None:
+    said = [page(number, token=f"t{number}") for number in range(1, 100)]
+    found, script = listing(*said, page(100))
+    assert isinstance(found, Complete), found
+    assert len(script.asked) == len(found.instances) == 100
+
+
 def test_bad_input_56_pages_end_at_a_hundred() -> None:
     said = [page(number, token=f"t{number}") for number in range(1, 130)]
     found, script = listing(*said)
