@@ -69,18 +69,20 @@ async def in_time(seconds: float, call: Coroutine[Any, Any, Result]) -> Result:
     before that.
     """
     rest: Awaitable[Result] = call
-    if not loop_runs():
+    loop = running_loop()
+    if loop is None:
         try:
             call.send(None)
         except StopIteration as end:
             result: Result = end.value
             return result
         await event_loop()
-        rest = _Rest(call)
+        rest, loop = _Rest(call), running_loop()
+        assert loop is not None
     import anyio
 
     # As ``anyio.fail_after``, at half the cost.
-    with anyio.CancelScope(deadline=anyio.current_time() + seconds):
+    with anyio.CancelScope(deadline=loop.time() + seconds):
         return await rest
     raise TimeoutError
 

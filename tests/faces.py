@@ -164,12 +164,18 @@ def runpod_provider(
 
 
 def tensordock_provider(
-    wire: TensorDockWire, *, name: str = "tensordock", key: str | None = None, chance: float = 0.5
+    wire: TensorDockWire,
+    *,
+    name: str = "tensordock",
+    key: str | None = None,
+    chance: float = 0.5,
+    clock: Clock | None = None,
 ) -> TensorDockProvider:
-    """The adapter over ``wire``, with the market's own token."""
+    """The adapter over ``wire``, as ``vast_provider``, with the market's own token."""
     own = tensordock.key_of(wire.world) if key is None else key
-    api = TensorDockApi(_door(wire, TENSORDOCK_URL, own, chance, wire.clock))
-    return TensorDockProvider(name, api, wire.clock, account_of(own))
+    here = clock or wire.clock
+    api = TensorDockApi(_door(wire, TENSORDOCK_URL, own, chance, here))
+    return TensorDockProvider(name, api, here, account_of(own))
 
 
 def _door(wire: FaceWire, url: str, key: str, chance: float, clock: Clock) -> JsonApi:

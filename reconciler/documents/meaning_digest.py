@@ -14,7 +14,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from reconciler.model.budget import Budget
+from pydantic import BaseModel
+
 from reconciler.model.fleet import DesiredState, Fleet
 
 
@@ -26,8 +27,8 @@ def meaning_digest(desired: DesiredState) -> str:
 
 def _plain(value: object) -> Any:
     """What json cannot write by itself, in one form for one meaning."""
-    if isinstance(value, Budget):  # which holds lists: nothing could be remembered of it
-        return value.model_dump()
+    if isinstance(value, BaseModel):
+        return dict(value)
     return _parts(value) if isinstance(value, Fleet) else _plain_part(value)
 
 

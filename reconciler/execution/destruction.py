@@ -62,8 +62,10 @@ async def destroy_machine(destroy: Destroy, context: ExecutionContext) -> SlotOu
             await context.interruption.sleep(context.clock, _FIRST_PAUSE_SECONDS * 2**attempt)
             if context.interruption.requested:
                 break
-        if (attempt or destroy.again) and await _recycled(record, provider, context):
-            return _not_sent(destroy, _RECYCLED + unsaved)
+        if attempt or destroy.again:
+            if await _recycled(record, provider, context):
+                return _not_sent(destroy, _RECYCLED + unsaved)
+            await _note_repetition(record, provider, context)
         sent = await _send(provider, record.instance_id, context)
         if sent is None:
             return _not_sent(destroy, f"not sent, the next run sends it{unsaved}")
@@ -100,6 +102,22 @@ async def _note_attempt(record: InstanceRecord, error: str, context: ExecutionCo
         await context.journal.commit(
             transitions.destroy_attempted(record.mark, context.clock.now(), error=error)
         )
+
+
+async def _note_repetition(
+    record: InstanceRecord, provider: Provider, context: ExecutionContext
+) -> None:
+    """Before the call, where the accepted destroy plainly ended nothing: should this attempt be the
+    last thing that this run does, the next one knows that the machine was billed until then.
+    """
+    doom = context.journal.state.instances.get(record.mark, record).doom
+    accepted_at = doom.accepted_at if doom else None
+    own = provider.capabilities
+    now = context.clock.now()
+    if accepted_at is None or now <= accepted_at + own.destroy_time + own.visibility_window:
+        return
+    with _written_later():
+        await context.journal.commit(transitions.destroy_repeated(record.mark, now))
 
 
 @contextmanager
@@ -277,6 +295,7 @@ async def _resend(destroy: Destroy, context: ExecutionContext) -> None:
     if provider is not None and not context.interruption.requested:
         if await _recycled(destroy.record, provider, context):
             return
+        await _note_repetition(destroy.record, provider, context)
         error = await _send(provider, destroy.record.instance_id, context)
         if error is not None:
             await _note_attempt(destroy.record, error, context)

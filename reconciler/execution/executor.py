@@ -17,7 +17,13 @@ from reconciler.model.notice import Notice, NoticeKind
 from reconciler.model.outcome import SlotOutcome
 from reconciler.model.plan import Create, Destroy
 from reconciler.model.value import dataclass
-from reconciler.planning import billing, departures, lease_transitions, transitions
+from reconciler.planning import (
+    billing,
+    departures,
+    lease_transitions,
+    other_ids,
+    transitions,
+)
 from reconciler.planning.ledger import spent_on
 
 if TYPE_CHECKING:
@@ -90,6 +96,7 @@ class PlanExecutor:
                     *(transitions.doomed(one, now) for one in ending if not one.after_successor),
                     departures.forgotten(plan.forgets, now, context.destroy_times, context.windows),
                     transitions.copies_seen(plan.strangers),
+                    other_ids.noticed(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),
                     *(transitions.sighted(mark) for mark in plan.sighted),
                     *(transitions.became_ready(mark, now) for mark in plan.became_ready),

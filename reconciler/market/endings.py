@@ -34,12 +34,11 @@ def ask_by_itself(
 
 
 def stop(connection: sqlite3.Connection, machine: Machine, at: datetime) -> None:
-    """What is stopped asks for no end by itself any more."""
+    """What is stopped asks for no end by itself any more. Stopped again, it was stopped before."""
     if machine.destroy_asked is not None and machine.destroy_asked > microseconds(at):
         _will_stay(connection, machine)
-    connection.execute(
-        "UPDATE machines SET stopped_at = ? WHERE id = ?", (microseconds(at), machine.id)
-    )
+    since = min(microseconds(at), machine.stopped or microseconds(at))
+    connection.execute("UPDATE machines SET stopped_at = ? WHERE id = ?", (since, machine.id))
 
 
 def _asked(machine: Machine, now: datetime) -> bool:

@@ -95,9 +95,10 @@ def machines_at(connection: sqlite3.Connection, as_of: datetime) -> list[Machine
     """What a listing of that moment shows, in the order of ids."""
     query = (
         "SELECT * FROM machines"
-        " WHERE listed_from <= ?1 AND (gone_at IS NULL OR gone_at > ?1) ORDER BY id"
+        " WHERE listed_from <= ? AND (gone_at IS NULL OR gone_at > ?) ORDER BY id"
     )
-    return list(map(_AS_MACHINE, connection.execute(query, (microseconds(as_of),))))
+    at = microseconds(as_of)
+    return list(map(_AS_MACHINE, connection.execute(query, (at, at))))
 
 
 def all_machines(connection: sqlite3.Connection) -> list[Machine]:

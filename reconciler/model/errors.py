@@ -29,6 +29,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,12 +136,20 @@ class UsageRefused(GpuShopperError):
     exit_code = ExitCode.USAGE
 
 
+_PROVIDERS_WORDS = 400
+
+
 class ProviderError(GpuShopperError):
-    """A provider failed or gave an answer that cannot be used."""
+    """A provider failed or gave an answer that cannot be used.
+
+    Its words are cut and made printable here, whatever an adapter made of them: they are said,
+    logged and stored.
+    """
 
     exit_code = ExitCode.PROVIDER_FAILURE
 
     def __init__(self, provider: str, what: str, *, why: str = "", fix: str = "") -> None:
+        what, why = printable(what, _PROVIDERS_WORDS), printable(why, _PROVIDERS_WORDS)
         super().__init__(f"{provider}: {what}", why=why, fix=fix)
         self.provider = provider
 

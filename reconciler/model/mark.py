@@ -67,6 +67,7 @@ def same_workspace_name(mark: Mark, workspace: str) -> bool:
     return mark.workspace_part[:5] == _hash5(workspace)
 
 
+@lru_cache(maxsize=1024)
 def parse_mark(text: str | None) -> Mark | None:
     """The mark in a provider's label, or None when the label is not exactly one of ours."""
     match = _SHAPE.fullmatch(text) if text and len(text) <= LONGEST_MARK else None
@@ -81,6 +82,7 @@ def parse_mark(text: str | None) -> Mark | None:
     )
 
 
+@lru_cache(maxsize=64)
 def _hash5(text: str) -> str:
     number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
     return _base36(number % 36**5, 5)

@@ -245,7 +245,9 @@ class Stranger:
     """A machine in the account that no record of ours covers."""
 
     kind: str
-    """``orphaned``, ``other-lineage``, ``duplicate``, ``let-go``, ``neighbour`` or ``foreign``."""
+    """``orphaned``, ``other-lineage``, ``other-id``, ``duplicate``, ``let-go``, ``neighbour`` or
+    ``foreign``.
+    """
     instance: Instance
     end: datetime | None
 

@@ -21,7 +21,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-_ONE_LINE = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+from reconciler.model.json_text import one_line_writer
+
+_ONE_LINE = one_line_writer(sort_keys=False)
 _DECIMAL = re.compile(r"\d{1,30}(\.\d{1,60})?")
 
 
@@ -74,5 +76,5 @@ def ascii_json(fields: Any, *, indent: int | None = None) -> str:
     Keys keep their order: the same value gives the same bytes.
     """
     if indent is None:
-        return _ONE_LINE.encode(fields)
+        return _ONE_LINE(fields)
     return json.dumps(fields, indent=indent, separators=(",", ": "), allow_nan=False)

@@ -301,6 +301,8 @@ class RecordedState(Stored):
     """By ``duplicate_key``: machines once seen under the mark of another one, and that mark. Kept
     for good: a copy that a person made stays theirs when our own machine is gone.
     """
+    other_ids: dict[str, str] = {}
+    """By mark of a machine on record that no look ever had: the id of one that stands under it."""
     let_go: dict[str, LetGo] = {}
     hosts: dict[str, HostRecord] = {}
     """What we learnt of hosts, by ``host_key``; at most ``HOSTS_MAX``."""

@@ -110,3 +110,5 @@ class Recovered:
     backup: RecordedState | None
     rolled_back: bool = False
     """The state that is there was brought back, and nothing may be unknown any more."""
+    problem: str = ""
+    """Why the state that is there cannot be used; it is kept aside."""

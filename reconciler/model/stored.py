@@ -43,6 +43,14 @@ class Stored(BaseModel):
         named = self.__pydantic_fields_set__ | changes.keys()
         return self._filled({**self.__dict__, **changes}, named)
 
+    def __eq__(self, other: object) -> bool:
+        """As pydantic's, at half the cost."""
+        if self is other:
+            return True
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.__dict__ == other.__dict__
+
     if not TYPE_CHECKING:  # the plugin of pydantic knows the fields of each class
 
         @classmethod

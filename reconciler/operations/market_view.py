@@ -103,7 +103,7 @@ async def find_strangers(workspace: Workspace) -> StrangerReport:
     volumes, unlisted = await list_all_volumes(workspace.providers)
     doubts += unlisted
     alarming = doubts or any(
-        one.kind in ("other-lineage", "orphaned") for one in classified.strangers
+        one.kind in ("other-lineage", "other-id", "orphaned") for one in classified.strangers
     )
     code = ExitCode.PROVIDER_FAILURE if alarming else ExitCode.DONE
     strangers = tuple(classified.strangers)

@@ -38,7 +38,7 @@ def provider_settings(
 def pins_of(desired: DesiredState | None, accounts: Mapping[str, str]) -> dict[str, ProviderPin]:
     """What the state remembers of the providers in use, with the ``accounts`` seen this time."""
     return {
-        name: ProviderPin(
+        name: ProviderPin.model_construct(
             type=entry.type, account=accounts.get(name), market=entry.market, key=entry.key
         )
         for name, entry in (desired.providers if desired else {}).items()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from reconciler.statefile.backend import Found
 
 _SERIALS_SKIPPED = 1000
-"""Left free after a damaged state whose serial cannot be made out: no writer that was stopped then
-takes what is stored now for what it knows.
+"""Left free where the last version is not the one that stands there, so that its serial is unknown:
+no writer that was stopped then takes what is stored now for what it knows.
 """
 
 
@@ -102,8 +102,10 @@ def _relatives(
 
 def _next_serial(chosen: RecordedState, found: Found, backups: tuple[Backup, ...]) -> int:
     known = [one.serial for one in _relatives(chosen, found, backups)]
-    skipped = _SERIALS_SKIPPED if found.problem and not found.serial_hint else 0
-    return max(chosen.serial, found.serial_hint, found.told_serial, *known) + 1 + skipped
+    serial = max(chosen.serial, found.serial_hint, found.told_serial, *known)
+    there = found.state if found.state and found.state.lineage == chosen.lineage else None
+    is_last = there is not None and max(*known, found.told_serial - 1) <= there.serial
+    return serial + 1 + (0 if is_last else _SERIALS_SKIPPED)
 
 
 def _newest(
@@ -120,7 +122,8 @@ async def rebuild_state(
     lock_timeout_seconds: float,
 ) -> Recovered | None:
     """Record the machines that carry this workspace's name and that no record covers; None when
-    nobody agreed. Where there is no state, that makes one.
+    nobody agreed. Where there is no state, that makes one; where one is that cannot be used, also
+    without any machine: else no command could ever go on.
 
     Raises ``ProviderError`` (8) unless every provider was read in full: a machine that was not
     seen would be bought again.
@@ -132,8 +135,9 @@ async def rebuild_state(
     strangers = classify_instances(base, observed).strangers
     planned = rebuilding(base, strangers, workspace.desired, workspace.clock.now())
     backup = None if found.state else _newest_good(workspace)
-    recovered = Recovered(planned, found.state is None, backup, base.rolled_back is not None)
-    if not planned.records and not recovered.rolled_back:
+    rolled_back = base.rolled_back is not None
+    recovered = Recovered(planned, found.state is None, backup, rolled_back, found.problem)
+    if not (planned.records or rolled_back or found.problem):
         return recovered
     if not await approve(recovered):
         return None
@@ -184,7 +188,7 @@ async def _record(
         for name, one in observed.inventories.items()
         if not isinstance(one, Unknown)
     }
-    serial = max(base.serial, found.serial_hint) + 1
+    serial = max(base.serial, found.serial_hint, found.told_serial) + 1
     state = change(base).with_(
         providers=pins_of(workspace.desired, accounts), serial=serial, decided_serial=serial
     )

@@ -313,7 +313,7 @@ def _load(directory: Path, tolerate: bool) -> tuple[DesiredState | None, Documen
             raise UnsafePlan(
                 f"every document is empty, and {states[0].name} records machines",
                 why="carrying that out would destroy all of them",
-                fix="restore the documents; to end everything: gpu-shopper destroy, then delete",
+                fix="restore them; to end a fleet whatever they say: gpu-shopper release FLEET",
             ) from error
         if not states or not tolerate:
             raise

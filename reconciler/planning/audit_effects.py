@@ -186,7 +186,7 @@ def _progress(
         if old is not None:
             yield _of_machine("destroy", "withdrawn", right, reason=old.reason)
         return
-    if old is None:
+    if old is None or (left and left.instance_id != right.instance_id):  # known by another id now
         intent = _of_machine("destroy", "intent", right, reason=new.reason)
         yield intent.with_cost(spent_on(right, ledger, now))
     yield from _attempts(old, new, right)

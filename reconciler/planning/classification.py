@@ -1,19 +1,21 @@
 """Pairs what we recorded with what was seen: whose machine is each one?
 
 The table of SPEC.md section 4: known intent = ours; our lineage without intent = orphaned; our
-name with another lineage = other-lineage; two machines under one mark = duplicate; another
-workspace's mark = neighbour; no mark = foreign. One that a person let go stays let-go to its end.
+name with another lineage = other-lineage; two machines under one mark = duplicate, or other-id
+where the first one was never seen; another workspace's mark = neighbour; no mark = foreign. One
+that a person let go stays let-go to its end.
 """
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.mark import parse_mark, same_workspace_name, workspace_part
 from reconciler.model.plan import Stranger
 from reconciler.model.record import AbsenceEvidence, duplicate_key
 from reconciler.model.value import dataclass
+from reconciler.planning import other_ids
 from reconciler.planning.absence import SEEN, Presence, Weighed, weigh_absence
 
 if TYPE_CHECKING:
@@ -34,6 +36,10 @@ class Sighting:
     weighed: Weighed
     identity_doubt: str = ""
     """Why the machine under this id may not be ours any more, if so (I4)."""
+    found_by_mark: bool = False
+    """The id that the create's answer named was never seen and is proven gone: this one, which
+    carries the mark, is the machine. ``record`` has its id, the state does not yet.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     others = sorted((key, unclaimed[key]) for key in unclaimed.keys() - taken)
     marks = (*recorded.instances, *recorded.intents, *recorded.let_go) if others else ()
     known = {_identity(mark) for mark in marks}
+    noted = recorded.other_ids
     gone = {(one.record.provider, one.record.instance_id): one for one in recorded.let_go.values()}
     for key, found in others:
         left = gone.get(key)
@@ -83,6 +90,14 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
             result.strangers.append(Stranger("let-go", found, left.ends_at))
             continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
+        if stranger.kind == "duplicate" and key not in copies:
+            number = _ordered_as(found, result.records, recorded)
+            if number is not None:
+                meant = result.records[number]
+                if meant.weighed.presence is Presence.GONE and meant.record.mark in noted:
+                    result.records[number] = _corrected(meant, found)
+                    continue
+                stranger = replace(stranger, kind=other_ids.OTHER_ID)
         result.strangers.append(stranger)
         if stranger.kind == "orphaned" and found.label is not None:
             known.add(_identity(found.label))  # a second one under this mark is a duplicate
@@ -174,7 +189,7 @@ def _sight_intent(
 ) -> IntentSighting:
     instance = by_mark.get((intent.provider, _identity(intent.mark)))
     # Until its deadline the call may still be on its way (SPEC.md section 12, 6).
-    sent = AbsenceEvidence(last_seen_at=intent.deadline_at)
+    sent = AbsenceEvidence.model_construct(last_seen_at=intent.deadline_at)
     weighed = weigh_absence(
         intent.absence or sent,
         observed.inventories.get(intent.provider),
@@ -195,6 +210,20 @@ def _stranger(
         return Stranger("foreign", found, None)
     kind = "duplicate" if copied else _kind(mark, recorded, known)
     return Stranger(kind, found, mark.end)
+
+
+def _ordered_as(found: Instance, sightings: list[Sighting], recorded: RecordedState) -> int | None:
+    """The record whose machine ``found`` may be: of its mark, and never seen under its own id."""
+    for number, one in enumerate(sightings):
+        if one.instance is None and other_ids.is_marked(one.record, found):
+            return number if other_ids.was_never_seen(one.record, found, recorded) else None
+    return None
+
+
+def _corrected(sighting: Sighting, found: Instance) -> Sighting:
+    """The id of the answer to its create is proven gone, and ``found`` was noted before."""
+    record = sighting.record.with_(instance_id=found.id, absence=None)
+    return Sighting(record, found, SEEN, found_by_mark=True)
 
 
 def _kind(mark: Mark, recorded: RecordedState, known: set[str]) -> str:

@@ -159,7 +159,7 @@ def clock_marked(verdict: ClockVerdict | None, boot_id: str, boot_seconds: float
         if not verdict.sure:
             known = state.clock
             return state if known is None else state.with_(clock=known.with_(doubt=doubt))
-        mark = ClockMark(
+        mark = ClockMark.model_construct(
             boot_id=boot_id,
             since_boot=timedelta(seconds=int(boot_seconds)),
             at=verdict.now,

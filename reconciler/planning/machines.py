@@ -6,7 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.model.instance import InstanceStatus
-from reconciler.model.plan import Destroy, Doubt, Forget, Keep, Mode, PlanRequest, RateChange
+from reconciler.model.plan import (
+    Adopt,
+    Destroy,
+    Doubt,
+    Forget,
+    Keep,
+    Mode,
+    PlanRequest,
+    RateChange,
+)
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
 from reconciler.planning.clock_rule import has_ended_by_wall
@@ -39,6 +48,8 @@ def decide_machines(classified: Classified, scene: Scene) -> Decisions:
     at_all = scene.may_act_on_all
     for sighting in classified.records:
         record = sighting.record
+        if sighting.found_by_mark and sighting.instance is not None:
+            decisions.adopts.append(Adopt(record, sighting.instance))
         if record.doom is not None:
             _decide_doomed(sighting, record.doom, scene, decisions)
         elif at_all or scene.may_act(record):
@@ -58,7 +69,9 @@ def decide_doomed(recorded: RecordedState, observed: ObservedState, now: datetim
     scene = Scene(None, recorded, observed, recorded.leases, now, PlanRequest(Mode.LOOP))
     decisions = Decisions()
     for sighting in classify_instances(recorded, observed).records:
-        if sighting.record.doom is not None:
+        if sighting.found_by_mark:
+            decisions.doubts.append(doubt_about(sighting.record, "listed under another id"))
+        elif sighting.record.doom is not None:
             _decide_doomed(sighting, sighting.record.doom, scene, decisions)
     return decisions
 

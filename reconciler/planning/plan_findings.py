@@ -11,6 +11,7 @@ from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Partial, Unknown
 from reconciler.model.plan import Finding, Mode
 from reconciler.model.quantity import about
+from reconciler.planning.fleet_diff import machine_differences
 from reconciler.planning.inability import Inabilities
 from reconciler.planning.leases import has_ended, same_hours, same_terms
 from reconciler.planning.purchases import slots_by_fleet
@@ -20,7 +21,9 @@ from reconciler.planning.succession import find_successions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from reconciler.model.fleet import DesiredState
     from reconciler.model.offer import OfferBook
+    from reconciler.model.record import InstanceRecord
     from reconciler.planning.classification import Classified
     from reconciler.planning.purchase_terms import FleetNeed
     from reconciler.planning.purchases import Purchases
@@ -42,7 +45,7 @@ def observation_findings(
         )
         return
     yield from _listing_findings(scene)
-    yield from _shared_slot_findings(classified, scene)
+    yield from _shared_slot_findings(classified, scene, decisions)
     worrying = Counter(
         (doubt.provider, doubt.detail) for doubt in decisions.doubts if doubt.worrying
     )
@@ -67,6 +70,13 @@ def observation_findings(
             f"{kinds['duplicate']} machine(s) carry a mark that another machine has",
             fix="gpu-shopper orphans",
         )
+    if kinds["other-id"]:
+        yield Finding(
+            f"{kinds['other-id']} machine(s) carry the mark of one that was never seen, and may be "
+            "it under another id; they are billed",
+            ExitCode.PROVIDER_FAILURE,
+            fix="gpu-shopper orphans",
+        )
     yield from _let_go_findings(classified)
 
 
@@ -81,15 +91,32 @@ def _let_go_findings(classified: Classified) -> Iterator[Finding]:
         )
 
 
-def _shared_slot_findings(classified: Classified, scene: Scene) -> Iterator[Finding]:
-    """Slots that hold two machines already, for ``-replace``."""
-    if not scene.request.replace:
-        return
+def _shared_slot_findings(
+    classified: Classified, scene: Scene, decisions: Decisions
+) -> Iterator[Finding]:
+    """Slots that hold two machines already: they are given no third one."""
     pairs = find_successions(classified.records)
     slots = {old.record.slot for old in pairs.predecessors.values()}
     for slot in scene.request.replace:
         if slot in slots:
             yield Finding(f"{slot} is being replaced already, so -replace changes nothing")
+    if pairs.successors and scene.desired is not None and scene.request.mode is Mode.APPLY:
+        kept = {keep.record.mark for keep in decisions.keeps}
+        for heir in pairs.successors.values():
+            if heir.record.mark in kept:
+                yield from _unfit_heir_findings(heir.record, scene.desired)
+
+
+def _unfit_heir_findings(heir: InstanceRecord, desired: DesiredState) -> Iterator[Finding]:
+    fleet = desired.fleets.get(heir.fleet)
+    differences = machine_differences(fleet, heir, set()) if fleet is not None else ()
+    if differences:
+        yield Finding(
+            f"{heir.slot} has its successor, {heir.instance_id}, and that is not as declared "
+            f"any more: {differences[0].attribute}",
+            ExitCode.PARTIAL,
+            fix="gpu-shopper apply once more replaces it",
+        )
 
 
 class Outages:

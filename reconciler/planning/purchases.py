@@ -168,9 +168,13 @@ def _terms(fleet: Fleet, occupancy: Occupancy) -> PurchaseTerms:
 
 
 def _cannot_start(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool:
-    """A fleet whose ``expires_at`` has passed ends before it begins."""
-    started = lease is not None and lease.started_at is not None
-    return not started and fleet.expires_at is not None and fleet.expires_at <= scene.now
+    """What has a fixed end ends before it begins once that has passed: also a window that a run
+    opened before it died, with nothing bought.
+    """
+    if lease is not None and lease.started_at is not None:
+        return False
+    fixed = (fleet.expires_at, lease.expires_at if lease else None)
+    return any(end is not None and end <= scene.now for end in fixed)
 
 
 def _ends_by_documents(fleet: Fleet, lease: LeaseRecord | None, scene: Scene) -> bool:

@@ -81,6 +81,7 @@ def _merged(
         leases={**older.leases, **newer.leases},
         providers={**older.providers, **newer.providers},
         duplicates={**older.duplicates, **newer.duplicates},
+        other_ids={**older.other_ids, **newer.other_ids},
         hosts={**older.hosts, **newer.hosts},
     )
 
@@ -127,19 +128,22 @@ def rebuilding(
     return Rebuilding(tuple(records), tuple(leases), tuple(left_out))
 
 
+_OURS = frozenset({"orphaned", "other-lineage", "other-id", "duplicate"})
+
+
 def _ours(strangers: Iterable[Stranger]) -> list[tuple[Stranger, Mark]]:
     """Those of our name, the ones that end last first; always in the same order."""
     found = []
     for stranger in strangers:
         mark = parse_mark(stranger.instance.label)
-        if mark is not None and stranger.kind in ("orphaned", "other-lineage", "duplicate"):
+        if mark is not None and stranger.kind in _OURS:
             found.append((stranger, mark))
     found.sort(key=lambda one: (one[0].instance.provider, one[0].instance.id))
     return sorted(found, key=lambda one: one[1].end, reverse=True)
 
 
 def _reason_against(stranger: Stranger, slot: Slot, taken: set[Slot]) -> str:
-    if stranger.kind == "duplicate":
+    if stranger.kind in ("duplicate", "other-id"):
         return "another machine carries the same mark"
     return f"{slot} is taken by another machine" if slot in taken else ""
 

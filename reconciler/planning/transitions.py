@@ -123,8 +123,22 @@ def created(
 
 
 def adopted(adopt: Adopt, now: datetime) -> Change:
-    """A machine found by its mark becomes a record; its intent, if any, is resolved."""
-    return lambda state: _with_record(state, adopt.record, now)
+    """A machine found by its mark becomes a record; its intent, if any, is resolved.
+
+    Where a record of that mark was noted to have another id than the answer to its create said, it
+    gets that one.
+    """
+
+    def change(state: RecordedState) -> RecordedState:
+        known = state.instances.get(adopt.record.mark)
+        noted = state.other_ids.get(adopt.record.mark)
+        if known is not None and noted == adopt.record.instance_id:
+            right = known.with_(instance_id=noted, absence=None)
+            left = without(state.other_ids, known.mark)
+            state = state.with_(instances={**state.instances, known.mark: right}, other_ids=left)
+        return _with_record(state, adopt.record, now)
+
+    return change
 
 
 def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) -> RecordedState:
@@ -264,6 +278,18 @@ def destroy_attempted(mark: str, now: datetime, *, error: str) -> Change:
         doubtful = _afresh(record.absence, now, now if error else None)
         seen = doubtful or AbsenceEvidence.model_construct(last_seen_at=now)
         return record.with_(doom=tried, absence=seen)
+
+    return _on_record(mark, update)
+
+
+def destroy_repeated(mark: str, now: datetime) -> Change:
+    """It was seen although its destroy was accepted, and is about to be asked for its end again: if
+    this attempt is the last thing that its run does, it was billed until then all the same.
+    """
+
+    def update(record: InstanceRecord) -> InstanceRecord:
+        doom = record.doom
+        return record if doom is None else record.with_(doom=doom.with_(last_attempt_at=now))
 
     return _on_record(mark, update)
 

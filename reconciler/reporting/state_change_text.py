@@ -168,10 +168,18 @@ def _recovered_lines(recovered: Recovered) -> Iterator[str]:
         yield "No machine carries this workspace's name without being recorded."
         if recovered.rolled_back and not found.left_out:
             yield "So nothing is unknown to the state that was brought back."
+        if recovered.problem:
+            yield f"The state that is there cannot be used: {recovered.problem}"
+            yield "It is kept aside, and an empty one takes its place."
+        yield from _better(recovered)
         return
     rate = format_rate(sum((one.usd_per_hour for one in found.records), ZERO))
     where = "a new state" if recovered.fresh else "the state"
     yield f"{counted(len(found.records), 'machine')}, {rate}: recorded in {where}. None is touched."
+    yield from _better(recovered)
+
+
+def _better(recovered: Recovered) -> Iterator[str]:
     if recovered.backup is not None:
         yield (
             f"A good backup with serial {recovered.backup.serial} is there and may know more: "

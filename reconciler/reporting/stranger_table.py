@@ -39,6 +39,7 @@ _VOLUME_COLUMNS = (
 _TREATMENT = {
     "orphaned": "our mark, no record: noticed, then destroyed by reconcile or apply",
     "other-lineage": "our workspace name, another state: never destroyed by loop or apply",
+    "other-id": "the mark of a machine of ours that nobody saw: perhaps it, taken for it later",
     "duplicate": "a second machine under one mark: never destroyed automatically",
     "let-go": "let go by state rm: destroyed at its end, not before",
     "neighbour": "another workspace's mark: never touched",

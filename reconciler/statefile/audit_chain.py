@@ -22,6 +22,7 @@ GENESIS = "0" * 64
 _BEFORE_HASH = b',"hash":"'
 _AFTER_HASH = b'"}'
 _TAIL_LENGTH = len(_BEFORE_HASH) + len(GENESIS) + len(_AFTER_HASH)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _NUMBER = re.compile(rb'\{"n":(\d{1,15}),')
 
 
@@ -76,7 +77,7 @@ def taken_apart(line: bytes) -> Link:
     whole = (
         tail.startswith(_BEFORE_HASH)
         and tail.endswith(_AFTER_HASH)
-        and re.fullmatch(r"[0-9a-f]{64}", digest) is not None
+        and _DIGEST.fullmatch(digest) is not None
         and number is not None
     )
     return Link(body, digest, int(number[1]) if number else None, whole)

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING
 from reconciler.model.errors import GpuShopperError
 from reconciler.model.value import dataclass
 from reconciler.statefile.audit_chain import Head, taken_apart
-from reconciler.statefile.private_files import local_failure, open_private
+from reconciler.statefile.private_files import beside, local_failure, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from reconciler.model.pins import TrailAnchor
     from reconciler.statefile.files import Files
 
 _TAIL_BYTES = 64 * 1024
 _OLDER = re.compile(r"\.audit-(\d{12})\.jsonl")
 # In JSON no quotation mark stands inside a text without a backslash, so these are keys.
 _SERIAL = re.compile(rb',"serial":(\d{1,15}),')
+_LINEAGE = re.compile(rb',"lineage":"([0-9a-f]{1,64})"[,}]')
 _KEPT_FROM = re.compile(rb',"kept_from":(\d{1,15}),')
 
 
@@ -39,6 +41,16 @@ class Tail:
     serial: int
     torn: bytes
     size: int
+    whole: bytes = b""
+    """Its last whole lines."""
+
+    def holds(self, anchor: TrailAnchor) -> bool:
+        """Whether the entry that a state was saved with stands here."""
+        for line in reversed(self.whole.split(b"\n")):
+            link = taken_apart(line)
+            if link.whole and link.n is not None and link.n <= anchor.entries:
+                return link.n == anchor.entries and link.digest == anchor.digest
+        return False
 
 
 NO_TAIL = Tail(None, 0, b"", 0)
@@ -48,7 +60,7 @@ class TrailFiles:
     """Names and ends of the files that belong to the state at ``state``. Writes nothing."""
 
     def __init__(self, state: Path, files: Files, warnings: list[str]) -> None:
-        self.current = state.with_name(state.name + ".audit.jsonl")
+        self.current = beside(state, state.name + ".audit.jsonl")
         self.files = files
         self.warnings = warnings
         self._prefix = state.name
@@ -69,9 +81,9 @@ class TrailFiles:
         """How an open file ends. Raises ``OSError``."""
         size = self.files.status_of_open(descriptor).st_size
         data = self.files.read_from(descriptor, max(0, size - _TAIL_BYTES))
-        whole, _, torn = data.rpartition(b"\n")
-        head, serial = _head(whole)
-        return Tail(head, serial, torn, size)
+        end = max(0, data.rfind(b"\n"))
+        head, serial = _head(data, end)
+        return Tail(head, serial, data[data.rfind(b"\n") + 1 :], size, data[:end])
 
     def tail_of(self, path: Path) -> Tail:
         """How the file at ``path`` ends. Raises ``OSError`` and ``StateError``."""
@@ -86,15 +98,22 @@ class TrailFiles:
         older = self.older()
         return self.tail_of(older[-1]) if older else NO_TAIL
 
-    def last_serial(self) -> int:
-        """The serial that the last readable line of all names; 0 where there is none. Raises
-        ``OSError`` and ``StateError``.
+    def end(self) -> Tail:
+        """How the trail ends, in its last file with a line of ours. Raises ``OSError`` and
+        ``StateError``.
         """
         try:
             end = self.tail_of(self.current)
         except FileNotFoundError:
             end = NO_TAIL
-        return (end if end.head else self.end_of_older()).serial
+        return end if end.head else self.end_of_older()
+
+    def lineage(self) -> str:
+        """Of the state that the current file was begun for; "" where it does not say. Raises
+        ``OSError`` and ``GpuShopperError``.
+        """
+        named = _LINEAGE.search(self.bytes_of(self.current).partition(b"\n")[0])
+        return named[1].decode() if named else ""
 
     def kept_from(self, older: list[Path], too_old: list[Path]) -> int:
         """The oldest entry that is still there when ``too_old``, of ``older``, is removed."""
@@ -132,14 +151,24 @@ class TrailFiles:
             raise local_failure("read", path, error) from error
 
 
-def _head(whole: bytes) -> tuple[Head | None, int]:
-    """The last line that can be read, counting the unreadable ones behind it, and its serial."""
-    for skipped, line in enumerate(reversed(whole.split(b"\n"))):
+def _head(data: bytes, end: int) -> tuple[Head | None, int]:
+    """The last line before ``end`` that can be read, counting the unreadable ones behind it, and
+    its serial.
+    """
+    for skipped, line in enumerate(_last_lines_first(data, end)):
         link = taken_apart(line)
         if link.whole and link.n is not None:
             serial = _SERIAL.search(line)
             return Head(link.n + skipped, link.digest), int(serial[1]) if serial else 0
     return None, 0
+
+
+def _last_lines_first(data: bytes, end: int) -> Iterator[bytes]:
+    """As of ``split``: most often nobody asks for a second one."""
+    while end >= 0:
+        start = data.rfind(b"\n", 0, end)
+        yield data[start + 1 : end]
+        end = start
 
 
 def _last_of(older: Path) -> int:

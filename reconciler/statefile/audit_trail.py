@@ -201,4 +201,4 @@ def this_actor(operation: str) -> Actor:
 
 
 def _anchor(head: Head) -> TrailAnchor:
-    return TrailAnchor(entries=head.n, digest=head.digest)
+    return TrailAnchor.model_construct(entries=head.n, digest=head.digest)

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from reconciler.model.errors import StateError
+from reconciler.model.json_text import one_line_writer
 from reconciler.model.record import InstanceRecord, LeaseRecord, PendingCreate, RecordedState
 from reconciler.model.text import printable
 
@@ -35,12 +36,7 @@ _HEAD = re.compile(rb'\{"checksum":"sha256:([0-9a-f]{64})",')
 _VERSION = b',"version":%d' % VERSION
 _TAIL = _VERSION + b',"workspace":"'
 """Keys are sorted: how every state of this version goes on after its last collection."""
-_WRITER = json.JSONEncoder(
-    sort_keys=True,
-    separators=(",", ":"),
-    allow_nan=False,
-    check_circular=False,  # what is dumped by pydantic is a tree
-)
+_WRITTEN = one_line_writer(sort_keys=True)  # what is dumped by pydantic is a tree
 _SHOWN_DIGITS = 12
 _COLLECTIONS: Mapping[str, type[BaseModel]] = {
     "instances": InstanceRecord,
@@ -49,6 +45,14 @@ _COLLECTIONS: Mapping[str, type[BaseModel]] = {
 }
 """What a state may hold ten thousand of."""
 _FIELDS = tuple(name for name in RecordedState.model_fields if name not in _COLLECTIONS)
+_ORDERS = {kind: sorted(kind.model_fields) for kind in _COLLECTIONS.values()}
+_ORDER = sorted((*RecordedState.model_fields, "version"))
+_PLAIN = {
+    name: field.annotation
+    for name, field in RecordedState.model_fields.items()
+    if field.annotation in (int, str)
+}
+"""The type of each field that is stored as it is."""
 
 
 class RecordTexts:
@@ -57,45 +61,74 @@ class RecordTexts:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[BaseModel, str, str]] = {}
-        """By the record's id: the record, its key, and both as they are stored."""
+        self._known: dict[str, dict[str, _RecordText]] = {name: {} for name in _COLLECTIONS}
+        """By the collection and the record's key."""
         self._fields: dict[str, tuple[object, str]] = {}
         """By the field's name: its value, and how that is stored."""
 
     def of(self, state: RecordedState) -> dict[str, str]:
         """Each collection of records by its name. Raises ``PydanticSerializationError``."""
-        known, used = self._known, {}
         texts = {}
         for name, kind in _COLLECTIONS.items():
             records: Mapping[str, BaseModel] = getattr(state, name)
-            items = []
+            known, used = self._known[name], {}
             for key in sorted(records):
-                record = records[key]
-                item = known.get(id(record))
-                if item is None or item[1] != key:
-                    item = record, key, f"{_canonical(key)}:{_text_of(record, kind)}"
-                used[id(record)] = item
-                items.append(item[2])
-            texts[name] = f"{{{','.join(items)}}}"
-        self._known = used
+                record, text = records[key], known.get(key)
+                if text is None or text.record is not record:
+                    text = _RecordText(record, kind, key, text)
+                used[key] = text
+            texts[name] = f"{{{','.join([one.text for one in used.values()])}}}"
+            self._known[name] = used
         return texts
 
     def of_the_rest(self, state: RecordedState) -> dict[str, str]:
         """Every other field by its name. Raises ``PydanticSerializationError``."""
-        values = {name: getattr(state, name) for name in _FIELDS}
-        known = self._fields
-        other = {
-            name for name in _FIELDS if name not in known or known[name][0] is not values[name]
-        }
-        dumped = state.model_dump(mode="json", warnings="error", include=other)
-        known |= {name: (values[name], _canonical(dumped[name])) for name in other}
+        values, known = state.__dict__, self._fields
+        other = set()
+        for name in _FIELDS:
+            value = values[name]
+            if name in known and known[name][0] is value:
+                continue
+            if type(value) is _PLAIN.get(name):
+                known[name] = value, _canonical(value)
+            else:
+                other.add(name)
+        if other:
+            dumped = state.model_dump(mode="json", warnings="error", include=other)
+            known |= {name: (values[name], _canonical(dumped[name])) for name in other}
         return {name: known[name][1] for name in _FIELDS}
 
 
-def _text_of(record: BaseModel, kind: type[BaseModel]) -> str:
-    if type(record) is not kind:
-        raise PydanticSerializationError(f"a record that is no {kind.__name__}")
-    return _canonical(record.model_dump(mode="json", warnings="error"))
+class _RecordText:
+    """How a record is stored under its key. Of one that has changed before, ``fields`` are kept:
+    its next version differs in one or two of thirty.
+    """
+
+    __slots__ = ("fields", "record", "text")
+
+    def __init__(
+        self, record: BaseModel, kind: type[BaseModel], key: str, before: _RecordText | None
+    ) -> None:
+        if type(record) is not kind:
+            raise PydanticSerializationError(f"a record that is no {kind.__name__}")
+        self.record = record
+        self.fields: dict[str, str] = {}
+        if before is None:
+            text = _canonical(record.model_dump(mode="json", warnings="error"))
+        else:
+            self.fields = _fields_of(record, before)
+            inside = ",".join([f'"{name}":{self.fields[name]}' for name in _ORDERS[kind]])
+            text = f"{{{inside}}}"
+        self.text = f"{_canonical(key)}:{text}"
+
+
+def _fields_of(record: BaseModel, before: _RecordText) -> dict[str, str]:
+    changed = None
+    if before.fields:
+        old = before.record.__dict__
+        changed = {name for name, value in record.__dict__.items() if old[name] is not value}
+    dumped = record.model_dump(mode="json", warnings="error", include=changed)
+    return before.fields | {name: _canonical(value) for name, value in dumped.items()}
 
 
 def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:
@@ -109,7 +142,7 @@ def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:
         texts = texts or RecordTexts()
         parts = texts.of(state) | texts.of_the_rest(state)
         parts["version"] = str(VERSION)
-        inside = ",".join(f'"{name}":{parts[name]}' for name in sorted(parts))
+        inside = ",".join([f'"{name}":{parts[name]}' for name in _ORDER])
         body = f"{{{inside}}}\n".encode("ascii")
     except PydanticSerializationError as error:
         raise StateError(
@@ -243,7 +276,7 @@ def _without_envelope(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _canonical(value: object) -> str:
-    return _WRITER.encode(value).replace("\x7f", "\\u007f")
+    return _WRITTEN(value).replace("\x7f", "\\u007f")
 
 
 def _digest(*body: bytes | memoryview) -> bytes:

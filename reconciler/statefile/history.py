@@ -17,7 +17,7 @@ from reconciler.model.errors import GpuShopperError, StateError
 from reconciler.model.mark import workspace_part
 from reconciler.model.state_change import Backup
 from reconciler.statefile.format import decode
-from reconciler.statefile.private_files import read_private, shown, write_private
+from reconciler.statefile.private_files import directory_of, read_private, shown, write_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +86,7 @@ class History:
 
     def _names(self) -> list[str]:
         try:
-            return self._files.names(self._path.parent)
+            return self._files.names(directory_of(self._path))
         except FileNotFoundError:
             return []
 
@@ -139,6 +139,22 @@ def refuse_older(location: str, serial: int, newest: int, told: int) -> None:
         f"{location}: the state has serial {serial}, but {but}",
         why="an older copy was put in its place, so machines bought since may be unknown",
         fix=f"{fix}; to go on from this one: gpu-shopper state restore {location}",
+    )
+
+
+def another_state(
+    location: str, serial: int, told: int, backup: RecordedState | None
+) -> StateError:
+    """The refusal of a state of another lineage than the one whose audit trail lies beside it.
+    ``backup``: the newest good one of that lineage.
+    """
+    again = f"gpu-shopper state restore {backup.serial}" if backup else "bring that one back"
+    return StateError(
+        f"{location}: the state, serial {serial}, is another one than its audit trail tells of, "
+        f"up to serial {told}",
+        why="another state was put in its place, and machines that the right one knows would be "
+        "bought again",
+        fix=f"{again}; where that is lost: move {location} away, then gpu-shopper state rebuild",
     )
 
 

@@ -16,10 +16,11 @@ from reconciler.model.value import dataclass
 from reconciler.statefile.backend import Found, StateBackend
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import RecordTexts, checksum_of, decode, encode, is_whole
-from reconciler.statefile.history import History, refuse_older
+from reconciler.statefile.history import History, another_state, refuse_older
 from reconciler.statefile.lock import LocalLock, LockPlace, forget_holder
 from reconciler.statefile.private_files import (
     check_directory,
+    directory_of,
     local_failure,
     read_private,
     remove_leftovers,
@@ -94,6 +95,7 @@ class LocalFile(StateBackend):
         self._operation = ""
         self._swept = False
         self._looked_back = False
+        self._is_anothers = False
         self._kept = False
 
     def read(self) -> RecordedState | None:
@@ -223,7 +225,7 @@ class LocalFile(StateBackend):
         return self._lock(self._operation or _WRITE, _WRITE_WAIT_SECONDS)
 
     def _bytes(self) -> bytes | None:
-        directory = self._path.parent
+        directory = directory_of(self._path)
         try:
             check_directory(directory, self._files.status(directory))
         except FileNotFoundError:
@@ -274,25 +276,34 @@ class LocalFile(StateBackend):
         self._kept = True
 
     def _look_back(self, stored: RecordedState) -> None:
-        """Once a turn: refuse to build on a state that is older than one which was here before."""
+        """Once a turn: refuse to build on a state that is older than one which was here before, or
+        that another one's audit trail lies beside.
+        """
         if self._looked_back:
             return
-        newest, told = self._history.newest_serial(stored), self._told_serial(stored)
-        refuse_older(self.location, stored.serial, newest, told)
+        told = self._told_serial(stored)
+        if self._is_anothers:
+            raise another_state(self.location, stored.serial, told, self._good_backup(stored))
+        refuse_older(self.location, stored.serial, self._history.newest_serial(stored), told)
         self._looked_back = True
 
     def _told_serial(self, stored: RecordedState | None) -> int:
         """The serial that the end of the audit trail names; 0 where it proves nothing: it cannot be
         read (which stops nobody, I20), or this state could not be told in it.
         """
+        self._is_anothers = False
         if not self._audited or (stored is not None and stored.trail and stored.trail.missed):
             return 0
         from reconciler.statefile.audit_files import TrailFiles  # reads need none
 
         try:
-            return TrailFiles(self._path, self._files, []).last_serial()
+            trail = TrailFiles(self._path, self._files, [])
+            end = trail.end()
+            if end.head and stored and not (stored.trail and end.holds(stored.trail)):
+                self._is_anothers = trail.lineage() not in ("", stored.lineage)
         except (OSError, GpuShopperError):
             return 0
+        return end.serial
 
     def _backup_advice(self) -> str:
         backup = self._good_backup()
@@ -311,9 +322,11 @@ class LocalFile(StateBackend):
                 f"gpu-shopper state restore {backup.serial}"
             )
 
-    def _good_backup(self) -> RecordedState | None:
+    def _good_backup(self, beside: RecordedState | None = None) -> RecordedState | None:
+        """The newest one; of another lineage than that of ``beside``."""
         good = (one.state for one in self._backups() if one.state is not None)
-        return next((one for one in good if one.workspace == self._workspace), None)
+        mine = (one for one in good if one.workspace == self._workspace)
+        return next((one for one in mine if not beside or one.lineage != beside.lineage), None)
 
 
 def _described(backup: RecordedState) -> str:

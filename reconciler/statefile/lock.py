@@ -20,6 +20,7 @@ from reconciler.model.text import printable
 from reconciler.statefile.backend import LockInfo, StateLock
 from reconciler.statefile.lock_info import decode_info, describe, encode_info
 from reconciler.statefile.private_files import (
+    beside,
     check_private,
     local_failure,
     prepare_directory,
@@ -88,8 +89,8 @@ class LockPlace:
         self.now = now
         self.files = files
         self.warnings = warnings
-        self.kernel_path = state.with_name(state.name + ".lock")
-        self.info_path = state.with_name(state.name + ".lock.info")
+        self.kernel_path = beside(state, state.name + ".lock")
+        self.info_path = beside(state, state.name + ".lock.info")
         self.locked_path = self.kernel_path
         """What the kernel's lock was last taken on."""
 
@@ -111,8 +112,10 @@ class LockPlace:
 
     def _status_of_locked(self) -> os.stat_result:
         """Of the lock's file; of what stands in for it as long as there is none."""
-        with suppress(FileNotFoundError):
+        try:
             return self.files.status(self.kernel_path)
+        except FileNotFoundError:
+            pass
         if self.locked_path == self.kernel_path:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.kernel_path))
         return self.files.status(self.locked_path)

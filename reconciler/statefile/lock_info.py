@@ -10,6 +10,7 @@ import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from reconciler.model.json_text import one_line_writer
 from reconciler.model.quantity import about
 from reconciler.model.text import printable
 from reconciler.statefile.backend import LockInfo
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _DAMAGED_ID_DIGITS = 12
+_WRITTEN = one_line_writer(sort_keys=False)
 
 
 def encode_info(info: LockInfo) -> bytes:
@@ -35,7 +37,7 @@ def encode_info(info: LockInfo) -> bytes:
         "boot_id": info.boot_id,
         "process_started": info.process_started,
     }
-    lines = ",\n".join(f'  "{name}": {json.dumps(value)}' for name, value in fields.items())
+    lines = ",\n".join(f'  "{name}": {_WRITTEN(value)}' for name, value in fields.items())
     return f"{{\n{lines}\n}}\n".encode("ascii")
 
 

@@ -11,6 +11,7 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import GpuShopperError, StateError
@@ -41,7 +42,21 @@ _FIXES = {
     errno.EIO: "check the disk; the file is as it was before, or as it should be now",
     errno.ENOSYS: "the file system cannot lock: keep the state on a local disk",
     errno.ENOLCK: "the file system cannot lock: keep the state on a local disk",
+    errno.EOPNOTSUPP: "the file system cannot lock: keep the state on a local disk",
+    errno.EMFILE: "raise its limit of open files (ulimit -n) and run the command again",
 }
+
+
+@lru_cache(maxsize=64)
+def beside(path: Path, name: str) -> Path:
+    """``path.with_name(name)``, for names that are asked for again and again."""
+    return path.with_name(name)
+
+
+@lru_cache(maxsize=64)
+def directory_of(path: Path) -> Path:
+    """``path.parent``, which is a new path each time, with its text to be made anew."""
+    return path.parent
 
 
 def shown(path: Path) -> str:
@@ -126,7 +141,7 @@ def write_private(files: Files, path: Path, data: bytes) -> None:
         with suppress(OSError):
             files.remove(temporary)
         raise
-    sync_directory(files, path.parent)
+    sync_directory(files, directory_of(path))
 
 
 def remove_leftovers(files: Files, path: Path) -> None:
@@ -135,7 +150,7 @@ def remove_leftovers(files: Files, path: Path) -> None:
     Raises ``OSError``.
     """
     prefix = _temporary_prefix(path)
-    for name in files.names(path.parent):
+    for name in files.names(directory_of(path)):
         if name.startswith(prefix):
             files.remove(path.with_name(name))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.errors import StateError
 from reconciler.model.ssh_key import parse_public_key
 from reconciler.statefile.private_files import (
+    beside,
     local_failure,
     prepare_directory,
     read_private,
@@ -31,9 +32,9 @@ class WorkspaceKey:
 
     def __init__(self, state_path: Path, comment: str, files: Files, warnings: list[str]) -> None:
         name = state_path.name.removesuffix(".json")
-        self.private_path = state_path.with_name(f"{name}.id_ed25519")
-        self.public_path = state_path.with_name(f"{name}.id_ed25519.pub")
-        self.known_hosts = state_path.with_name(f"{name}.known_hosts")
+        self.private_path = beside(state_path, f"{name}.id_ed25519")
+        self.public_path = beside(state_path, f"{name}.id_ed25519.pub")
+        self.known_hosts = beside(state_path, f"{name}.known_hosts")
         self._comment = comment
         self._files = files
         self._warnings = warnings

@@ -21,6 +21,7 @@ STAGES: tuple[Stage, ...] = ("waiting", "placed", "ssh", "ready")
 def drawn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     """What was written to the terminal since it was asked for last."""
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "100")
     return lambda: capsys.readouterr().err
 

@@ -6,7 +6,7 @@ let its server misbehave.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 
@@ -46,6 +46,17 @@ _MARKET_FAULTS: dict[Misbehaviour, tuple[Operation, Fault, int | None]] = {
 }
 
 
+_OPENED: list[World] = []
+
+
+@pytest.fixture(autouse=True)
+def closed_worlds() -> Iterator[None]:
+    """A provider closes its connections, not the vendor."""
+    yield
+    while _OPENED:
+        _OPENED.pop().close()
+
+
 def misbehaving(world: World) -> dict[Misbehaviour, Callable[[], None]]:
     """The simulated market's ways to misbehave, for whoever sells from it."""
 
@@ -64,20 +75,22 @@ def market(
     clock: Clock, seed: int, settings: MarketSettings, offers: list[MarketOffer] | None = None
 ) -> World:
     now = clock.now()
-    return World.create(
+    world = World.create(
         None, seed=seed, started_at=now, wall_origin=now, settings=settings, offers=offers
     )
+    _OPENED.append(world)
+    return world
 
 
 def simulated(clock: Clock) -> Account:
     world = market(clock, 3, CALM)
-    provider = SimulatedProvider("simulated", world, clock, closes_world=True)
+    provider = SimulatedProvider("simulated", world, clock)
     return Account(provider, clock, misbehaving(world))
 
 
 def simulated_slow(clock: Clock) -> Account:
     world = market(clock, 4, replace(CALM, list_lag=40 * SECOND, call_latency=SECOND))
-    provider = SimulatedProvider("slow", world, clock, closes_world=True)
+    provider = SimulatedProvider("slow", world, clock)
     return Account(provider, clock, misbehaving(world))
 
 

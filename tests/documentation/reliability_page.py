@@ -21,6 +21,7 @@ from tests.simulation.simulator.elsewhere import (
     SIZES,
     THE_SAME_AS,
 )
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
 
 PAGE = ROOT / "docs/reliability.md"
 _JUDGE = "[the simulator](../tests/simulation/simulator/judge.py), at every step"
@@ -29,7 +30,7 @@ _JUDGE = "[the simulator](../tests/simulation/simulator/judge.py), at every step
 def drawn() -> set[str]:
     """The faults that the simulator itself commits."""
     slips = set[str]().union(*SLIPS.values())
-    numbers = {*(action.number for action in ACTIONS), *STANDING, *slips}
+    numbers = {*(action.number for action in ACTIONS), *WIRE_FAULTS, *STANDING, *slips}
     return {number for number in numbers if number.startswith("C")}
 
 

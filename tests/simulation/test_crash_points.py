@@ -83,17 +83,17 @@ STORIES = (
 )
 POINTS = {
     "first apply": (420, 69),
-    "replacement": (695, 66),
-    "surge replacement": (864, 109),
+    "replacement": (711, 70),
+    "surge replacement": (880, 113),
     "heal after loss": (486, 79),
     "destroy with proof": (657, 94),
-    "expiry with an unknown create": (392, 66),
+    "expiry with an unknown create": (412, 72),
 }
 """How many points there are at least, at each of which the process dies, and how many of those
 leave something of their own: fewer need a reason. (Two stories have five steps of the event loop
 fewer since what waits for nothing no longer goes through one.)
 """
-CUTS = {"first apply": (165, 48), "replacement": (358, 93), "heal after loss": (272, 91)}
+CUTS = {"first apply": (303, 91), "replacement": (420, 85), "heal after loss": (362, 101)}
 """The same for losses of power: calls and sleeps, and changes, before each of which it happens."""
 
 
@@ -106,6 +106,8 @@ def test_C10_1_death_at_any_point_loses_nothing_doubles_nothing_and_heals(story:
     assert (len(found.points), found.different) >= POINTS[story.name]
 
 
+FAILURES = {"first apply": 203, "replacement": 190, "heal after loss": 249}
+"""How many calls to the file system there are at least, each of which fails once."""
 THREE = [
     story for story in STORIES if story.name in ("first apply", "replacement", "heal after loss")
 ]
@@ -117,6 +119,7 @@ def test_C10_8_a_loss_of_power_at_any_point_loses_nothing_and_doubles_nothing(
     story: Story, names_kept: bool
 ) -> None:
     points, died = power_cuts(story, names_kept=names_kept)
+    print(f"{story.name}: {len(points)} losses of power, {died} at changes")  # noqa: T201
     assert (len(points), died) >= CUTS[story.name]
 
 
@@ -124,4 +127,7 @@ def test_C10_8_a_loss_of_power_at_any_point_loses_nothing_and_doubles_nothing(
 def test_C10_5_C10_7_any_one_file_call_may_fail(story: Story) -> None:
     """Old or new, never half; nothing is bought that the state does not know; no traceback."""
     failed = failures(story)
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(Counter(failed).items()))
+    print(f"{story.name}: {len(failed)} failures of a file call ({kinds})")  # noqa: T201
+    assert len(failed) >= FAILURES[story.name]
     assert {"open", "write", "sync", "replace", "status", "read"} <= set(failed)

@@ -5,12 +5,24 @@ Seeds mean other schedules when the catalogue grows; these stay as they are.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.simulation.simulator.campaign import judged
+from tests.simulation.simulator.face_places import Rented
 from tests.simulation.simulator.schedule import Schedule, Step
 
 _APPLY = (("detach", True), ("documents", 0), ("max_destroy", 10), ("renew", False))
+_MANY, _LAPTOP = ("max_destroy", 10), ("who", "laptop")
+
+
+def _wire(number: str, aim: str, times: int | None) -> tuple[tuple[str, Any], ...]:
+    """What a step of trouble on the wire needs to know."""
+    rest = (("minutes", 20), ("number", number), ("percent", 100), ("times", times))
+    return (("aim", aim), *rest)
+
+
 READ_ONLY_DISK = Schedule(
     291,
     300,
@@ -97,8 +109,169 @@ DIED_ADOPTING = Schedule(
 )
 """A pass that had adopted a machine of ours to destroy it died before that was written: the machine
 stayed, beside the other one in its slot, for as long as the fleet's lease was."""
+WRONG_ID = Schedule(
+    12,
+    300,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 2), _MANY, ("renew", True), _LAPTOP)),
+        Step(0, "on_the_wire", _wire("C7.4", "get_instance", 1), "C7.4"),
+        Step(29, "apply", (("detach", False), ("documents", 7), ("renew", True), ("who", "ci"))),
+        Step(29, "on_the_wire", _wire("C2.12", "create_instance", 2), "C2.12"),
+        Step(33, "disk_sync_fails", (("ticks", 2),), "C10.7"),
+        Step(33, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+    ),
+    Rented("beta", "runpod"),
+)
+"""The answer to a create spelt the id in another way: the machine itself, listed under its own id,
+passed for a copy that somebody had made, and was billed until nobody knew of it any more."""
+PLAN_WITH_BUDGETS = Schedule(
+    50,
+    300,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 14), *_APPLY[2:], ("who", "laptop"))),
+        Step(5, "old_plan", (("ticks", 4),), "C14.9"),
+        Step(30, "destroy", (("target", ""), ("who", "laptop"))),
+    ),
+)
+"""Documents with budgets: no plan of them could be saved."""
+OVERWRITTEN_TAIL = Schedule(
+    26,
+    300,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 12), *_APPLY[2:], ("who", "laptop"))),
+        Step(
+            13,
+            "damage",
+            (("how", "zeros"), ("place", 51), ("target", "state"), ("ticks", 8)),
+            "C10.16",
+        ),
+    ),
+)
+"""A state damaged beyond reading, without a backup, was rebuilt with a serial below those of its
+audit trail."""
+OTHER_LINEAGE = Schedule(
+    171,
+    120,
+    (
+        Step(24, "apply", (*_APPLY, ("who", "ci"))),
+        Step(26, "reconcile", (("heal", True), ("schedule", True), ("who", "ci"))),
+        Step(32, "foreign_state", (("serial", 1), ("ticks", 2)), "C11.10"),
+    ),
+)
+"""The state of another lineage in the place of ours, and a backup of ours brought back: it got the
+serial that the last version had had."""
+LINEAGE_WITH_A_HIGH_SERIAL = Schedule(
+    171,
+    120,
+    (*OTHER_LINEAGE.steps[:2], Step(32, "foreign_state", (("serial", 10**6), ("ticks", 2)), "x")),
+)
+"""The same with a higher serial than ours was: it was taken for the state that is to go on."""
+OLD_COPY = Schedule(
+    241,
+    300,
+    (
+        Step(1, "apply", (("detach", False), ("documents", 8), *_APPLY[2:], ("who", "laptop"))),
+        *(Step(tick, "reconcile", (("who", "cron"),)) for tick in (16, 21)),
+        Step(26, "old_copy", (("age", 8), ("ticks", 2), ("whole", False)), "C11.9"),
+        *(Step(tick, "reconcile", (("who", "cron"),)) for tick in (26, 31)),
+    ),
+)
+"""An old copy was put back, and the newest backup restored over it: it got the serial that the last
+version had had, which no backup and no trail tells of."""
+KILLED_REPEATING = Schedule(
+    688,
+    60,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 2), *_APPLY[2:], ("who", "laptop"))),
+        Step(
+            1,
+            "fault",
+            (("minutes", 4), ("percent", 50), ("place", "beta"), ("times", 5)),
+            "C8.9",
+        ),
+        Step(1, "reconcile", (("heal", False), ("schedule", True), ("who", "cron"))),
+        Step(
+            21,
+            "fault",
+            (("minutes", 8), ("percent", 50), ("place", "all"), ("times", 2)),
+            "C4.1",
+        ),
+        Step(22, "reconcile", (("heal", False), ("schedule", True), ("who", "cron"))),
+        Step(23, "kill_at", (("left", 110),), "C10.1"),
+        Step(23, "apply", (("detach", True), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+    ),
+)
+"""An accepted destroy had ended nothing; the run that sent it again was killed before it could say
+so, and the ledger counted as if the first one had worked."""
+NOTHING_TO_REBUILD = Schedule(
+    489,
+    120,
+    (
+        Step(0, "apply", (("detach", False), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+        Step(
+            1,
+            "damage",
+            (("how", "flip"), ("place", 40), ("target", "state"), ("ticks", 2)),
+            "C10.16",
+        ),
+    ),
+)
+"""A damaged state without a backup and without machines could be mended by no command."""
+THIRD_VERSION = Schedule(
+    1_002_203,
+    120,
+    (
+        Step(
+            0,
+            "apply",
+            (
+                ("detach", False),
+                ("documents", 12),
+                ("max_destroy", None),
+                ("renew", True),
+                ("who", "laptop"),
+            ),
+        ),
+        Step(
+            25,
+            "fault",
+            (("minutes", 24), ("percent", 100), ("place", "alpha"), ("times", None)),
+            "C1.20",
+        ),
+        Step(27, "destroy", (("target", ""), ("who", "laptop"))),
+        Step(
+            32,
+            "apply",
+            (
+                ("detach", False),
+                ("documents", 4),
+                ("max_destroy", 10),
+                ("renew", False),
+                ("who", "laptop"),
+            ),
+        ),
+        Step(33, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+    ),
+)
+"""Documents were changed a second time while a successor was booting: `apply` let it take the slot
+and said that all was done, though it was not as declared any more."""
+DIED_OPENING = Schedule(
+    1_006_991,
+    300,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 16), *_APPLY[2:], ("who", "laptop"))),
+        Step(1, "kill_at", (("left", 103),), "C10.1"),
+        Step(1, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+        Step(1, "apply", (("detach", True), ("documents", 14), *_APPLY[2:], ("who", "laptop"))),
+        Step(10, "reconcile", (("heal", True), ("schedule", True), ("who", "cron"))),
+    ),
+)
+"""A pass that had opened a window died before it bought anything; after that window had closed the
+next pass bought for it."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
+    KILLED_REPEATING, NOTHING_TO_REBUILD, PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE,
+    LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY, THIRD_VERSION, DIED_OPENING, WRONG_ID,
 )  # fmt: skip
 
 

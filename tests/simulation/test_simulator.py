@@ -18,9 +18,13 @@ import pytest
 from reconciler.planning import budget_scene, ledger, ledger_closing, window_leases
 from reconciler.statefile import local_file
 from reconciler.statefile.format import encode
+from reconciler.transport.json_api import JsonApi
 from tests.simulation.simulator.campaign import campaign, judged, report
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
+from tests.simulation.simulator.face_places import KINDS, Rented
+from tests.simulation.simulator.places import PLACES
 from tests.simulation.simulator.schedule import Schedule, Step, draw, shrunk
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
 
 SCHEDULES = 1000
 BATCHES = 20
@@ -54,6 +58,52 @@ def test_the_schedules_of_a_test_run_hold_every_fault_many_times() -> None:
     assert not rare
     fewest = min(sum(bool(one.number) for one in draw(seed).steps) for seed in range(SCHEDULES))
     assert fewest >= 2
+
+
+def test_what_goes_wrong_on_the_wire_is_drawn_where_a_place_has_a_real_adapter() -> None:
+    schedules = [draw(seed) for seed in range(3 * SCHEDULES)]
+    of_adapters = [one for one in schedules if one.face is not None]
+    assert {one.face.provider for one in of_adapters if one.face} == set(KINDS)
+    assert {one.face.place for one in of_adapters if one.face} == {one.name for one in PLACES}
+    steps = [step.number for one in schedules for step in one.steps if step.kind == "on_the_wire"]
+    assert set(steps) == set(WIRE_FAULTS)
+    assert len(steps) >= 3 * len(of_adapters)
+    assert len(steps) == sum(
+        step.kind == "on_the_wire" for one in of_adapters for step in one.steps
+    )
+
+
+def _through(provider: str, *wire: tuple[str, str]) -> Schedule:
+    """Two machines are bought at a real adapter's place, while this goes wrong there."""
+    rest = (("documents", 2), ("max_destroy", 10), ("renew", False), ("who", "laptop"))
+    often = (("percent", 100), ("times", None))
+    steps = [
+        Step(0, "on_the_wire", (("aim", aim), ("minutes", 5), ("number", number), *often), number)
+        for number, aim in wire
+    ]
+    first = Step(0, "apply", (("detach", False), *rest))
+    last = Step(30, "reconcile", (("heal", False), ("who", "cron")))
+    return Schedule(3, 60, (first, *steps, last), Rented("alpha", provider))
+
+
+@pytest.mark.parametrize("provider", KINDS)
+def test_a_place_is_rented_through_each_of_the_real_adapters(provider: str) -> None:
+    verdict = judged(_through(provider))
+    assert verdict.broken is None, verdict.broken
+    before = verdict.log[: verdict.log.index(_last(verdict.log))]
+    sent = Counter(line.split()[3] for line in before if " alpha " in line)
+    assert sent["create_instance"] >= sent["destroy_instance"] == 2
+
+
+@pytest.mark.parametrize("provider", KINDS)
+def test_I12_an_adapter_that_takes_a_broken_line_for_a_refusal_is_found(
+    monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    broken_line = _through(provider, ("C6.15", "create_instance"))
+    assert judged(broken_line).broken is None
+    failed = JsonApi._failed
+    monkeypatch.setattr(JsonApi, "_failed", lambda api, at, why, sent: failed(api, at, why, False))
+    assert str(judged(broken_line).broken).startswith("I12:")
 
 
 def test_one_seed_makes_one_log_whatever_the_order_of_hashes() -> None:

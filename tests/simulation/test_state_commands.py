@@ -19,6 +19,8 @@ from reconciler.model.reason import DestroyReason
 from reconciler.model.record import RecordedState
 from reconciler.operations.state_edits import let_go, move_records, resolve_absent, resolve_found
 from reconciler.operations.state_recovery import rebuild_state, restore_state
+from reconciler.reporting.state_change_text import recovered_text
+from reconciler.statefile.format import encode
 from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop, story
 
 MINUTE = timedelta(minutes=1)
@@ -308,6 +310,53 @@ def test_a_state_of_another_lineage_with_machines_is_not_replaced(tmp_path: Path
     tell(tmp_path, told)
 
 
+@pytest.mark.parametrize("serial", [1, 1_000_000])
+def test_C11_10_a_state_of_another_lineage_is_not_built_on_whatever_its_serial(
+    tmp_path: Path, serial: int
+) -> None:
+    """The audit trail beside it tells of the right one, and the message how to bring that back."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        await shop.apply(TWO)
+        right, both = shop.state(), ids(shop)
+        foreign = right.with_(lineage="f" * 32, serial=serial, instances={}, trail=None, leases={})
+        (shop.directory / "state" / "demo.json").write_bytes(encode(foreign))
+        with pytest.raises(StateError, match="another one than its audit trail tells") as caught:
+            await shop.apply(TWO)
+        assert ids(shop) == both
+        backup = serials(shop)[0]
+        assert f"state restore {backup}" in caught.value.fix
+        back = await restore(shop, backup)
+        assert back.lineage == right.lineage
+        assert back.serial > right.serial
+        await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        await shop.apply(TWO)
+        assert {one.instance_id for one in shop.state().instances.values()} == both == ids(shop)
+
+    tell(tmp_path, told)
+
+
+def test_I19_what_is_restored_over_an_older_copy_leaves_room_for_what_the_last_one_was(
+    tmp_path: Path,
+) -> None:
+    """Passes that only say that they were there keep no backup and are told in no trail."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        path = shop.directory / "state" / "demo.json"
+        old = path.read_bytes()
+        await shop.apply(TWO)
+        for _ in range(3):
+            await shop.wait(MINUTE)
+            await shop.reconcile(TWO)
+        last = shop.state().serial
+        path.write_bytes(old)
+        assert (await restore(shop, serials(shop)[0])).serial > last
+
+    tell(tmp_path, told)
+
+
 # --- rebuild --------------------------------------------------------------------------------
 
 
@@ -335,6 +384,49 @@ def test_C9_7_a_lost_state_is_rebuilt_from_the_marks_and_the_leases_hold(tmp_pat
         await shop.reconcile()
         await shop.wait(MINUTE)
         assert ids(shop) == set()
+
+    tell(tmp_path, told)
+
+
+def test_I19_a_rebuilt_state_goes_on_above_the_serials_that_the_trail_tells_of(
+    tmp_path: Path,
+) -> None:
+    async def told(shop: Shop) -> None:
+        await shop.apply(TWO)
+        last = shop.state().serial
+        for entry in (shop.directory / "state").glob("demo.json.backup*"):
+            entry.unlink()
+        spoil(shop)
+        await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        assert shop.state().serial > last > 1
+        assert (await shop.reconcile(TWO)).code is ExitCode.DONE
+
+    tell(tmp_path, told)
+
+
+def test_a_damaged_state_without_backup_and_machines_is_rebuilt_too_and_kept_aside(
+    tmp_path: Path,
+) -> None:
+    """Else every command would be refused for ever, with the advice to rebuild it."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        await shop.destroy()
+        assert not shop.alive()
+        for entry in (shop.directory / "state").glob("demo.json.backup*"):
+            entry.unlink()
+        spoil(shop)
+        with pytest.raises(StateError, match="damaged") as caught:
+            await shop.apply()
+        assert "state rebuild" in caught.value.fix
+        assert await rebuild_state(shop.workspace(), no, lock_timeout_seconds=0) is None
+        recovered = await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        assert recovered is not None
+        assert "an empty one takes its place" in recovered_text(recovered)
+        (kept,) = (shop.directory / "state").glob("demo.json.damaged*")
+        assert kept.read_bytes() == b"a flipped bit"
+        await shop.apply()
+        assert len(shop.alive()) == 1
 
     tell(tmp_path, told)
 

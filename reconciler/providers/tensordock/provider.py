@@ -6,6 +6,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+import anyio
 from pydantic import ValidationError
 
 from reconciler.model.errors import (
@@ -140,14 +141,27 @@ class TensorDockProvider(Provider):
         return Complete(self.name, self._account, started_at, machines)
 
     async def _look_up(self, rows: Iterable[InstanceRow]) -> None:
-        """Read what short rows leave out, until it has an address. A failure leaves it unknown."""
+        """Read what short rows leave out, until it has an address. A failure leaves it unknown.
+
+        Several at a time: whatever has ended waits for this listing.
+        """
         told = {id for id, known in self._priced.items() if known.ipAddress}
         missing = [row.id for row in rows if row.id not in told]
-        for instance_id in missing[:DETAILS_MAX]:
-            try:
-                await self._read(instance_id)
-            except ProviderError:
-                return
+        left = iter(missing[:DETAILS_MAX])
+
+        async def read_on() -> None:
+            for instance_id in left:
+                try:
+                    await self._read(instance_id)
+                except ProviderError:
+                    for _ in left:  # nobody else asks on
+                        pass
+
+        if not missing:
+            return
+        async with anyio.create_task_group() as group:
+            for _ in missing[: self.capabilities.parallel_calls]:
+                group.start_soon(read_on)
 
     def _instance(self, row: InstanceRow) -> Instance:
         known = self._priced.get(row.id)

@@ -15,13 +15,30 @@ from reconciler.clock import Clock
 from reconciler.statefile.local_file import LocalFile
 from reconciler.statefile.lock import LockPlace
 from reconciler.statefile.lock_info import decode_info, encode_info
-from reconciler.statefile.private_files import local_failure, prepare_directory
+from reconciler.statefile.private_files import (
+    beside,
+    directory_of,
+    local_failure,
+    prepare_directory,
+)
 from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
 from tests.simulation.simulator.process import Process, ProcessFiles
 from tests.simulation.simulator.real_disk import RealDisk
 
 DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
+LOCK = STATE.with_name(STATE.name + ".lock")
+
+
+def place_of(process: Process, lineage: str, *, anew: bool) -> tuple[str, Path, str]:
+    """Name, state and new lineage of the workspace in which ``process`` works. ``anew``: the state
+    was moved away.
+    """
+    name = process.elsewhere
+    if not name:
+        other = anew or process.verb == "rebuild"
+        return "demo", STATE, lineage[1:] + lineage[0] if other else lineage
+    return name, Path(f"/simulated/copy/state/{name}.json"), lineage[::-1]
 
 
 class _HeldLock:
@@ -39,9 +56,12 @@ class KernelLocks:
     def __init__(self, memory: MemoryDisk) -> None:
         self._memory = memory
         self.last: Process | None = None
+        self.refuses = 0
+        """With which error the file system says that it cannot lock; 0 where it can."""
         self.told: Callable[[Process], None] = lambda _: None
 
     def take(self, path: Path, process: Process, files: ProcessFiles) -> _HeldLock | None:
+        self.refuse()
         locked = path
         try:
             files.close(files.open(path, os.O_RDWR | os.O_CREAT))
@@ -54,9 +74,15 @@ class KernelLocks:
         if isinstance(holder, Process) and not holder.life.over:
             return None
         self._bury_the_last(path)
-        inode.holder = self.last = process
+        inode.holder = process
+        if not process.elsewhere:
+            self.last = process
         self.told(process)
         return _HeldLock(inode, locked)
+
+    def refuse(self) -> None:
+        if self.refuses:
+            raise OSError(self.refuses, os.strerror(self.refuses))
 
     def _readable(self, path: Path, files: ProcessFiles) -> Path:
         """What ``LockPlace`` locks on a file system that became read-only."""
@@ -69,13 +95,13 @@ class KernelLocks:
 
     def holder(self, path: Path) -> Process | None:
         """Of the lock's file that has that name now."""
-        found = self._memory.every().get(str(path))
+        found = self._memory.found(path)
         holder = found.holder if found else None
         return holder if isinstance(holder, Process) and not holder.life.over else None
 
     def _bury_the_last(self, path: Path) -> None:
         """All processes here have the pid of this one: what /proc would say of a dead one."""
-        info = path.with_name(path.name + ".info")
+        info = beside(path, path.name + ".info")
         data = self._memory.content(info)
         if data is None or self.last is None or self.last.runs:
             return
@@ -93,6 +119,7 @@ class RealLocks(KernelLocks):
         self._holder: tuple[Process, FileLock] | None = None
 
     def take(self, path: Path, process: Process, files: ProcessFiles) -> Any:
+        self.refuse()
         if self._holder is not None and self._holder[0].life.over:
             self._holder[1].release()  # as the kernel does for the dead
         lock = FileLock(self._disk.real(path), mode=0o600, thread_local=False)
@@ -117,7 +144,7 @@ class _PlayedPlace(LockPlace):
     process: Process
 
     def take_kernel_lock(self, timeout_seconds: float) -> Any:
-        prepare_directory(self.files, self.kernel_path.parent, self.warnings)
+        prepare_directory(self.files, directory_of(self.kernel_path), self.warnings)
         assert isinstance(self.files, ProcessFiles)
         try:
             held = self.locks.take(self.kernel_path, self.process, self.files)
@@ -131,9 +158,16 @@ class SimulatedFile(LocalFile):
     """As a process of its own opens it."""
 
     def __init__(
-        self, process: Process, files: ProcessFiles, locks: KernelLocks, clock: Clock
+        self,
+        process: Process,
+        files: ProcessFiles,
+        locks: KernelLocks,
+        clock: Clock,
+        *,
+        path: Path = STATE,
+        workspace: str = "demo",
     ) -> None:
-        super().__init__(STATE, "demo", clock.now, files=files, audited=True)
-        place = _PlayedPlace(STATE, clock.now, files, self.warnings)
+        super().__init__(path, workspace, clock.now, files=files, audited=True)
+        place = _PlayedPlace(path, clock.now, files, self.warnings)
         place.locks, place.process = locks, process
         self._place = place

@@ -13,13 +13,15 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, TypeVar
 
+from reconciler.market import machine_notes
 from reconciler.market.errors import NoSuchMachine
-from reconciler.market.faults import Call, Fault, Operation
+from reconciler.market.faults import Call, Fault, FaultHook, Operation
 from reconciler.market.founding import first_facts_of
 from reconciler.market.machine import Inside, Machine
 from reconciler.market.market_clock import Pace
 from reconciler.market.offer import MarketOffer, Quote
 from reconciler.market.prices import PriceBoard
+from reconciler.market.rows import read_facts
 from reconciler.market.settings import MarketSettings
 from reconciler.market.storage import Storage
 from reconciler.market.units import microseconds
@@ -29,9 +31,14 @@ from tests.markets import START
 Answer = TypeVar("Answer")
 
 
+_Idle = list[sqlite3.Connection]
+
+
 @cache
-def _tables(offers: tuple[MarketOffer, ...], settings: str) -> bytes:
-    """The bytes of a new world's database: all worlds of one provider begin with the same."""
+def _first(offers: tuple[MarketOffer, ...], settings: str) -> tuple[bytes, dict[str, str], _Idle]:
+    """The bytes of a new world's database with the facts in it, and databases that say the same
+    and that nobody uses: all worlds of one provider begin with the same.
+    """
     world = World.create(
         None,
         seed=0,
@@ -41,19 +48,37 @@ def _tables(offers: tuple[MarketOffer, ...], settings: str) -> bytes:
         settings=MarketSettings.from_json(settings),
     )
     with world:
-        return world._storage._connection.serialize()
+        connection = world._storage._connection
+        world.machine_notes()
+        machine_notes.gpu_inside(connection, "")  # makes its table, so that no run has to
+        return connection.serialize(), read_facts(connection), []
 
 
 class _Tables(Storage):
-    """Nobody else has them, so that each statement may be a transaction of its own."""
+    """Nobody else has them, so that each statement may be a transaction of its own. In truth a run
+    is one transaction, which is rolled back: the next one finds them as they were, with all that
+    the database has prepared.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, begin: bytes, idle: _Idle) -> None:
         self.path = None
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._idle: _Idle | None = idle
+        if idle:
+            self._connection = idle.pop()
+        else:
+            self._connection = sqlite3.connect(":memory:", isolation_level=None)
+            self._connection.deserialize(begin)
+        self._connection.execute("BEGIN")
         self._alone = _Alone(self._connection)
 
     def transaction(self) -> Any:
         return self._alone
+
+    def close(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None:
+            self._connection.execute("ROLLBACK")
+            idle.append(self._connection)
 
 
 class _Alone:
@@ -79,6 +104,8 @@ class Book(World):
     """
 
     number = 0
+    hook: FaultHook | None = None
+    """Asked about the calls that reach a face of this world."""
 
     @classmethod
     def opened(
@@ -87,9 +114,9 @@ class Book(World):
         """As ``World.create`` in memory, which makes each table anew."""
         facts = first_facts_of(seed, START, settings, Pace(START, START, 1.0))
         facts["account"] += f"-{name}"  # no two providers share one
-        storage = _Tables()
-        storage._connection.deserialize(_tables(offers, settings.to_json()))
-        changes = [(value, name) for name, value in facts.items()]
+        begin, facts_there, idle = _first(offers, settings.to_json())
+        storage = _Tables(begin, idle)
+        changes = [(value, name) for name, value in facts.items() if value != facts_there[name]]
         with storage.transaction() as connection:
             connection.executemany("UPDATE world SET value = ? WHERE name = ?", changes)
         made = cls(storage, facts)
@@ -97,6 +124,7 @@ class Book(World):
         return made
 
     _seen: dict[str, tuple[int, object]]
+    _shown: list[MarketOffer] | None = None
 
     def _unchanged(self, name: str, read: Callable[[], Answer]) -> Answer:
         """What ``read`` says, read again only when something was written."""
@@ -108,7 +136,18 @@ class Book(World):
 
     def machines(self) -> list[Machine]:
         """Every machine that ever was."""
-        return self._unchanged("machines", self.all_machines)
+        return self._unchanged("machines", super().all_machines)
+
+    def all_machines(self) -> list[Machine]:
+        return self.machines()
+
+    def all_offers(self) -> list[MarketOffer]:
+        if self._shown is None:
+            self._shown = super().all_offers()
+        return self._shown
+
+    def machine_notes(self) -> dict[str, str]:
+        return self._unchanged("notes", super().machine_notes)
 
     def move_prices(self, percent: int) -> None:
         """Of all that is still to be rented."""
@@ -117,6 +156,7 @@ class Book(World):
                 "UPDATE offers SET base_microusd = base_microusd * ? / 100", (percent,)
             )
         self._offers.clear()  # read once: nothing else changes what is offered
+        self._shown = None
 
     def raise_rate(self, machine_id: str, percent: int) -> None:
         """Of a machine that runs."""
@@ -136,7 +176,8 @@ class Book(World):
         label: str | None = None,
     ) -> tuple[Call, Fault | None]:
         self.number += 1
-        return Call(operation, instance_id, offer_id, self.number, now, label), None
+        call = Call(operation, instance_id, offer_id, self.number, now, label)
+        return call, self.hook(call) if self.hook else None
 
     def list_machines(self, now: datetime, older_by: timedelta = timedelta(0)) -> list[Machine]:
         at = microseconds(self.listing_moment(now) - older_by)
@@ -161,6 +202,6 @@ class Book(World):
         at, board = microseconds(now), PriceBoard(self.seed, self.settings, now)
         standing = (one for one in self.machines() if one.gone is None or one.gone > at)
         taken = Counter(one.capacity_key for one in standing)
-        offers = self._unchanged("offers", self.all_offers)
+        offers = self.all_offers()
         wanted = [one for one in offers if one.gpu in models] if models else offers
         return board.quotes(wanted, taken)

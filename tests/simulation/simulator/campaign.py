@@ -12,7 +12,6 @@ from dataclasses import field
 from functools import cache
 from itertools import count
 from pathlib import Path
-from unittest.mock import patch
 
 from reconciler.model.record import RecordedState
 from reconciler.model.value import dataclass
@@ -23,10 +22,15 @@ from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.documents import SLIPS
 from tests.simulation.simulator.judge import Broken
 from tests.simulation.simulator.kills import Kills
+from tests.simulation.simulator.known_loop import Place, replaced
 from tests.simulation.simulator.schedule import Schedule, draw, shrunk
 from tests.simulation.simulator.seeded_loop import run_seeded
 from tests.simulation.simulator.simulation import Simulation
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
 
+_fields_of = cache(process_identity._process_fields)
+_boot = cache(process_identity.this_boot)
+_host = cache(process_identity._host_name)
 _LONGEST_SECONDS = 30 * 86_400.0
 _STATES_KNOWN = 8
 _RUNS_COLLECTED = 10
@@ -113,20 +117,22 @@ def quickly() -> Iterator[None]:
     """What /proc and the user database say of this process is asked for once, the same bytes of a
     state are decoded once, and nothing is collected: a run lives for a tenth of a second.
     """
-    fields = cache(process_identity._process_fields)
     states = _KnownStates()
     collecting = gc.isenabled()
     gc.disable()
-    with (
-        patch.object(process_identity, "_process_fields", fields),
-        patch.object(process_identity, "this_boot", cache(process_identity.this_boot)),
-        patch.object(lock, "user_name", lambda: "operator"),
-        patch.object(audit_trail, "user_name", lambda: "operator"),
-        patch.object(local_file, "decode", states.decoded),
-        patch.object(judge, "decode", states.decoded),
-        patch.object(local_file, "encode", states.writer(vars(local_file)["encode"])),
-        patch.object(local_file, "RecordTexts", lambda: states.texts),
-    ):
+    places: list[Place] = [
+        (process_identity, "_process_fields", _fields_of),
+        (process_identity, "this_boot", _boot),
+        (process_identity, "_host_name", _host),
+        (lock, "user_name", lambda: "operator"),
+        (audit_trail, "user_name", lambda: "operator"),
+        (audit_trail, "ci_run", lambda _: None),
+        (local_file, "decode", states.decoded),
+        (judge, "decode", states.decoded),
+        (local_file, "encode", states.writer(vars(local_file)["encode"])),
+        (local_file, "RecordTexts", lambda: states.texts),
+    ]
+    with replaced(places):
         try:
             yield
         finally:
@@ -175,7 +181,8 @@ class Campaign:
 def never_met(met: set[str]) -> list[str]:
     """Faults of the catalogue that are not among ``met``."""
     slips = set[str]().union(*SLIPS.values())
-    return sorted({*(action.number for action in ACTIONS), *STANDING, *slips} - met)
+    drawn = {action.number for action in ACTIONS}
+    return sorted({*drawn, *WIRE_FAULTS, *STANDING, *slips} - met)
 
 
 def campaign(seeds: Iterable[int]) -> Campaign:

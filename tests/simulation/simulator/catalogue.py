@@ -15,6 +15,10 @@ from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import OPERATIONS, Fault, Operation
 from reconciler.model.value import dataclass
 from tests.simulation.simulator.documents import DOCUMENTS
+from tests.simulation.simulator.host_trouble import LOCK_ERRORS, OUTPUT_ERRORS
+from tests.simulation.simulator.oddness import ODD_DATES
+from tests.simulation.simulator.people_trouble import ELSEWHERE
+from tests.simulation.simulator.provider_trouble import WORDS
 
 Arguments = Mapping[str, Any]
 Draw = Callable[[random.Random], dict[str, Any]]
@@ -41,6 +45,8 @@ MORE_CALL_FAULTS: Mapping[str, tuple[tuple[Operation, ...], Fault]] = MappingPro
         "C8.8": (("create_instance", "list_offers"), Fault(error="auth-refused")),
         "C8.9": (_ALL, _UNAVAILABLE),
         "C6.13": (_READS, Fault(error="unreadable")),
+        # Each call just within its deadline: a pass takes longer than a tick.
+        "C10.11": (_ALL, Fault(hang=timedelta(seconds=9))),
     }
 )
 """Lasting conditions and answers beside those of the market's own catalogue."""
@@ -96,6 +102,14 @@ def _one(number: str, kind: str, weight: int, **ranges: tuple[Any, ...]) -> Acti
     return Action(number, kind, weight, draw)
 
 
+def _hostile(number: str, kind: str) -> Action:
+    return _one(number, kind, 2, fault=(number,), place=_PLACES, ticks=(2, 4, 8))
+
+
+_PLACES = ("alpha", "beta", "gamma")
+_FILES = ("state", "state", "trail", "backup")
+_DAMAGES = ("flip", "zeros", "cut")
+_ZONES = ("America/New_York", "Australia/Lord_Howe", "nonsense", ":/dev/null")
 _RUNNERS = ("laptop", "ci", "cron")
 _TICKS = (1, 2, 4, 8)
 _MANY = tuple(range(1, 140))
@@ -125,4 +139,30 @@ ACTIONS: tuple[Action, ...] = (
     _one("C5.1", "prices_move", 3, place=("alpha", "beta", "gamma"), percent=(60, 130, 250)),
     _one("C5.15", "rate_rises", 4, which=_MANY, percent=(110, 200, 500)),
     _one("C9.8", "wrong_account", 2, ticks=(1, 2)),
+    _one("C10.9", "state_link", 2, ticks=_TICKS),
+    _one("C10.13", "output_closes", 3, code=OUTPUT_ERRORS, ticks=_TICKS),
+    _one("C10.14", "out_of_descriptors", 3, ticks=(1, 2, 4)),
+    _one("C10.15", "locks_fail", 2, code=LOCK_ERRORS, ticks=(1, 2, 4)),
+    _one("C10.16", "damage", 5, target=_FILES, how=_DAMAGES, place=_MANY, ticks=_TICKS),
+    _one("C10.17", "laptop_sleeps", 3, ticks=(2, 8, 16)),
+    _one("C10.18", "trail_full", 3, ticks=_TICKS),
+    _one("C11.7", "contention", 2, ticks=(1, 2, 3)),
+    _one("C11.8", "full_here", 3, ticks=_TICKS),
+    _one("C11.9", "old_copy", 4, age=_TICKS, whole=(False, False, True), ticks=(1, 2, 4)),
+    _one("C11.10", "foreign_state", 2, serial=(1, 1_000_000), ticks=(1, 2, 4)),
+    _one("C11.11", "newer_version", 2, ticks=(1, 2, 4)),
+    _one("C12.4", "provider_clock", 3, place=_PLACES, seconds=(-300, 300), ticks=_TICKS),
+    _one("C12.5", "local_time", 2, place=_PLACES, hours=(-8, 2, 10), ticks=_TICKS),
+    _one("C12.7", "odd_dates", 2, place=_PLACES, date=("unreadable",), ticks=_TICKS),
+    _one("C12.8", "odd_dates", 3, place=_PLACES, date=ODD_DATES[1:], ticks=_TICKS),
+    _one("C12.9", "time_zone", 2, zone=_ZONES),
+    _one("C12.10", "machine_paused", 3, ticks=(1, 4, 12), behind=(1, 4)),
+    *(_hostile(number, "hostile") for number in WORDS),
+    _hostile("C13.3", "echo"),
+    _hostile("C13.9", "long_error"),
+    _one("C14.5", "wrong_place", 3, name=ELSEWHERE, verb=("apply", "destroy", "reconcile")),
+    _one("C14.7", "console", 2, place=_PLACES),
+    _one("C14.9", "old_plan", 4, ticks=_TICKS),
+    _one("C14.10", "newer_version", 2, ticks=(2, 8)),
+    _one("C14.11", "bad_branch", 2, documents=(8, 10), ticks=(2, 4)),
 )

@@ -18,7 +18,7 @@ from reconciler.model.plan import Destroy, Mode, Plan
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import InstanceRecord, RecordedState
 from reconciler.statefile.format import decode
-from tests.simulation.simulator.backend import STATE, KernelLocks
+from tests.simulation.simulator.backend import LOCK, STATE, KernelLocks
 from tests.simulation.simulator.hours import LATE, closes_at, end_of
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.memory_disk import MemoryDisk
@@ -26,7 +26,10 @@ from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
 from tests.simulation.simulator.purse import Purse
 from tests.simulation.simulator.stored_bytes import lineage_of, nonces, recorded_part, serial_of
+from tests.simulation.simulator.trust import Trust
 
+READS_ONLY = frozenset({"plan", "save", "restore", "rebuild"})
+"""Verbs that never send a mutating call."""
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -77,8 +80,15 @@ class Judge:
         self.kills = Kills()
         self.mutating: list[tuple[datetime, str, str, str]] = []
         self.purse = Purse(self)
+        self.named: Callable[[str, str], str] = lambda _, instance_id: instance_id
+        """What the ledger calls a machine of this provider, which may have another name for it."""
+        self.trust = Trust(self)
+        self.neighbours: set[str] = set()
+        """Labels of machines that were bought from another directory."""
         self.clocks_differ = False
         """Once a host's clock was off by less than anybody notices."""
+        self.stood_still = timedelta(0)
+        """For how long all clocks of the host did, at most."""
 
     def require(self, invariant: str, holds: object, text: str | Callable[[], str]) -> None:
         self.checked[invariant] += 1
@@ -90,14 +100,30 @@ class Judge:
     def called(self, process: Process, place: str, call: Call) -> None:
         if call.operation not in ("create_instance", "destroy_instance"):
             return
-        self.require("I30", process.verb != "plan", f"a plan sent {call}")
+        self.require("I30", process.verb not in READS_ONLY, f"a {process.verb} sent {call}")
         subject = call.label or call.instance_id or ""
+        if process.elsewhere:
+            self._called_elsewhere(place, subject, call)
+            return
         self.mutating.append((call.at, place, call.operation, subject))
         if call.operation == "create_instance":
             self._create_sent(process, subject, call.at)
         else:
             stranger = (place, subject) in self.strangers
+            stranger |= bool(self.neighbours) and self._is_neighbour(place, subject)
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
+
+    def _called_elsewhere(self, place: str, subject: str, call: Call) -> None:
+        """Another workspace of the same account buys and destroys its own machines alone."""
+        if call.label:
+            self.require("I4", self.part not in subject, f"{subject} was bought in our name")
+            self.neighbours.add(subject)
+        else:
+            self.require("I4", self._is_neighbour(place, subject), f"a destroy of {subject}")
+
+    def _is_neighbour(self, place: str, machine_id: str) -> bool:
+        found = (one for one in self.market.worlds[place].machines() if one.id == machine_id)
+        return any(one.label in self.neighbours for one in found)
 
     def _create_sent(self, process: Process, label: str, now: datetime) -> None:
         durable = self.memory.on_platter(STATE) or b""
@@ -106,7 +132,7 @@ class Judge:
         )
         self.sent[label] += 1
         self.require("I11", self.sent[label] == 1, f"one intent, sent twice: {label}")
-        holder = self.locks.holder(STATE.with_name(STATE.name + ".lock"))
+        holder = self.locks.holder(LOCK)
         nonce = label.rpartition("-")[2]
         ours = holder is process or holder is None
         read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
@@ -133,9 +159,11 @@ class Judge:
         follows = intent.succeeds.mark if intent and intent.succeeds else ""
         for _, other in self._parsed(now):
             record = state.instances.get(str(other))
+            same = (other.fleet, other.index) == (mark.fleet, mark.index)
+            if record is None and same and other.nonce in self.trust.forgotten:
+                self.require("I3", False, f"{label} was bought beside the forgotten {other}")
             if record is None or record.doom is not None or record.mark == follows:
                 continue
-            same = (other.fleet, other.index) == (mark.fleet, mark.index)
             self.require("I3", not same, f"{label} was bought beside {other}, which stays")
 
     def taken(self, process: Process) -> None:
@@ -143,29 +171,36 @@ class Judge:
 
     # --- at every write of the state --------------------------------------------------------
 
-    def written(self, now: datetime) -> None:
+    def written(self, now: datetime, *, mending: bool = False) -> None:
+        """``mending``: by an operator who brings a state back."""
         data = self.memory.content(STATE) or b""
         serial, lineage = serial_of(data), lineage_of(data)
         self.require("I7", serial and lineage, "what stands in the state's place is no state")
-        self.require("I19", serial > self.serial, f"serial {serial} after {self.serial}")
+        mending = (mending or self.trust.begins_anew) and self.trust.doubted
+        grows = serial > self.serial or (mending and lineage != self.lineage)  # each has its own
+        self.require("I19", grows, f"serial {serial} after {self.serial}")
         self.serial = serial
-        self.lineage = self.lineage or lineage
+        self.lineage = lineage if mending else self.lineage or lineage
         self.require("I19", lineage == self.lineage, "another lineage")
-        self._nothing_forgotten(data, now)
+        self.trust.written(mending=mending)
+        self._nothing_forgotten(data, now, mending=mending)
 
-    def _nothing_forgotten(self, data: bytes, now: datetime) -> None:
+    def _nothing_forgotten(self, data: bytes, now: datetime, *, mending: bool) -> None:
         before, self.known = self.known, nonces(data)
+        self.trust.forgotten -= self.known
         dropped = before - self.known
         if dropped:
-            billed = {mark[-8:] for _, mark in self._ours(now)}
-            self.require("I12", not dropped & billed, f"dropped and billed: {dropped & billed}")
+            billed = dropped & {mark[-8:] for _, mark in self._ours(now)}
+            kept = not billed or self.trust.lost(billed, mending=mending)
+            self.require("I12", kept, f"dropped and billed: {billed}")
 
     # --- after every tick -------------------------------------------------------------------
 
     def looked(self, now: datetime) -> None:
         billed = self.market.billed(now)
         ours = self._ours(now, billed)
-        lost = [mark for _, mark in ours if mark[-8:] not in self.known]
+        known = self.known | self.trust.forgotten if self.trust.forgotten else self.known
+        lost = [mark for _, mark in ours if mark[-8:] not in known]
         at = microseconds(now)
         stopped = {mark for one, mark in ours if one.stopped is not None and one.stopped <= at}
         if stopped:
@@ -183,18 +218,29 @@ class Judge:
         """The state is one of the two that were there, byte for byte."""
         data = self.memory.content(STATE)
         self.require("I7", data in (before, platter), "after a loss of power: neither old nor new")
-        if data is not None:
+        if data is not None and not self.trust.doubted:
             decode(data, "the state")
             self.serial = serial_of(data)
             self.known = nonces(data)
 
     def state(self) -> RecordedState | None:
+        if self.trust.doubted:
+            return self.trust.kept
         data = self.memory.content(STATE)
         if data is None:
             return None
         if self._decoded is None or self._decoded[0] is not data:
-            self._decoded = data, decode(data, "the state")
+            self._decoded = data, self._as_in_the_ledger(decode(data, "the state"))
         return self._decoded[1]
+
+    def _as_in_the_ledger(self, state: RecordedState) -> RecordedState:
+        """With the ledger's names of machines."""
+        other = {
+            mark: one.with_(instance_id=name)
+            for mark, one in state.instances.items()
+            if (name := self.named(one.provider, one.instance_id)) != one.instance_id
+        }
+        return state.with_(instances={**state.instances, **other}) if other else state
 
     def passed(self, plan: Plan, begun: datetime, now: datetime) -> None:
         """What a pass, or a person's apply, destroyed for reasons that may be a slip, and whether
@@ -221,11 +267,15 @@ class Judge:
         if plan.request.mode is not Mode.LOOP:
             return
         state = self.state()
+        found = {one.record.mark for one in plan.adopts}
         for one in plan.destroys:
-            if (one.record.provider, one.record.instance_id) in self.copies:
+            place = one.record.provider
+            if (place, self.named(place, one.record.instance_id)) in self.copies:
                 continue  # its end is that of the mark which a person gave it
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None
+            if one.record.mark in found and (mark := parse_mark(one.record.mark)):
+                end = mark.end  # an older lease's: nobody had a record of it
             if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:
                 early = end - now > CLOCKS_APART
                 self.require("I31", not early, f"{one.record.slot} ends at {end}, not at {now}")
@@ -272,7 +322,7 @@ class Judge:
         was learnt before could always be kept.
         """
         state = self.state()
-        if state is None or unhealthy:
+        if state is None or unhealthy or self.trust.lost_once:
             return
         self.purse.looked_after(begun, state)
         if remembered:
@@ -332,6 +382,8 @@ class Judge:
             label = self.labels.get(key)
             if label is None:
                 label = self.labels[key] = one.label or ""
+            if label in self.neighbours:
+                continue
             found.append((one, label))
         return found
 

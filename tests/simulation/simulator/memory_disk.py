@@ -70,6 +70,9 @@ class MemoryDisk(Files):
     def every(self) -> dict[str, Inode]:
         return dict(self._names)
 
+    def found(self, path: Path) -> Inode | None:
+        return self._names.get(str(path))
+
     def inode(self, path: Path) -> Inode:
         return self._names[str(path)]
 
@@ -89,10 +92,25 @@ class MemoryDisk(Files):
         inode = self._names[str(path)]
         inode.data = inode.synced = data
 
+    def place(self, path: Path, data: bytes) -> None:
+        """A file of its own, as somebody's copy puts it there."""
+        self._names.pop(str(path), None)
+        inode = self._made(path, stat.S_IFREG | 0o600)
+        inode.data = inode.synced = data
+        self._synced_names[str(path)] = inode
+
+    def lead_elsewhere(self, path: Path) -> None:
+        """The directory is moved, and a link put in its place."""
+        self._names[str(path)].mode = stat.S_IFLNK | 0o700
+
+    def lead_back(self, path: Path) -> None:
+        self._names[str(path)].mode = stat.S_IFDIR | 0o700
+
     # --- the calls --------------------------------------------------------------------------
 
     def status(self, path: Path) -> os.stat_result:
-        return self._found(path).status()
+        found = self._names.get(str(path))
+        return (found or self._found(path)).status()
 
     def names(self, directory: Path) -> list[str]:
         self._found(directory)
@@ -130,7 +148,9 @@ class MemoryDisk(Files):
     def write(self, descriptor: int, data: memoryview) -> int:
         inode, appends = self._open[descriptor]
         place = len(inode.data) if appends else self._positions[descriptor]
-        if not place and len(data) >= len(inode.data):
+        if place == len(inode.data):
+            inode.data += data
+        elif not place and len(data) >= len(inode.data):
             inode.data = bytes(data)
         else:
             inode.data = inode.data[:place] + bytes(data) + inode.data[place + len(data) :]
@@ -153,9 +173,10 @@ class MemoryDisk(Files):
         inode.mode = stat.S_IFMT(inode.mode) | mode
 
     def replace(self, source: Path, target: Path) -> None:
-        self._names[str(target)] = self._found(source)
+        name = str(target)
+        self._names[name] = self._found(source)
         del self._names[str(source)]
-        self.versions[str(target)] = self.versions.get(str(target), 0) + 1
+        self.versions[name] = self.versions.get(name, 0) + 1
 
     def link(self, source: Path, target: Path) -> None:
         if str(target) in self._names:

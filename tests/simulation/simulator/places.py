@@ -18,6 +18,7 @@ from tests.simulation.simulator.book import Book
 
 _SECOND = timedelta(seconds=1)
 OFFERS = 10
+_CHEAP_CENTS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,10 @@ class Place:
 
     def capabilities(self, usual: ProviderCapabilities) -> ProviderCapabilities:
         """What its adapter says of itself; ``usual``: what that of such a market says."""
-        return _capabilities(self.name, usual)
+        known = _CAPABILITIES.get(self.name)
+        if known is None or known[0] is not usual:
+            known = _CAPABILITIES[self.name] = usual, replace(usual, **self.truth)
+        return known[1]
 
     def offers(self) -> tuple[MarketOffer, ...]:
         """Like machines on hosts of their own, each a little dearer than the one before."""
@@ -51,10 +55,8 @@ def _offers(name: str, cents: int) -> tuple[MarketOffer, ...]:
     )
 
 
-@cache
-def _capabilities(name: str, usual: ProviderCapabilities) -> ProviderCapabilities:
-    (place,) = (one for one in PLACES if one.name == name)
-    return replace(usual, **place.truth)
+_CAPABILITIES: dict[str, tuple[ProviderCapabilities, ProviderCapabilities]] = {}
+"""By a place's name: the usual ones, of one market the same value each time, and its own."""
 
 
 _BOOT: dict[str, Any] = {
@@ -116,13 +118,17 @@ PLACES = (
 
 
 class Market:
-    """The three worlds of one run, and the ledger that only a judge reads."""
+    """The three worlds of one run, and the ledger that only a judge reads.
 
-    def __init__(self, seed: int) -> None:
-        self.worlds = {
-            place.name: Book.opened(place.name, seed, place.offers(), place.settings)
-            for place in PLACES
-        }
+    ``busiest``: the place that is far cheaper than the others, if there is one.
+    """
+
+    def __init__(self, seed: int, busiest: str = "") -> None:
+        self.worlds = {}
+        for one in PLACES:
+            place = replace(one, cents=_CHEAP_CENTS) if one.name == busiest else one
+            world = Book.opened(place.name, seed, place.offers(), place.settings)
+            self.worlds[place.name] = world
 
         self.rises: dict[tuple[str, str], list[tuple[int, int]]] = {}
         """By (provider, id): when each rate rose, and what it was before, in micro-dollars."""

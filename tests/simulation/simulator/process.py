@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -28,6 +28,9 @@ from tests.markets import START
 from tests.simulation.simulator.places import Place
 from tests.simulation.simulator.seeded_loop import SeededLoop
 from tests.simulation.walk import Killed
+
+if TYPE_CHECKING:
+    from tests.simulation.simulator.terminal import Terminal
 
 _SCATTER = 1_000_003_000_019  # shares no divisor with 36
 
@@ -73,12 +76,16 @@ class LoopTime:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, SeededLoop)
         self._loop = loop
+        self._told = 0.0, START
 
     def seconds(self) -> float:
         return self._loop.virtual_seconds
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self._loop.virtual_seconds)
+        seconds = self._loop.virtual_seconds
+        if self._told[0] != seconds:
+            self._told = seconds, START + timedelta(seconds=seconds)
+        return self._told[1]
 
     async def sleep(self, seconds: float, life: Life) -> None:
         """One thing that a process does, and its going on."""
@@ -119,6 +126,13 @@ class ProcessClock(SystemClock):
     async def sleep(self, seconds: float) -> None:
         await self._true.sleep(seconds, self._life)
 
+    def stood_still(self, wall: timedelta, boot: timedelta) -> None:
+        """Its virtual machine did, and what it shows is that much behind."""
+        true, shown, lost = self._true, self._wall, boot.total_seconds()
+        self._wall = lambda: shown() - wall
+        self._boot_seconds = lambda: true.seconds() - lost
+        self._settled, self._settled_at = self._wall(), self._boot_seconds()
+
 
 class Branch(SimulatedProvider):
     """A provider as a process sees it: it answers in the true time, the process counts its own."""
@@ -157,6 +171,13 @@ class Disk:
         self.fails_in: int | None = None
         self.failed: list[str] = []
         self.failed_once = 0
+
+    @property
+    def opens_badly(self) -> bool:
+        return False
+
+    def refuse_open(self, path: Path, flags: int) -> None:
+        """Raises ``OSError`` for what cannot be opened, where ``opens_badly``."""
 
     @property
     def takes_nothing(self) -> bool:
@@ -215,7 +236,8 @@ class ProcessFiles(Files):
 
     def status(self, path: Path) -> os.stat_result:
         self._pulse()
-        self._disk.touch("status")
+        if self._disk.fails_in is not None:
+            self._disk.touch("status")
         return self._files.status(path)
 
     def names(self, directory: Path) -> list[str]:
@@ -225,6 +247,8 @@ class ProcessFiles(Files):
 
     def open(self, path: Path, flags: int) -> int:
         self._pulse()
+        if self._disk.opens_badly:
+            self._disk.refuse_open(path, flags)
         if flags & os.O_CREAT and not self._disk.has(path):
             self._disk.grow("open")
         elif flags & (os.O_WRONLY | os.O_RDWR):
@@ -294,6 +318,8 @@ class SimulatedWorkspace(Workspace):
 
     new_nonce: Callable[[], str]
     lineage: str
+    shelf: list[bytes]
+    """Saved plans."""
 
     def fresh_state(self) -> RecordedState:
         return super().fresh_state().with_(lineage=self.lineage)
@@ -330,6 +356,12 @@ class Process:
         self.failures_before = 0
         self.met: set[str] = set()
         """Numbers of the faults that it met."""
+        self.terminal: Terminal | None = None
+        """Where it prints; None where nobody looks."""
+        self.elsewhere = ""
+        """The workspace in another directory, where it was begun by mistake."""
+        self.cut_off = False
+        """Its connections died: the next call comes to nothing that it could know."""
 
     @property
     def runs(self) -> bool:

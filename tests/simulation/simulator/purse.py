@@ -24,6 +24,7 @@ _HOUR_US = 3_600_000_000
 _MICRO_USD = Decimal("0.000001")
 _LONG_AGO = datetime.fromisoformat("2000-01-01T00:00Z")
 _SECOND = timedelta(seconds=1)
+_NO_TIME = timedelta(0)
 TICK = timedelta(seconds=60)
 SKEW = timedelta(seconds=60)
 DESTROY_TIME = timedelta(seconds=60)
@@ -47,7 +48,7 @@ class Purse:
         for place, world in judge.market.worlds.items():
             for one in world.machines():
                 key = (place, one.id)
-                if key in judge.strangers or key in judge.copies:
+                if key in judge.strangers or key in judge.copies or one.label in judge.neighbours:
                     continue
                 if key not in self.fleets:
                     mark = parse_mark(judge.labels.setdefault(key, one.label or ""))
@@ -117,10 +118,11 @@ class Purse:
             budget = record.budget
             if budget.limit_usd is None or not budget.is_wall:
                 continue
-            kept = [
+            kept = [  # what this pass has bought itself was admitted (``bought``)
                 one
                 for one in state.instances.values()
                 if one.doom is None and budget.covers(one.fleet, one.provider, None, None, {})
+                if one.created_at < begun
             ]
             if not kept:
                 continue
@@ -154,10 +156,13 @@ class Purse:
         self._judge.require("I27", ours >= theirs - allowed, said)
 
     def _unsure_of_the_time(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
-        """Hosts whose clocks differ by less than is noticed date begin and end by them."""
-        if not self._judge.clocks_differ:
+        """Hosts whose clocks differ by less than is noticed date begin and end by them, and so does
+        one whose two clocks stood still, where no more than two providers contradict them.
+        """
+        doubt = max(self._judge.stood_still, SKEW if self._judge.clocks_differ else _NO_TIME)
+        if not doubt:
             return Decimal(0)
-        return _for(sum(one.microusd_per_hour for _, one in machines) * _MICRO_USD, SKEW)
+        return _for(sum(one.microusd_per_hour for _, one in machines) * _MICRO_USD, doubt)
 
     def apart(self, state: RecordedState, now: datetime) -> tuple[Decimal, Decimal]:
         """Our sum and the market's."""

@@ -21,7 +21,12 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
     def real(self, path: Path) -> Path:
         """Where ``path`` is in truth."""
         text = str(path)
-        return self.root / text[len(_PREFIX) + 1 :] if text.startswith(_PREFIX) else path
+        if text.startswith(_PREFIX):
+            return self.root / text[len(_PREFIX) + 1 :]
+        elsewhere = self.root / "elsewhere" / text.lstrip("/")  # where a rescue goes
+        for one in reversed(elsewhere.relative_to(self.root).parents):
+            (self.root / one).mkdir(mode=0o700, exist_ok=True)
+        return elsewhere
 
     def content(self, path: Path) -> bytes | None:
         try:
@@ -35,6 +40,8 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
     def every(self) -> dict[str, Inode]:
         found = {}
         for one in self.root.rglob("*"):
+            if one.is_symlink():
+                continue
             inode = Inode(0, one.lstat().st_mode, 0)
             found[f"{_PREFIX}/{one.relative_to(self.root)}"] = inode
         return found
@@ -44,6 +51,20 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
 
     def put(self, path: Path, data: bytes) -> None:
         self.real(path).write_bytes(data)
+
+    def place(self, path: Path, data: bytes) -> None:
+        real = self.real(path)
+        real.unlink(missing_ok=True)
+        real.touch(0o600)
+        real.write_bytes(data)
+
+    def lead_elsewhere(self, path: Path) -> None:
+        moved = self.real(path).rename(self.root / "moved")
+        self.real(path).symlink_to(moved)
+
+    def lead_back(self, path: Path) -> None:
+        self.real(path).unlink()
+        (self.root / "moved").rename(self.real(path))
 
     def status(self, path: Path) -> os.stat_result:
         return UnsyncedFiles.status(self, self.real(path))

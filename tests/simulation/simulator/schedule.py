@@ -9,9 +9,12 @@ from typing import Any
 from reconciler.model.value import dataclass
 from tests.simulation.simulator.catalogue import ACTIONS
 from tests.simulation.simulator.documents import READABLE
+from tests.simulation.simulator.face_places import Rented, drawn_face
+from tests.simulation.simulator.wire_faults import drawn_arguments, numbers_at
 
 TICKS = 40
 _FAULTS = {True: (2, 4), False: (3, 10)}
+_ON_THE_WIRE = (3, 7)
 _PEOPLE = {True: (1, 2), False: (2, 5)}
 _PASSES_APART = {True: (11, 18), False: (5, 9)}
 """Of small runs and of large ones: few things at once show what many hide from each other."""
@@ -47,13 +50,16 @@ class Schedule:
     seed: int
     tick_seconds: int
     steps: tuple[Step, ...]
+    face: Rented | None = None
 
     def __str__(self) -> str:
         head = f"seed {self.seed}, {TICKS} ticks of {self.tick_seconds} s"
+        if self.face is not None:
+            head += f", {self.face}"
         return "\n".join([head, *(f"  {step}" for step in self.steps)])
 
     def only(self, steps: Iterable[Step]) -> Schedule:
-        return Schedule(self.seed, self.tick_seconds, tuple(steps))
+        return Schedule(self.seed, self.tick_seconds, tuple(steps), self.face)
 
 
 def draw(seed: int) -> Schedule:
@@ -63,8 +69,13 @@ def draw(seed: int) -> Schedule:
     verbs = [*_loop_passes(chance, small), *_verbs(chance, small)]
     steps = [*_faults(chance, small, [step.tick for step in verbs]), *verbs]
     first = Step(0, "apply", (*_apply(chance), ("who", "laptop")))
+    face = drawn_face(seed)
+    if face is not None:
+        buying = [0, *(step.tick for step in verbs if step.kind == "apply")]
+        busy = [*buying, *buying, *(step.tick for step in verbs)]
+        steps += _on_the_wire(random.Random(f"wire {seed}"), face, busy)
     ordered = sorted(steps, key=lambda step: step.tick)
-    return Schedule(seed, chance.choice(_TICK_SECONDS), (first, *ordered))
+    return Schedule(seed, chance.choice(_TICK_SECONDS), (first, *ordered), face)
 
 
 def _loop_passes(chance: random.Random, small: bool) -> list[Step]:
@@ -116,6 +127,20 @@ def _faults(chance: random.Random, small: bool, busy: list[int]) -> list[Step]:
             action.number,
         )
         for action in drawn
+    ]
+
+
+def _on_the_wire(chance: random.Random, face: Rented, busy: list[int]) -> list[Step]:
+    """Beside the others, which know nothing of how a place is rented."""
+    drawn = chance.choices(numbers_at(face.provider), k=chance.randint(*_ON_THE_WIRE))
+    return [
+        Step(
+            chance.choice(busy) if chance.random() < 0.6 else chance.randrange(TICKS - 2),
+            "on_the_wire",
+            tuple(sorted(drawn_arguments(number, chance).items())),
+            number,
+        )
+        for number in drawn
     ]
 
 

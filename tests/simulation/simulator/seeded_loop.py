@@ -9,39 +9,84 @@ from __future__ import annotations
 
 import asyncio
 import random
-from asyncio.events import Handle, TimerHandle
+from asyncio.events import Handle
 from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import Context
+from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from typing import Any, TypeVar
 
+from tests.simulation.simulator.known_loop import known_to_anyio
 from tests.virtual_time import VirtualDeadlock, VirtualLoop
 
 Result = TypeVar("Result")
 _RESOLUTION_SECONDS = 1e-9
 
 
+_new = object.__new__
+
+
 class _NumberedTask(asyncio.Task[Any]):
-    number = 0
+    __slots__ = ("number",)
+
+    number: int
+
+    def __repr__(self) -> str:
+        """Whoever cancels is named in the reason, which nobody here reads."""
+        return f"task {self.number}"
+
+
+class _Timer(float):
+    """When its callback is due: a ``TimerHandle``, as far as anybody here asks, that a heap can
+    compare without calling us.
+    """
+
+    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_source_traceback")
+
+    _callback: Callable[..., object]
+    _args: tuple[Any, ...]
+    _context: Context
+    _source_traceback: None
+
+    def when(self) -> float:
+        return float(self)
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def cancelled(self) -> bool:
+        return self._cancelled
 
 
 class SeededLoop(VirtualLoop):
     """``switches`` counts how often a step was not the first in the queue."""
 
     def __init__(self, limit_seconds: float, seed: int) -> None:
-        self._choice = random.Random(f"order {seed}")
+        self._choice = random.Random(f"order {seed}").getrandbits
         self._born: list[_NumberedTask] = []
+        self._nobodys = copy_context()
         self.switches = 0
         super().__init__(limit_seconds)
-        self.set_task_factory(self._begin)  # type: ignore[arg-type]
 
-    def _begin(
-        self, loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **rest: Any
-    ) -> _NumberedTask:
-        task = _NumberedTask(coro, loop=loop, **rest)
+    get_debug = bool
+    """False, which the interpreter asks for with every future."""
+
+    def create_task(
+        self,
+        coro: Coroutine[Any, Any, Result],  # type: ignore[override]
+        *,
+        name: object = None,
+        context: Context | None = None,
+    ) -> asyncio.Task[Result]:
+        task = _NumberedTask(coro, loop=self, name=name, context=context)  # type: ignore[arg-type]
         self._born.append(task)
         task.number = len(self._born)
         return task
+
+    def _make_self_pipe(self) -> None:
+        """Nobody wakes this loop from outside: no threads, no signals."""
+
+    def _close_self_pipe(self) -> None:
+        pass
 
     def end_all(self) -> None:
         """Cancel who is still at work, and let them put away what they have open."""
@@ -52,14 +97,20 @@ class SeededLoop(VirtualLoop):
             self.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         if self._asyncgens:  # type: ignore[attr-defined]
             self.run_until_complete(self.shutdown_asyncgens())
+        self._born.clear()
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Handle:
         """As ever, without the questions of a loop that threads and debuggers may disturb."""
-        handle = Handle(callback, args, self, context)
+        handle: Any = _new(Handle)
+        handle._callback = callback
+        handle._args = args
+        handle._loop = self
+        handle._context = copy_context() if context is None else context
+        handle._cancelled = False
         self._ready.append(handle)  # type: ignore[attr-defined]
-        return handle
+        return handle  # type: ignore[no-any-return]
 
     def call_at(  # type: ignore[override]
         self,
@@ -67,16 +118,20 @@ class SeededLoop(VirtualLoop):
         callback: Callable[..., object],
         *args: Any,
         context: Context | None = None,
-    ) -> TimerHandle:
-        timer = TimerHandle(when, callback, args, self, context)
+    ) -> _Timer:
+        timer = _Timer(when)
+        timer._callback = callback
+        timer._args = args
+        timer._context = copy_context() if context is None else context
+        timer._cancelled = False
+        timer._source_traceback = None
         heappush(self._scheduled, timer)  # type: ignore[attr-defined]
-        timer._scheduled = True  # type: ignore[attr-defined]
         return timer
 
     async def pause(self, seconds: float) -> None:
         """As ``asyncio.sleep``, for more than 0 seconds."""
-        waiter = self.create_future()
-        timer = self.call_at(self.virtual_seconds + seconds, _end, waiter)
+        waiter = asyncio.Future[None](loop=self)
+        timer = self.call_at(self.virtual_seconds + seconds, _end, waiter, context=self._nobodys)
         try:
             await waiter
         except BaseException:
@@ -90,39 +145,49 @@ class SeededLoop(VirtualLoop):
         ready: Any = self._ready  # type: ignore[attr-defined]
         if len(ready) > 1:
             self._put_in_order(ready)
-        self._wake(ready, self._scheduled)  # type: ignore[attr-defined]
+        timers: list[_Timer] = self._scheduled  # type: ignore[attr-defined]
+        if not ready or (timers and timers[0] < self.virtual_seconds + _RESOLUTION_SECONDS):
+            self._wake(ready, timers)
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._context.run(handle._callback, *handle._args)
 
-    def _wake(self, ready: Any, timers: list[TimerHandle]) -> None:
+    def _wake(self, ready: Any, timers: list[_Timer]) -> None:
         """Put what is due among the ready, after a jump to the next timer where nothing is."""
-        while timers and timers[0].cancelled():
-            heappop(timers)._scheduled = False  # type: ignore[attr-defined]
+        while timers and timers[0]._cancelled:
+            heappop(timers)
         if not ready and not timers:
             raise VirtualDeadlock("no timer is set")
-        if not ready and timers[0].when() > self.virtual_seconds:
-            self.jump(timers[0].when() - self.virtual_seconds)
+        if not ready and timers[0] > self.virtual_seconds:
+            self.jump(timers[0] - self.virtual_seconds)
         due = self.virtual_seconds + _RESOLUTION_SECONDS
-        while timers and timers[0].when() < due:
-            timer = heappop(timers)
-            timer._scheduled = False  # type: ignore[attr-defined]
-            ready.append(timer)
+        while timers and timers[0] < due:
+            ready.append(heappop(timers))
 
     def _put_in_order(self, ready: Any) -> None:
         places = [
-            (place, task.number)
+            (task.number, place)
             for place, handle in enumerate(ready)
             if isinstance(task := getattr(handle._callback, "__self__", None), _NumberedTask)
         ]
         if len(places) < 2:
             return
-        handles = [ready[place] for place, _ in sorted(places, key=lambda one: one[1])]
-        self._choice.shuffle(handles)
-        for (place, _), handle in zip(places, handles, strict=True):
+        handles = [ready[place] for _, place in sorted(places)]
+        self._shuffle(handles)
+        for (_, place), handle in zip(places, handles, strict=True):
             self.switches += ready[place] is not handle
             ready[place] = handle
+
+    def _shuffle(self, handles: list[Any]) -> None:
+        """As ``random.shuffle`` of all versions so far, in half of its time."""
+        bits = self._choice
+        for last in range(len(handles) - 1, 0, -1):
+            size = (last + 1).bit_length()
+            chosen = bits(size)
+            while chosen > last:
+                chosen = bits(size)
+            handles[last], handles[chosen] = handles[chosen], handles[last]
 
 
 def run_seeded(
@@ -132,11 +197,12 @@ def run_seeded(
     then is cancelled, as by ``asyncio.run``.
     """
     loop = SeededLoop(limit_seconds, seed)
-    try:
-        return loop.run_until_complete(_awaited(async_fn))
-    finally:
-        loop.end_all()
-        loop.close()
+    with known_to_anyio(loop):
+        try:
+            return loop.run_until_complete(_awaited(async_fn))
+        finally:
+            loop.end_all()
+            loop.close()
 
 
 async def _awaited(async_fn: Callable[[], Awaitable[Result]]) -> Result:

@@ -21,10 +21,13 @@ from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
+from reconciler.model.hand_over import SshFiles
+from reconciler.model.instance import SshEndpoint
 from reconciler.operations.run import RunResult
+from reconciler.providers.base import Provider
 from reconciler.providers.registry import OpenedProviders
-from reconciler.statefile.process_identity import this_host
-from tests.canaries import PLANTED
+from reconciler.statefile.process_identity import this_boot, this_host
+from reconciler.transport.ssh_login import Login
 from tests.markets import START
 from tests.simulation.simulator.backend import (
     DIRECTORY,
@@ -32,6 +35,7 @@ from tests.simulation.simulator.backend import (
     KernelLocks,
     RealLocks,
     SimulatedFile,
+    place_of,
 )
 from tests.simulation.simulator.documents import (
     DOCUMENTS,
@@ -39,22 +43,25 @@ from tests.simulation.simulator.documents import (
     FINAL_SLOTS,
     SLIPS,
     desired,
+    named,
 )
+from tests.simulation.simulator.face_places import FacePlace
 from tests.simulation.simulator.judge import Broken, Judge
+from tests.simulation.simulator.listener import Listener
 from tests.simulation.simulator.memory_disk import MemoryDisk
+from tests.simulation.simulator.odd_branch import OddBranch
 from tests.simulation.simulator.places import PLACES, Market
 from tests.simulation.simulator.process import (
-    Branch,
-    Disk,
     LoopTime,
     Process,
     ProcessFiles,
     SimulatedWorkspace,
     numbered,
 )
+from tests.simulation.simulator.provider_trouble import SECRET, VARIABLE
 from tests.simulation.simulator.real_disk import RealDisk
 from tests.simulation.simulator.schedule import TICKS, Schedule, Step
-from tests.simulation.simulator.secrecy import nothing_is_given_away
+from tests.simulation.simulator.sick_disk import SickDisk
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
 from tests.simulation.told import check_verifies, trail_of
@@ -63,7 +70,10 @@ HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 _PROCESSES_MAX = 4
 _THIS_HOST = this_host()
+_THIS_BOOT = this_boot()
+_ENVIRONMENT = {VARIABLE: SECRET, "GPU_SHOPPER_ALLOW_ENV": VARIABLE}
 _TAIL_ROUNDS = 6  # K of I18
+_ONCE_MORE = f"{ExitCode.PARTIAL:d}"
 
 
 class Simulation:
@@ -75,9 +85,9 @@ class Simulation:
         self.chance = random.Random(f"run {schedule.seed}")
         self.clock = LoopClock(START)
         self.time = LoopTime()
-        self.market = Market(schedule.seed)
+        self.market = Market(schedule.seed, schedule.face.place if schedule.face else "")
         self.memory = MemoryDisk() if root is None else RealDisk(root)
-        self.disk = Disk(self.memory)
+        self.disk = SickDisk(self.memory)
         if isinstance(self.memory, RealDisk):
             self.locks: KernelLocks = RealLocks(self.memory)
         else:
@@ -85,6 +95,10 @@ class Simulation:
         self.lineage = hashlib.sha256(f"{schedule.seed}".encode()).hexdigest()[:32]
         self.judge = Judge(self.market, self.memory, self.locks, self.lineage)
         self.locks.told = self.judge.taken
+        self.face: FacePlace | None = None
+        if schedule.face is not None:
+            self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
+            self.judge.named = self.face.named
         self.troubles = Troubles(self)
         self.log: list[str] = []
         self.met: Counter[tuple[str, str]] = Counter()
@@ -92,8 +106,12 @@ class Simulation:
         self.processes: list[Process] = []
         self.documents = FINAL
         self.commands = 0
+        self.listener = Listener(self)
+        self.shelf: list[bytes] = []
+        """Plans that were saved."""
         self.broken: Broken | None = None
         self._nonces = count(1)
+        self.memory.make_directory(DIRECTORY.with_name("copy"))
         self.memory.make_directory(DIRECTORY)
         descriptor = self.memory.open(DIRECTORY, 0)
         self.memory.sync(descriptor)
@@ -117,8 +135,9 @@ class Simulation:
                 await self._pass_time(timedelta(seconds=self.schedule.tick_seconds))
             await self._settle()
             self._all_is_told()
-            nothing_is_given_away(self.judge, self.log)
+            self.listener.end()
         finally:
+            self.troubles.host.put_away()
             self.market.close()
 
     # --- time -------------------------------------------------------------------------------
@@ -146,14 +165,15 @@ class Simulation:
     def start(self, verb: str, *, who: str, **arguments: Any) -> Process | None:
         """A new process; None where so many run already that no operator would start another."""
         self.processes = [one for one in self.processes if one.task and not one.task.done()]
-        if len(self.processes) >= _PROCESSES_MAX:
+        if len(self.processes) >= _PROCESSES_MAX or self.troubles.host.paused:
             return None
         if "documents" in arguments:
             self.documents = DOCUMENTS[arguments.pop("documents")]
         process = Process(who, verb, self.troubles.operators.skews.get(who, timedelta(0)))
+        process.elsewhere = arguments.pop("elsewhere", "")
         process.failures_before = self.disk.failed_once
         process.met = set(self.troubles.untold) | SLIPS.get(self.documents, set())
-        self.troubles.processes.prepare(process)
+        self.troubles.prepare(process)
         work = partial(VERBS[verb], self._workspace(process), process, **arguments)
         process.task = asyncio.ensure_future(self._lived(process, work))
         self.processes.append(process)
@@ -180,6 +200,7 @@ class Simulation:
         except GpuShopperError as error:
             if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
                 self._passed(process, None)
+            self.listener.refused(process, error)
             told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
             return f"{error.exit_code:d} {told}"
         except Broken as broken:
@@ -194,6 +215,7 @@ class Simulation:
         if result is None:
             return "0"
         self._passed(process, result)
+        self.listener.ended(process, result)
         return f"{result.code:d}"
 
     def _found_in(self, error: BaseException) -> bool:
@@ -206,7 +228,7 @@ class Simulation:
 
     def _passed(self, process: Process, result: RunResult | None) -> None:
         """A verb has ended; None: with an error of this host, which keeps nothing alive."""
-        if process.life.over:
+        if process.life.over or process.elsewhere:
             return
         try:
             if result is not None and result.unsaved is None:  # else nobody could count them
@@ -221,30 +243,45 @@ class Simulation:
             self.broken = self.broken or broken
 
     def _was_undisturbed(self, process: Process) -> bool:
-        stopped = {"C10.2", "C10.3", "C11.15"} | self.troubles.call_faults
+        stopped = {"C10.2", "C10.3", "C10.17", "C11.15", "C12.10"} | self.troubles.call_faults
         steady = process.failures_before == self.disk.failed_once and not process.skew
+        steady = steady and process.begun >= self.troubles.timing_off_until
         return steady and not process.met & stopped
 
     def _workspace(self, process: Process) -> SimulatedWorkspace:
         files = ProcessFiles(self.disk, process.life)
-        files.replaced = self._replaced
-        wanted = desired(self.documents)
+        files.replaced = partial(self._replaced, process)
+        name, path, lineage = place_of(process, self.lineage, anew=self.judge.trust.begins_anew)
+        wanted = desired(named(self.documents, name))
         opened = OpenedProviders(
             {place.name: self._branch(place, process) for place in PLACES}, process.clock
         )
         made = SimulatedWorkspace(
-            directory=DIRECTORY,
-            name="demo",
+            directory=path.parents[1],
+            name=name,
             desired=wanted,
             documents_error=None if wanted else DocumentError(()),
-            backend=SimulatedFile(process, files, self.locks, process.clock),
+            backend=SimulatedFile(
+                process, files, self.locks, process.clock, path=path, workspace=name
+            ),
             opened=self._configured(opened, wanted),
-            environ=PLANTED,
+            environ=_ENVIRONMENT,
             host=_THIS_HOST,
+            boot_id=_THIS_BOOT,
         )
         made.new_nonce = lambda: numbered(next(self._nonces))
-        made.lineage = self.lineage
+        made.lineage = lineage
+        made.shelf = self.shelf
+        made.ssh = self._log_in
         return made
+
+    async def _log_in(
+        self, endpoint: SshEndpoint, alias: str, files: SshFiles, command: str, seconds: float
+    ) -> Login:
+        """Only machines of real providers answer."""
+        await self.clock.sleep(1)
+        assert self.face is not None
+        return self.face.looked_into(endpoint, self.now)
 
     def _configured(self, opened: OpenedProviders, wanted: Any) -> OpenedProviders:
         """What the documents name, and what the state remembers (SPEC.md section 12, 4)."""
@@ -255,7 +292,7 @@ class Simulation:
         chosen = {name: one for name, one in opened.providers.items() if name in named | homes}
         return OpenedProviders(chosen, opened.clock)
 
-    def _branch(self, place: Any, process: Process) -> Branch:
+    def _branch(self, place: Any, process: Process) -> Provider:
         def hook(call: Call) -> Fault | None:
             process.life.pulse()
             self.judge.called(process, place.name, call)
@@ -264,17 +301,21 @@ class Simulation:
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
 
-        clocks = process.true_clock, process.clock
-        branch = Branch(place, self.market.worlds[place.name], clocks, hook)
-        state = self.judge.state()
+        state, account = self.judge.state(), None
         # Nobody can tell the wrong account from the right one where neither was seen before.
         if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
-            branch.account = f"somebody else's at {place.name}"
+            account = f"somebody else's at {place.name}"
+        if self.face is not None and self.face.rented.place == place.name:
+            return self.face.adapter(process, hook, self.troubles.wire.carried, account)
+        clocks = process.true_clock, process.clock
+        odd = self.troubles.providers.odd[place.name]
+        branch = OddBranch(place, self.market.worlds[place.name], clocks, hook, odd)
+        branch.account = account or branch.account
         return branch
 
-    def _replaced(self, target: object) -> None:
-        if target == STATE:
-            self.judge.written(self.now)
+    def _replaced(self, process: Process, target: object) -> None:
+        if target is STATE or target == STATE:
+            self.judge.written(self.now, mending=process.verb in ("restore", "rebuild"))
 
     # --- the end ----------------------------------------------------------------------------
 
@@ -283,15 +324,16 @@ class Simulation:
         self.troubles.end_all()
         self.say("no more faults")
         await self._finish()
+        await self.troubles.states.mended(self._command)
         await self._pass_time(HOUR)
         self.documents = FINAL
-        await self._command("apply", max_destroy=50, renew=True)
+        word = await self._command("apply", max_destroy=50, renew=True)
         await self._pass_time(2 * MINUTE)
         for _ in range(_TAIL_ROUNDS):
-            if self.judge.has_converged(self.now, FINAL_SLOTS):
+            if word != _ONCE_MORE and self.judge.has_converged(self.now, FINAL_SLOTS):
                 break
             await self._command("reconcile")
-            await self._command("apply", max_destroy=50)
+            word = await self._command("apply", max_destroy=50)
             await self._pass_time(2 * MINUTE)
         self.judge.converged(self.now, FINAL_SLOTS)
         await self._nothing_more_to_do()
@@ -312,11 +354,15 @@ class Simulation:
 
     def _all_is_told(self) -> None:
         """I20, where the disk took every line."""
-        if self.disk.failed or self._power_was_cut():
+        states = self.troubles.states
+        damaged = states.trail_damaged or self.judge.trust.rolled_back
+        if self.disk.failed or self._power_was_cut() or damaged:
             return
         check_verifies(STATE, self.memory)
         told = {
-            one.mark if one.action == "create" else one.instance_id
+            one.mark
+            if one.action == "create"
+            else self.judge.named(one.provider or "", one.instance_id or "")
             for one in trail_of(STATE, self.memory)
             if one.outcome == "intent"
         }

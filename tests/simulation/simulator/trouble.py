@@ -11,10 +11,16 @@ from reconciler.market.faults import Call, Fault
 from reconciler.model.value import dataclass
 from tests.simulation.simulator.catalogue import CALL_FAULTS, EVERYWHERE, STANDING
 from tests.simulation.simulator.disk_trouble import DiskTrouble
+from tests.simulation.simulator.host_trouble import HostTrouble
 from tests.simulation.simulator.market_trouble import MarketTrouble
 from tests.simulation.simulator.operator_trouble import OperatorTrouble
+from tests.simulation.simulator.people_trouble import PeopleTrouble
 from tests.simulation.simulator.process_trouble import ProcessTrouble
+from tests.simulation.simulator.provider_trouble import ProviderTrouble
 from tests.simulation.simulator.schedule import Step
+from tests.simulation.simulator.state_trouble import StateTrouble
+from tests.simulation.simulator.wire_faults import WIRE_FAULTS
+from tests.simulation.simulator.wire_trouble import WireTrouble
 
 if TYPE_CHECKING:
     from tests.simulation.simulator.process import Process
@@ -42,8 +48,13 @@ class Troubles:
         self.simulation = simulation
         self.chance = random.Random(f"trouble {simulation.schedule.seed}")
         self.active: list[_Active] = []
-        self.call_faults = frozenset(CALL_FAULTS)
+        self.call_faults = frozenset(CALL_FAULTS) | {
+            number for number, one in WIRE_FAULTS.items() if not one.harmless
+        }
         self.ends: list[tuple[datetime, str, Callable[[], None]]] = []
+        self.plans: list[tuple[datetime, str, Callable[[], object]]] = []
+        """What is still to come; forgotten when there are no more faults."""
+        self.timing_off_until = self.now
         self.untold: set[str] = set(STANDING)
         """Faults that the next command will meet."""
         self._sick: list[tuple[str, datetime]] = []
@@ -51,6 +62,11 @@ class Troubles:
         self.disk = DiskTrouble(self)
         self.market = MarketTrouble(self)
         self.operators = OperatorTrouble(self)
+        self.wire = WireTrouble(self)
+        self.states = StateTrouble(self)
+        self.host = HostTrouble(self)
+        self.providers = ProviderTrouble(self)
+        self.people = PeopleTrouble(self)
 
     @property
     def now(self) -> datetime:
@@ -61,9 +77,28 @@ class Troubles:
         if step.kind == "fault":
             self._fault(step.number, **arguments)
             return
-        parts = (self.processes, self.disk, self.market, self.operators)
-        (begins,) = (getattr(part, step.kind) for part in parts if hasattr(part, step.kind))
+        (begins,) = (getattr(part, step.kind) for part in self._parts if hasattr(part, step.kind))
         begins(**arguments)
+
+    @property
+    def _parts(self) -> tuple[object, ...]:
+        return (
+            self.processes,
+            self.disk,
+            self.market,
+            self.operators,
+            self.states,
+            self.host,
+            self.providers,
+            self.people,
+            self.wire,
+        )
+
+    def prepare(self, process: Process) -> None:
+        """A command is about to begin."""
+        self.processes.prepare(process)
+        self.providers.prepare(process)
+        self.host.prepare(process)
 
     # --- calls ------------------------------------------------------------------------------
 
@@ -72,12 +107,27 @@ class Troubles:
     ) -> None:
         self.untold.discard(number)  # known when a call meets it
         operations, fault = CALL_FAULTS[number]
+        self.fail(number, place, operations, fault, percent, minutes, times)
+
+    def fail(
+        self,
+        number: str,
+        place: str,
+        operations: tuple[str, ...],
+        fault: Fault,
+        percent: int,
+        minutes: int,
+        times: int | None = None,
+    ) -> None:
         until = self.now + timedelta(minutes=minutes)
         self.active.append(_Active(number, place, fault, operations, percent, until, times))
         places = list(self.simulation.market.worlds) if place == EVERYWHERE else [place]
         self.sick_until(until + _STALE, places)
 
     def of_call(self, process: Process, place: str, call: Call) -> Fault | None:
+        if process.cut_off:
+            process.cut_off = False
+            return Fault(error="unavailable", done=self.chance.random() < 0.5)
         for one in self.active:
             if one.place not in (place, EVERYWHERE) or call.operation not in one.operations:
                 continue
@@ -102,20 +152,38 @@ class Troubles:
         after = timedelta(seconds=ticks * self.simulation.schedule.tick_seconds)
         self.ends.append((self.now + after, what, end))
 
+    def then(self, ticks: int, what: str, act: Callable[[], object]) -> None:
+        """As ``later``, of what does not happen once there are no more faults."""
+        after = timedelta(seconds=ticks * self.simulation.schedule.tick_seconds)
+        self.plans.append((self.now + after, what, act))
+
+    def timing_is_off_for(self, ticks: int) -> None:
+        """No pass that begins before then proves how fast we are, or what we have spent."""
+        after = timedelta(seconds=ticks * self.simulation.schedule.tick_seconds)
+        self.timing_off_until = max(self.timing_off_until, self.now + after + _STALE)
+
     def end_what_is_over(self) -> None:
-        due = [one for one in self.ends if one[0] <= self.now]
-        self.ends = [one for one in self.ends if one[0] > self.now]
+        now = self.now
+        due = [one for one in (*self.ends, *self.plans) if one[0] <= now]
+        if due:
+            self.ends = [one for one in self.ends if one[0] > now]
+            self.plans = [one for one in self.plans if one[0] > now]
         for _, what, end in due:
             self.simulation.say(what)
             end()
+        self.states.go_on()
 
     def end_all(self) -> None:
         for _, _, end in self.ends:
             end()
         self.ends.clear()
+        self.plans.clear()
+        self.states.waiting.clear()
         self.active.clear()
+        self.wire.active.clear()
         self.untold.clear()
         self.processes.dooms.clear()
         self.operators.skews.clear()
         self.simulation.disk.heal()
         self.market.end_all()
+        self.providers.end_all()

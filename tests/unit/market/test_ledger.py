@@ -61,6 +61,18 @@ def test_I13_a_stopped_machine_is_billed_for_its_disk_until_it_is_gone() -> None
     assert (stopped.kind, stopped.billed_usd, stopped.until) == ("stopped", Decimal("0.0274"), None)
 
 
+def test_what_is_stopped_twice_is_billed_as_stopped_since_the_first_time() -> None:
+    bills = []
+    for again in (False, True):
+        with small_world(settings=CALM) as world:
+            machine_id = world.rent(order(), START).id
+            world.stop(machine_id, START + HOUR)
+            if again:
+                world.stop(machine_id, START + 2 * HOUR)
+            bills.append(bill(world, START + 3 * HOUR))
+    assert bills[0] == bills[1]
+
+
 def test_a_stop_within_a_second_is_not_billed_twice() -> None:
     with small_world(market_offer(base_microusd=0)) as world:
         machine_id = world.rent(order(gib=100), START).id

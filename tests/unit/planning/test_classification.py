@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from reconciler.model.instance import Instance, InstanceStatus
 from reconciler.model.observation import DirectRead
+from reconciler.model.reason import DestroyReason
+from reconciler.model.record import AbsenceEvidence, Doom
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import carries_another_mark, classify_instances
 from tests.builders import (
+    HOUR,
     complete,
     instance,
     intent,
@@ -22,6 +26,7 @@ from tests.builders import (
 )
 from tests.markets import START
 
+EXPIRED = DestroyReason.EXPIRED
 WINDOW = timedelta(seconds=10)
 SEEN_WINDOW = {"simulated": WINDOW}
 
@@ -60,6 +65,53 @@ def test_of_two_machines_under_the_mark_of_a_create_one_is_ours_and_one_a_duplic
     found = classify_instances(recorded_state(intent()), observed(complete("simulated", *twins)))
     assert [one.instance and one.instance.id for one in found.intents] == ["m-1"]
     assert [(one.instance.id, one.kind) for one in found.strangers] == [("m-2", "duplicate")]
+
+
+def _gone() -> AbsenceEvidence:
+    """Of a machine that no look ever had, missed long enough ago for the next one to prove it."""
+    return AbsenceEvidence(
+        last_seen_at=START - HOUR, first_absent_at=START - HOUR / 2, billed_at=START - 9 * HOUR
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        ({"absence": _gone()}, "other-id"),
+        ({"absence": _gone(), "provider": "elsewhere"}, "duplicate"),
+        ({"absence": _gone().with_(billed_at=START)}, "duplicate"),
+        ({"absence": _gone(), "doom": Doom(reason=EXPIRED, since=START)}, "duplicate"),
+        ({"ready_at": START}, "duplicate"),
+    ],
+)
+def test_C2_12_a_mark_whose_machine_was_never_seen_may_have_got_another_id(
+    seen: dict[str, Any], kind: str
+) -> None:
+    """A copy stands beside the machine that it copies, which somebody saw."""
+    known = record(**{"ready_at": None, **seen})
+    looked = observed(complete("simulated", stranger(known.mark)))
+    found = classify_instances(recorded_state(known), looked)
+    assert [one.kind for one in found.strangers] == [kind]
+    noted = recorded_state(known, other_ids={known.mark: "x"})
+    found = classify_instances(noted, looked)
+    expected = "duplicate" if "provider" in seen else "other-id"
+    assert [one.kind for one in found.strangers] == [expected], "once noted it stays so"
+
+
+def test_C2_12_the_machine_is_the_one_with_the_mark_once_the_id_of_the_answer_is_proven_gone() -> (
+    None
+):
+    known = record(ready_at=None, absence=_gone())
+    reads = {("simulated", known.instance_id): DirectRead(not_found=True)}
+    looked = observed(complete("simulated", stranger(known.mark)), reads=reads)
+    found = classify_instances(recorded_state(known), looked)
+    assert [one.kind for one in found.strangers] == ["other-id"], "it is noted first"
+    noted = recorded_state(known, other_ids={known.mark: "x"})
+    found = classify_instances(noted, looked)
+    assert not found.strangers
+    (sighting,) = found.records
+    assert (sighting.record.instance_id, sighting.found_by_mark) == ("x", True)
+    assert sighting.weighed.presence is Presence.SEEN
 
 
 def test_a_create_is_found_only_at_the_provider_that_was_asked() -> None:

@@ -137,6 +137,20 @@ def test_documents_that_were_changed_back_never_end_both_machines_of_a_slot(heir
     assert found.destroys[0].reason is DestroyReason.OVERPRICED
 
 
+@pytest.mark.parametrize("rows", [(instance(OLD), instance(HEIR)), (instance(OLD), BOOTING)])
+def test_a_successor_that_is_not_as_declared_any_more_asks_for_one_more_apply(rows: Any) -> None:
+    assert HEIR.specification is not None
+    other = fleet(image="a third")
+    found = plan(*rows, wanted=other, request=APPLY)
+    assert HEIR.instance_id not in going(found)
+    assert found.creates == (), "a slot of two is not given a third"
+    (said,) = [one for one in found.findings if one.code is ExitCode.PARTIAL]
+    assert HEIR.instance_id in said.message
+    assert "image" in said.message
+    assert not any(one.code for one in plan(*rows, wanted=other, request=LOOP).findings)
+    assert not any(one.code for one in plan(*rows, request=APPLY).findings)
+
+
 def test_after_half_an_hour_a_successor_that_was_never_ready_goes() -> None:
     for age, expected in ((29, []), (30, [HEIR.instance_id])):
         late = HEIR.with_(created_at=NOW - age * MINUTE)

@@ -131,6 +131,8 @@ def test_texts_of_records_written_before_change_no_byte() -> None:
         first.with_(serial=9),
         first.with_(instances={**first.instances, "b": changed, "c": instance(2)}),
         first.with_(instances={"b": changed}),
+        first.with_(instances={"b": changed.with_(instance_id="7")}),
+        first.with_(instances={"b": changed.with_(instance_id="8 \x7f", usd_per_hour=Decimal(2))}),
         first.with_(instances={"z": changed}),
         first,
     ):

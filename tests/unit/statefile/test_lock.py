@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -292,6 +293,31 @@ def _becomes_read_only(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(filelock.FileLock, "acquire", refused)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_C10_15_where_nothing_can_be_locked_nothing_is_written_and_the_fix_is_said(
+    path: Path, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel answers for some file systems of a network or a container."""
+
+    def refused(*_: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    LocalFile(path, "demo", now).write(state(), expected_serial=None)
+    before = path.read_bytes()
+    monkeypatch.setattr(fcntl, "flock", refused)
+    for act in (
+        lambda: _open(path).lock("apply", timeout_seconds=0).__enter__(),
+        lambda: _open(path).write(state(instances={}), expected_serial=1),
+    ):
+        with pytest.raises(GpuShopperError, match="cannot lock") as caught:
+            act()
+        assert not isinstance(caught.value, StateError)
+        assert "keep the state on a local disk" in caught.value.fix
+    assert path.read_bytes() == before
+    assert not _info_file(path).exists()
+    assert _open(path).read() is not None
 
 
 def test_C10_6_on_a_read_only_file_system_the_lock_is_held_all_the_same(

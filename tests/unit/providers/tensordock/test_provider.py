@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import anyio
+import httpx
 import pytest
 
 from reconciler.clock import LoopClock
@@ -491,6 +493,31 @@ def test_not_more_than_some_rows_are_read_by_themselves() -> None:
     found, script = listing(*said)
     assert len(found.instances) == 100
     assert len(script.asked) == 1 + DETAILS_MAX
+
+
+class SlowScript(Script):
+    """Each answer takes seven seconds, and is for the id that was asked for."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await LoopClock(START).sleep(7)
+        name = request.url.path.rpartition("/")[2]
+        if name != "instances":
+            self.said = [(200, {**INSTANCE, "id": name})]
+        return await super().handle_async_request(request)
+
+
+def test_I9_rows_that_are_short_are_read_several_at_a_time() -> None:
+    """What has ended is destroyed only after the listing: eight rows took a minute."""
+    script = SlowScript((200, {"data": [{**SHORT, "id": f"m{n}"} for n in range(8)]}))
+
+    async def timed(provider: TensorDockProvider) -> float:
+        begun = anyio.current_time()
+        found = await provider.list_instances()
+        assert len([one for one in found.instances if one.usd_per_hour]) == 8
+        return anyio.current_time() - begun
+
+    assert ask_over(script, timed) < 4 * 7
+    assert len(script.asked) == 9
 
 
 @pytest.mark.parametrize(

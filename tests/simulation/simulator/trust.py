@@ -1,0 +1,72 @@
+"""What a judge holds on to while the state's file does not say what was last written there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.simulation.simulator.stored_bytes import nonces, serial_of
+
+if TYPE_CHECKING:
+    from reconciler.model.record import RecordedState
+    from tests.simulation.simulator.judge import Judge
+
+
+class Trust:
+    """Of one judge. A state that was damaged, or put in the place of another one, is nobody's to
+    build on until an operator mended it as the guide says.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self.doubted = False
+        self.kept: RecordedState | None = None
+        """The last state that could be trusted."""
+        self.forgotten: set[str] = set()
+        """Nonces of machines of ours that only a lost version of the state knew."""
+        self.lost_once = self.rolled_back = self.begins_anew = False
+        """Books that a lost version held are gone with it."""
+
+    def doubt(self) -> None:
+        if not self.doubted:
+            self.kept, self.doubted = self._judge.state(), True
+
+    def regain(self) -> None:
+        """What was last written stands there again."""
+        self.doubted, self.kept = False, None
+
+    def roll_back(self, old: bytes) -> None:
+        """Nothing but the machines themselves tells of what came after ``old``, which is put back:
+        with its trail and its backups, or one version behind, as a writer leaves it who told what
+        he would write and died.
+        """
+        judge = self._judge
+        before, judge.known = judge.known, nonces(old)
+        self.forgotten |= before - judge.known
+        judge.serial = serial_of(old)
+        self._books_are_lost()
+        self.rolled_back = True
+
+    def moved_away(self) -> None:
+        """Nothing stands there, on advice: whoever writes next begins anew."""
+        self.begins_anew = True
+
+    def written(self, *, mending: bool) -> None:
+        """Raises ``Broken`` for whoever builds on a state that nobody may trust."""
+        if not self.doubted:
+            return
+        mending = mending or self.begins_anew
+        self.begins_anew = False
+        self._judge.require("I19", mending, "a change was built on a state that is not the last")
+        self._books_are_lost()
+        self.regain()
+
+    def lost(self, dropped: set[str] | frozenset[str], *, mending: bool) -> bool:
+        """Whether ``dropped`` may be unknown from here on: nothing that is there tells of them."""
+        if not mending:
+            return False
+        self.forgotten |= dropped
+        return True
+
+    def _books_are_lost(self) -> None:
+        self.lost_once = True
+        self._judge.slips.clear()  # the fuse's memory was in the state as well
