@@ -28,6 +28,8 @@ from reconciler.providers.vastai.api import VastApi
 from reconciler.providers.vastai.provider import VastProvider
 from reconciler.transport.api_base import parse_api_base
 from reconciler.transport.json_api import JsonApi
+from tests.canaries import KEY_MARK
+from tests.canary_watch import WATCH
 
 URL = "https://console.vast.ai"
 Change = Callable[[FaceRequest, FaceAnswer], FaceAnswer]
@@ -61,6 +63,7 @@ class FaceWire(httpx.AsyncBaseTransport):
         )
         self.sent.append(asked)
         self.headers.append(request.headers)
+        _keeps_its_key(request)
         await self.clock.sleep(self.latency.total_seconds() / 2)
         answer = self.face.handle_at(self.world, asked, self.clock.now())
         if self.change is not None:
@@ -78,6 +81,14 @@ class FaceWire(httpx.AsyncBaseTransport):
         return sum(
             one.method == method and path_part in "/".join(one.segments) for one in self.sent
         )
+
+
+def _keeps_its_key(request: httpx.Request) -> None:
+    """I10: it stands in one header, and those of other providers nowhere."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    said = [request.url.raw_path, request.content, scheme.encode()]
+    said += [value for name, value in request.headers.raw if name.lower() != b"authorization"]
+    WATCH.search("a request", b"\n".join(said), (KEY_MARK, key) if key else (KEY_MARK,))
 
 
 class VastWire(FaceWire):

@@ -25,7 +25,7 @@ _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
 
 
 class ChartFileType(click.ParamType[Path]):
-    """``spend.svg`` or ``spend.png``."""
+    """``spend.svg`` or ``spend.png``, below the directory of ``--chdir``."""
 
     name = "file"
 
@@ -33,7 +33,7 @@ class ChartFileType(click.ParamType[Path]):
         path = Path(value)
         if path.suffix.lower() not in (".svg", ".png"):
             self.fail("name a file that ends in .svg or .png", param, ctx)
-        return path
+        return path if ctx is None or not isinstance(ctx.obj, Path) else ctx.obj / path
 
 
 chart_option = click.option("--chart", "as_chart", is_flag=True, help="As bars.")

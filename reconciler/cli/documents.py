@@ -81,7 +81,8 @@ def validate_command(directory: Path, file: str | None) -> int:
 
 @click.command(cls=TerraformCommand)
 @click.option("--write", type=click.Path(path_type=Path), metavar="DIR", help="Write all there.")
-def schema_command(write: Path | None) -> int:
+@click.pass_obj
+def schema_command(directory: Path, /, write: Path | None) -> int:
     """Print the JSON Schema of the documents, or write every schema into DIR."""
     import json
 
@@ -90,7 +91,7 @@ def schema_command(write: Path | None) -> int:
     if write is None:
         click.echo(json.dumps(document_schema(), indent=2))
         return 0
-    write_schemas(write)
+    write_schemas(directory / write)
     click.echo(f"Wrote the schemas into {write}.")
     return 0
 

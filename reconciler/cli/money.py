@@ -223,7 +223,7 @@ def check_command(directory: Path, /, bill: Path, **options: Any) -> int:
     from reconciler.operations.money import read_bill
     from reconciler.reporting.ledger_export import bill_json, bill_text
 
-    charged = read_bill(bill, options["id_column"], options["cost_column"])
+    charged = read_bill(directory / bill, options["id_column"], options["cost_column"])
     check = _money(directory).check(charged, options["provider"], options["until"])
     if options["as_json"]:
         put(json.dumps(bill_json(check), indent=2))

@@ -114,7 +114,7 @@ def new_command(
     from reconciler.market.world import World
 
     path = _market_path(directory, market)
-    loaded = load_offers(offers) if offers is not None else None
+    loaded = load_offers(directory / offers) if offers is not None else None
     _make_directory(path.parent)
     now = wall_now()
     rows = loaded.offers if loaded else None

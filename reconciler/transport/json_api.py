@@ -79,6 +79,13 @@ class ApiAnswer:
     excerpt: str
     asked_seconds: float | None = None
 
+    @property
+    def page(self) -> str:
+        """``excerpt`` of a page or of plain text. What begins as JSON may go on with what a machine
+        was given: its environment, a key of its own (I10).
+        """
+        return "" if self.excerpt[:1] in '{["' else self.excerpt
+
 
 def _worth_another_try(answer: ApiAnswer) -> bool:
     return answer.status in _TRIED_AGAIN

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.canaries import found_below, found_in, spellings
+from tests.cli.every_view import COMMANDS
 from tests.cli.in_process import run
-from tests.cli.test_hostile_strings import COMMANDS
 from tests.end_to_end.workplace import HOUR, SLOW_TIME, Workplace, workplace
 from tests.markets import market_offer
 from tests.simulation.shop import QUICKSTART

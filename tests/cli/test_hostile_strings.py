@@ -6,70 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.every_view import (
+    AFTER_A_REFUSAL,
+    MARKUP,
+    WORDS_OF_THEIR_OWN,
+    every_view,
+    inert,
+    is_clean,
+    refuses,
+    says,
+)
 from tests.cli.in_process import run
 from tests.end_to_end.workplace import HOUR, SLOW_TIME, workplace
 from tests.markets import market_offer
+from tests.simulation.shop import QUICKSTART
 from tests.unit.reporting.hostile import HOSTILE
 
 # SQLite cannot hold a lone surrogate, and the market's labels have 64 characters.
 SENT = HOSTILE.replace("\ud800", "")
-COMMANDS = (
-    "plan",
-    "plan -destroy",
-    "plan -markdown",
-    "plan --json",
-    "plan -out=p",
-    "show p",
-    "show --json p",
-    "apply -detach p",
-    "plan --json -out=p",
-    "show -markdown p",
-    "apply --json -detach p",
-    "apply -auto-approve -detach",
-    "status",
-    "status --json",
-    "output --json",
-    "output -env fleet.dev",
-    "output -hostfile",
-    "output -ansible",
-    "quarantine list",
-    "quarantine list -json",
-    "orphans",
-    "offers",
-    "offers --group region",
-    "offers --json",
-    "explain fleet.dev",
-    "explain fleet.dev -json",
-    "ssh-config",
-    "ssh -print fleet.dev",
-    "state list",
-    "state show fleet.dev",
-    "state pull",
-    "state history",
-    "state mv fleet.dev fleet.lab",
-    "state mv fleet.lab fleet.dev",
-    "state rebuild -auto-approve",
-    "state restore -auto-approve state/demo.json",
-    "state rm -auto-approve fleet.dev",
-    "orphans",
-    "reconcile --once -record r.json",
-    "replay r.json",
-    "events",
-    "events -json",
-    "audit verify",
-    "doctor",
-    "doctor -json",
-    "simulate ledger",
-    "destroy -auto-approve -no-wait",
-)
-
-
-def is_clean(text: str) -> bool:
-    """No control character but the line end, and no line that a line break has forged."""
-    lines = text.split("\n")
-    return all(line.isprintable() for line in lines) and not any(
-        line.lstrip().startswith("+ fleet.fake") for line in lines
-    )
 
 
 def test_I22_a_hostile_label_region_and_host_stay_inert(
@@ -79,16 +33,34 @@ def test_I22_a_hostile_label_region_and_host_stay_inert(
     with workplace(tmp_path, offer, speed=SLOW_TIME) as shop:
         shop.world.place_foreign(shop.now, SENT)
         shop.advance(HOUR)
-        bought = False
-        for command in COMMANDS:
-            said = run(capsys, *command.split(), directory=shop.directory)
-            assert said.code in (0, 3, 8, 11) or not bought, (command, said)
-            assert is_clean(said.out), (command, ascii(said.out))
-            assert is_clean(said.err), (command, ascii(said.err))
-            if command.startswith("apply"):
-                assert shop.ever() == 2
-                shop.advance(HOUR)
-                bought = True
+        every_view(shop, capsys)
+
+
+@pytest.mark.parametrize("text", [HOSTILE, MARKUP], ids=["controls", "markup"])
+def test_I22_C13_whatever_a_provider_says_of_its_machines_stays_inert(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    """Each text that a provider may choose, in each view that there is of it."""
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        shop.declare(QUICKSTART + WORDS_OF_THEIR_OWN)
+        shop.world.place_foreign(shop.now, "somebody-else")
+        says(monkeypatch, text)
+        every_view(shop, capsys)
+
+
+def test_I22_C13_what_a_provider_answers_instead_stays_inert(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with workplace(tmp_path, speed=SLOW_TIME) as shop:
+        assert run(capsys, "apply", "-auto-approve", "-detach", directory=shop.directory).code == 0
+        refuses(monkeypatch, MARKUP)
+        for command in AFTER_A_REFUSAL:
+            code = inert(shop, capsys, command).code
+            assert code == (0 if command.startswith("events") else 8), command
+        assert len(shop.alive()) == 1
 
 
 def test_I22_a_mark_that_was_overwritten_at_the_provider_stays_inert(

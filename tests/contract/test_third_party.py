@@ -57,11 +57,11 @@ def _done(words: list[str], cwd: Path, **changes: str) -> str:
     return done.stdout
 
 
-def commands(site: Path, directory: Path, documents: str) -> Callable[..., Ended]:
+def commands(site: Path, directory: Path, documents: str, **changes: str) -> Callable[..., Ended]:
     """Runs a command in ``directory`` where the package in ``site`` is installed."""
     (directory / "fleets.yaml").write_text(documents)
     surroundings = environment(
-        directory, PYTHONPATH=str(site), SHELF_FILE=str(directory / "shelf.json")
+        directory, PYTHONPATH=str(site), SHELF_FILE=str(directory / "shelf.json"), **changes
     )
     return lambda *words: gpu_shopper(*words, cwd=directory, env=surroundings)
 
@@ -129,7 +129,8 @@ def test_ours_cannot_be_replaced_by_a_package(tmp_path: Path) -> None:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: thief\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[gpu_shopper.providers]\nvastai = json:dumps\n")
-    run = commands(tmp_path / "site", tmp_path, DOCUMENTS.replace("type: shelf", "type: vastai"))
+    documents = DOCUMENTS.replace("type: shelf", "type: vastai")
+    run = commands(tmp_path / "site", tmp_path, documents, VAST_API_KEY="")
     refused = run("plan")
     assert refused.code == ExitCode.CREDENTIALS  # the adapter that came with the program asks
     assert "VAST_API_KEY" in refused.err + refused.out

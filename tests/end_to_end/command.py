@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
 
-from tests.canaries import found_in, secrets_in
+from tests.canaries import PLANTED, found_in, secrets_in
 from tests.end_to_end.warm_start import PROGRAM, Process, start
 
 __all__ = ["PROGRAM", "Ended", "Person", "Running", "environment", "gpu_shopper", "started"]
@@ -37,9 +37,12 @@ class Ended:
 
 
 def environment(home: Path, **changes: str) -> dict[str, str]:
-    """Nothing of the surroundings but the PATH, so that every machine runs the same test."""
+    """Nothing of the surroundings but the PATH, so that every machine runs the same test, and
+    credentials that must be seen nowhere.
+    """
     path = os.pathsep.join([str(PROGRAM.parent), os.environ.get("PATH", os.defpath)])
-    return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "100", **changes}
+    usual = {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "COLUMNS": "100"}
+    return {**usual, **PLANTED, **changes}
 
 
 def gpu_shopper(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:

@@ -126,7 +126,8 @@ class Rehearsal:
     def run(self, *arguments: str, **settings: str) -> Ended:
         changes = {**self.settings, **settings, SETTING: self.clock.as_text()}
         kept = {name: value for name, value in changes.items() if value}
-        surroundings = environment(self.directory.parent / "home", **kept)
+        usual = environment(self.directory.parent / "home", **kept)
+        surroundings = {name: usual[name] for name in usual if changes.get(name, "usual")}
         ended = gpu_shopper(*arguments, cwd=self.directory, env=surroundings)
         self.said += [ended.out, ended.err]
         self.secrets |= secrets_in(kept)

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.documents.loader import load_text
-from reconciler.model.errors import DocumentError, StalePlan, StateError
+from reconciler.model.errors import DocumentError, ProviderError, StalePlan, StateError
 from reconciler.model.value import dataclass
-from reconciler.providers.vastai.listing import InstanceWalk
 from reconciler.statefile.audit_chain import START, sealed
 from reconciler.statefile.audit_verification import verified
 from reconciler.statefile.backend import LockInfo
 from reconciler.statefile.format import decode, encode
 from reconciler.statefile.lock_info import decode_info, describe, encode_info
 from reconciler.statefile.plan_file import decode_plan, encode_plan
-from reconciler.transport.json_text import NotJson, read_json
+from tests.fuzz.answers import read_answer, some_answer
 from tests.fuzz.mutation import mutated_bytes, mutated_json
 from tests.simulation.simulator.documents import DOCUMENTS
-from tests.unit.providers.vastai.rows import INSTANCE
 from tests.unit.statefile.states import NOW, state
 from tests.unit.statefile.test_plan_file import document
 
@@ -86,10 +84,11 @@ def _object(data: bytes) -> dict[str, Any] | None:
 
 
 def _answer_again(data: bytes, chance: random.Random) -> bytes:
-    value = _object(data)
+    head, _, body = data.rpartition(b"\n")
+    value = _object(body)
     if value is None:
-        return mutated_bytes(data, chance)
-    return json.dumps(mutated_json(value, chance)).encode()
+        return head + b"\n" + mutated_bytes(body, chance)
+    return head + b"\n" + json.dumps(mutated_json(value, chance)).encode()
 
 
 def _some_plan(chance: random.Random) -> bytes:
@@ -129,22 +128,10 @@ def _some_trail(chance: random.Random) -> bytes:
     return mutated_bytes(lines, chance)
 
 
-def _some_answer(chance: random.Random) -> bytes:
-    page = {
-        "success": True,
-        "total_instances": 1,
-        "next_token": None,
-        "instances": [INSTANCE],
-    }
-    if chance.random() < 0.3:
-        return mutated_bytes(json.dumps(page).encode(), chance)
-    return json.dumps(mutated_json(page, chance)).encode()
-
-
-def _read_answer(data: bytes) -> None:
-    value = read_json(data.decode("utf-8", "replace"))
-    if isinstance(value, dict):
-        InstanceWalk("vastai").add(value)
+def _spoilt_json(good: bytes, chance: random.Random) -> bytes:
+    if not good or chance.random() < 0.3:
+        return mutated_bytes(good, chance)
+    return json.dumps(mutated_json(json.loads(good), chance)).encode()
 
 
 TARGETS: tuple[Target, ...] = (
@@ -154,7 +141,13 @@ TARGETS: tuple[Target, ...] = (
         lambda data: load_text("fleets.yaml", data),
         (DocumentError,),
     ),
-    Target("provider responses", _some_answer, _read_answer, (NotJson,), _answer_again),
+    Target(
+        "provider responses",
+        lambda chance: some_answer(chance, _spoilt_json),
+        read_answer,
+        (ProviderError,),
+        _answer_again,
+    ),
     Target("state", _some_state, lambda data: decode(data, "x"), (StateError,), _state_again),
     Target(
         "plan", _some_plan, lambda data: decode_plan(data, Path("p")), (StalePlan,), _plan_again

@@ -35,6 +35,7 @@ from reconciler.providers.registry import OpenedProviders
 from reconciler.providers.simulated.provider import SimulatedProvider
 from reconciler.statefile.local_file import LocalFile
 from reconciler.transport.ssh_login import Login
+from tests.canaries import PLANTED
 from tests.markets import START, market_offer, small_world
 from tests.virtual_time import run_virtual
 
@@ -83,7 +84,7 @@ class Shop:
         self.progress: list[SlotProgress] = []
         self.plans: list[Plan] = []
         self.documents = QUICKSTART
-        self.environ: dict[str, str] = {}
+        self.environ: dict[str, str] = dict(PLANTED)
 
     @property
     def now(self) -> datetime:

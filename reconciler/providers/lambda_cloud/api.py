@@ -103,8 +103,8 @@ def refusal_of(answer: ApiAnswer) -> Refusal:
     code, message = fields.get("code"), fields.get("message")
     known = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
     said = message if isinstance(message, str) else ""
-    if not said and not known and answer.status != 200:
-        said = answer.excerpt
+    if not said and not known:
+        said = answer.page if answer.status < 400 else answer.excerpt
     return Refusal(answer.status, known, printable(said, _MESSAGE_LENGTH), answer.asked_seconds)
 
 

@@ -115,8 +115,8 @@ class Problem:
 
 
 def problem_of(answer: ApiAnswer) -> Problem:
-    """The error in ``answer``. Nothing of a body that is no problem document is repeated: pods
-    carry their environment.
+    """The error in ``answer``. Of a body that is no problem document, only a page's beginning is
+    repeated: pods carry their environment.
     """
     value = answer.value if isinstance(answer.value, dict) else {}
     title, detail, status = (value.get(name) for name in ("title", "detail", "status"))
@@ -127,7 +127,7 @@ def problem_of(answer: ApiAnswer) -> Problem:
         and not isinstance(status, bool)
         and title.strip().lower() == _TITLES.get(answer.status, title.strip().lower())
     )
-    said = detail if isinstance(detail, str) else ""
+    said = detail if isinstance(detail, str) else answer.page
     listed = value.get("errors")
     if isinstance(listed, list):
         said = "; ".join([said, *(one for one in listed if isinstance(one, str))])

@@ -125,7 +125,8 @@ def refusal_of(answer: ApiAnswer) -> Refusal:
         inside = value.get("status")
         if isinstance(inside, int) and not isinstance(inside, bool):
             status = inside
-    shown = text if text is not None else ("" if answer.status == 200 else answer.excerpt)
+    beginning = answer.page if answer.status < 400 else answer.excerpt
+    shown = beginning if text is None else text
     return Refusal(
         answer.status,
         status,

@@ -108,7 +108,7 @@ def refusal_of(answer: ApiAnswer) -> Refusal:
         texts.insert(0, code)
     said = next((text for text in texts if isinstance(text, str) and text), "")
     if not said and not known:
-        said = answer.excerpt
+        said = answer.page if answer.status < 400 else answer.excerpt
     return Refusal(answer.status, known, printable(said, _MESSAGE_LENGTH), answer.asked_seconds)
 
 

@@ -56,7 +56,7 @@ JUDGED = (
 PROMISES_ELSEWHERE = {
     "I5": _FAULTS + "I5_an_empty_listing_drops_nothing_and_buys_nothing",
     "I6": _FAULTS + "I6_the_worst_case_of_a_plan_is_never_exceeded_when_nobody_looks_again",
-    "I10": "tests/cli/test_canaries.py::test_I10_no_command_prints_or_writes_a_secret",
+    "I10": "tests/unit/test_canary_watch.py::test_I10_a_credential_is_seen_wherever_it_comes_out",
     "I13": _ROWS + "I13_I32_every_status_has_a_meaning_and_none_means_gone",
     "I14": _FAULTS + "I14_another_accounts_market_is_read_only",
     "I15": "tests/unit/planning/test_saved_plan.py"

@@ -9,7 +9,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import yaml
 
+from reconciler.documents import loader
 from reconciler.documents import meaning_digest as digesting
 from reconciler.documents.document_files import FILES_MAX
 from reconciler.documents.loader import find_documents, load_documents, load_text
@@ -294,6 +296,31 @@ def _many_fleets(directory: Path, count: int) -> None:
         names = range(start, min(start + 10_000, count))
         text = "fleets:\n" + "".join(f"  f{number}: {{}}\n" for number in names)
         (directory / f"{start}.fleets.yaml").write_text(text)
+
+
+def test_a_million_yaml_nodes_together_are_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert loader.TOTAL_YAML_NODES_MAX == 1_000_000
+    write(tmp_path, fleets_yaml=HEAD, b_fleets_yaml="fleets: {f: {resources: {gpu: L4}}}\n")
+    read = sum(_yaml_nodes(path) for path in tmp_path.iterdir())
+    monkeypatch.setattr(loader, "TOTAL_YAML_NODES_MAX", read)
+    assert load_documents(tmp_path).fleets
+    monkeypatch.setattr(loader, "TOTAL_YAML_NODES_MAX", read - 1)
+    assert f"more than {read - 1} nodes together" in "\n".join(told(tmp_path))
+
+
+def _yaml_nodes(path: Path) -> int:
+    """Keys, values and mappings."""
+    node = yaml.compose(path.read_text(), yaml.SafeLoader)
+    assert node is not None
+    return _inside(node)
+
+
+def _inside(node: yaml.Node) -> int:
+    if isinstance(node, yaml.MappingNode):
+        return 1 + sum(_inside(one) for pair in node.value for one in pair)
+    return 1
 
 
 def test_twenty_thousand_fleets_are_the_limit(tmp_path: Path) -> None:

@@ -61,6 +61,8 @@ def test_a_fleet_whose_name_looks_like_a_mark_is_read_from_the_right(fleet: str)
         f"{MARK}\n",
         f" {MARK}",
         str(MARK).replace("abcd1234", "abcd123\N{FULLWIDTH DIGIT FOUR}"),
+        str(MARK).replace("train", "tr\N{CYRILLIC SMALL LETTER A}in"),
+        f"\N{RIGHT-TO-LEFT OVERRIDE}{MARK}",
         "gs1-" + "-" * 56,
         "x" * 10_000_000,
     ],

@@ -192,6 +192,13 @@ def test_C6_7_an_answer_without_end_is_cut_off() -> None:
     assert Endless.given <= BODY_BYTES_MAX + 2**20
 
 
+def test_an_answer_of_16_mib_is_read_and_one_byte_more_is_refused() -> None:
+    whole = b'"' + b"x" * (BODY_BYTES_MAX - 2) + b'"'
+    assert len(whole) == 16 * 2**20
+    assert call(Network(answering(200, whole)), READ).not_json == ""
+    assert "larger than 16 MiB" in failure(Network(answering(200, whole + b" ")), CREATE).what
+
+
 def test_C6_8_nothing_packed_is_asked_for_or_unpacked() -> None:
     network = Network(answering(200, b"\x1f\x8b", Content_Encoding="gzip"))
     assert "packed" in failure(network, CREATE, body={}).what

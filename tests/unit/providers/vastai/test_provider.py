@@ -118,6 +118,17 @@ BAD_KEY = error("auth_error", "Invalid user key")
 # --- create -------------------------------------------------------------------------------------
 
 
+def test_I10_a_cut_answer_shows_nothing_of_the_key_that_the_machine_was_given() -> None:
+    """It has one of its own, beside ours, which is known and cut out."""
+    whole = '{"success": true, "new_contract": 7, "instance_api_key": "d15a77c0ffee0123"}'
+    for cut in (whole[:-1], whole[:-12], f"[{whole}"):
+        with pytest.raises(CreateOutcomeUnknown) as caught:
+            ask_over(Script((200, cut)), create)
+        assert "d15a" not in "".join(caught.value.lines())
+    with pytest.raises(CreateOutcomeUnknown, match="<html>Just a moment"):
+        ask_over(Script((200, "<html>Just a moment</html>")), create)
+
+
 def test_a_create_is_sent_as_the_vendor_wants_it() -> None:
     made, script = ask(create, (200, {"success": True, "new_contract": 12345678}))
     assert made == Created("12345678", None)
@@ -427,6 +438,13 @@ def test_M1_M2_a_listing_that_may_miss_something_is_partial(said: list[Said], wh
     found, _ = listing(*said)
     assert isinstance(found, Partial)
     assert why in found.why
+
+
+def test_a_listing_of_a_hundred_pages_is_whole() -> None:
+    said = [page(number, token=f"t{number}") for number in range(1, 100)]
+    found, script = listing(*said, page(100))
+    assert isinstance(found, Complete), found
+    assert len(script.asked) == len(found.instances) == 100
 
 
 def test_bad_input_56_pages_end_at_a_hundred() -> None:
