@@ -64,6 +64,9 @@ def forgotten(
         if state.node_timers and any(mark in state.node_timers for mark in marks):
             timers = {mark: one for mark, one in state.node_timers.items() if mark not in marks}
             state = state.with_(node_timers=timers)
+        if state.other_ids and any(mark in state.other_ids for mark in marks):
+            others = {mark: one for mark, one in state.other_ids.items() if mark not in marks}
+            state = state.with_(other_ids=others)
         if state.notices and any(mark in state.notices for mark in marks):
             kept = {mark: one for mark, one in state.notices.items() if mark not in marks}
             state = state.with_(notices=kept)

@@ -45,21 +45,18 @@ def was_never_seen(record: InstanceRecord, found: Instance, recorded: RecordedSt
 
 
 def noticed(strangers: Iterable[Stranger]) -> Callable[[RecordedState], RecordedState]:
-    """Which machines stand under the mark of one that was never seen: that is kept, since what is
-    done about a record later says nothing about it. What was kept of records that are gone is not.
+    """Which machines stand under the mark of one that was never seen: that is kept until the record
+    goes, since what is done about it meanwhile says nothing about it.
     """
     named = [one.instance for one in strangers if one.kind == OTHER_ID]
 
     def change(state: RecordedState) -> RecordedState:
-        known = state.other_ids
-        noted = {
-            mark: known.get(mark, found.id)
+        new = {
+            mark: found.id
             for found in named
             for mark, record in state.instances.items()
-            if is_marked(record, found)
+            if mark not in state.other_ids and is_marked(record, found)
         }
-        kept = {mark: one for mark, one in known.items() if mark in state.instances}
-        new = {**kept, **noted}
-        return state if new == known else state.with_(other_ids=new)
+        return state.with_(other_ids={**state.other_ids, **new}) if new else state
 
-    return change
+    return change if named else lambda state: state

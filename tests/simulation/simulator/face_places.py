@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tests.simulation.simulator.book import Book
     from tests.simulation.simulator.process import Process
 
-ONE_IN = 12
+ONE_IN = 16
 """Of so many schedules one has such a place."""
 _LEAST_WAY = timedelta(milliseconds=20)
 Hook = Callable[[Call], Fault | None]

@@ -204,5 +204,5 @@ def test_C2_12_a_record_gets_the_id_that_was_noted_for_it_and_no_other() -> None
 
 
 def test_what_was_noted_of_a_record_that_is_gone_is_not_kept() -> None:
-    left = recorded_state(other_ids={MARK: "x"})
-    assert other_ids.noticed([])(left).other_ids == {}
+    noted = recorded_state(UNREADY, other_ids={MARK: "x"})
+    assert departures.forgotten([forget("record")], NOW, {})(noted).other_ids == {}
