@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.pins import HostPin
 from reconciler.model.record import RecordedState
-from reconciler.statefile.format import VERSION, decode, encode
+from reconciler.statefile.format import VERSION, encode
 from reconciler.statefile.process_identity import this_host
 from tests.simulation.simulator.backend import STATE
 from tests.simulation.simulator.stored_bytes import serial_of
@@ -38,8 +38,8 @@ class StateTrouble:
         self.rescued: list[str] = []
         """Files with what could not be saved."""
         self.trail_damaged = False
-        self._one_behind = False
-        """The state lies one version behind its trail, which not every writer takes for his."""
+        self._may_be_refused = False
+        """The state lies behind its trail. Who goes on from there must not miss a machine (I3)."""
 
     # --- kinds of steps ---------------------------------------------------------------------
 
@@ -94,18 +94,13 @@ class StateTrouble:
         judge = self.simulation.judge
         if not now or judge.trust.doubted or serial_of(now) == serial_of(old):
             return
+        judge.trust.roll_back(old)
         if len(copy) > 1:  # nothing that is left tells of what came after
-            judge.trust.roll_back(old)
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
-        elif serial_of(now) == serial_of(old) + 1:
-            judge.trust.roll_back(old)
-            self._one_behind = True
-        elif _decided(old) == _decided(now):
-            judge.serial = serial_of(old)  # only visits lie between: nothing is lost
         else:
-            self._doubt(ticks)
+            self._may_be_refused = True
         for path, data in copy.items():
             if ".lock" not in path.name:
                 self._put(path, data)
@@ -137,8 +132,8 @@ class StateTrouble:
 
     def refused(self, error: GpuShopperError) -> None:
         """A command could not use the state."""
-        if self._one_behind:
-            self._one_behind = False
+        if self._may_be_refused:
+            self._may_be_refused = False
             self._doubt(1)
         self.advice = error
 
@@ -226,10 +221,6 @@ class StateTrouble:
 
     def _put(self, path: Path, data: bytes) -> None:
         self.simulation.memory.place(path, data)
-
-
-def _decided(data: bytes) -> int:
-    return decode(data, "a copy").decided_serial
 
 
 def _version(data: bytes) -> int:
