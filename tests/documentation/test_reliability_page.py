@@ -60,7 +60,7 @@ def test_every_promise_is_checked_or_said_to_be_unchecked() -> None:
     assert set(PROMISES) == {*JUDGED, *PROMISES_ELSEWHERE, *PROMISES_NOT_COVERED}
 
 
-_JUDGING = ("judge.py", "purse.py", "simulation.py")
+_JUDGING = ("judge.py", "listener.py", "purse.py", "simulation.py")
 
 
 def test_what_the_judge_is_said_to_check_it_checks() -> None:
