@@ -24,6 +24,8 @@ from reconciler.providers import credentials
 from reconciler.transport.json_api import JsonApi
 from tests.canaries import PLANTED, SHORTEST, found_below, found_in, seen_of
 
+_SHORT = 2000
+
 
 class Watch:
     """One process of the run. ``read`` and ``sources`` are those of the test that runs now."""
@@ -36,10 +38,13 @@ class Watch:
         self.seen: list[str] = []
         """Where one was seen."""
         self._unsearched: list[Path] = []
+        self._clean: set[tuple[bytes | str, tuple[str, ...]]] = set()
+        """Short texts that were searched: a test that asks a provider says the same again."""
 
     def note(self, value: str) -> str:
-        if len(value) >= SHORTEST:
+        if len(value) >= SHORTEST and value not in self.read:
             self.read.add(value)
+            self._clean.clear()
         return value
 
     def came_from(self, file: Path | str) -> None:
@@ -47,9 +52,14 @@ class Watch:
 
     def search(self, where: str, data: bytes | str, wanted: Iterable[str] = ()) -> None:
         """Remember what is found in it, for the end of the test. ``wanted``: these alone."""
+        searched = data, tuple(wanted)
+        if searched in self._clean:
+            return
         raw = data.encode(errors="backslashreplace") if isinstance(data, str) else data
         found = seen_of(wanted, raw) if wanted else found_in(raw, self.read)
         self.seen += [f"{where}: {one}" for one in found]
+        if not found and len(data) < _SHORT:
+            self._clean.add(searched)
 
     def search_below(self, directory: Path) -> None:
         if directory in self._unsearched:
@@ -68,8 +78,8 @@ class Watch:
     def told(self) -> list[str]:
         """What was seen, once; the next test begins with nothing."""
         seen, self.seen = self.seen, []
-        self.read.clear()
-        self.sources.clear()
+        for one in (self.read, self.sources, self._clean):
+            one.clear()
         return seen
 
 

@@ -26,7 +26,7 @@ from reconciler.market.world import World
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.record import RecordedState
 from reconciler.statefile.local_file import LocalFile
-from tests.canaries import found_below, secrets_in
+from tests.canaries import KEY_VARIABLES, found_below, secrets_in
 from tests.end_to_end.command import Ended, Running, environment, gpu_shopper, started
 from tests.end_to_end.hurried_clock import SETTING, HurriedClock, started_now
 from tests.end_to_end.workplace import QUICK
@@ -127,7 +127,10 @@ class Rehearsal:
         changes = {**self.settings, **settings, SETTING: self.clock.as_text()}
         kept = {name: value for name, value in changes.items() if value}
         usual = environment(self.directory.parent / "home", **kept)
-        surroundings = {name: usual[name] for name in usual if changes.get(name, "usual")}
+        unset = {name for name in changes if not changes[name]}
+        if unset & {*KEY_VARIABLES}:
+            unset |= {*KEY_VARIABLES}  # a provider may have two names for its key
+        surroundings = {name: value for name, value in usual.items() if name not in unset}
         ended = gpu_shopper(*arguments, cwd=self.directory, env=surroundings)
         self.said += [ended.out, ended.err]
         self.secrets |= secrets_in(kept)
