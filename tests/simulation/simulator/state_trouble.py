@@ -97,9 +97,11 @@ class StateTrouble:
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
+        elif self.simulation.disk.failed:  # the trail may tell of more than was ever written
+            self._doubt(ticks)
         elif serial_of(now) == serial_of(old) + 1:
             judge.trust.roll_back(old)
-        elif _decided(old) == _decided(now):
+        elif _decided(old) == _decided(now) or _only_doubts_itself(old, now):
             judge.serial = serial_of(old)  # only visits lie between: nothing is lost
         else:
             self._doubt(ticks)
@@ -224,6 +226,16 @@ class StateTrouble:
 
 def _decided(data: bytes) -> int:
     return decode(data, "a copy").decided_serial
+
+
+def _only_doubts_itself(old: bytes, now: bytes) -> bool:
+    """All that was decided since ``old`` is that a machine is younger than the state: whoever reads
+    ``old`` finds that again, and no trail tells of it.
+    """
+    before, after = decode(old, "a copy"), decode(now, "the state")
+    found = before.rolled_back is None and after.rolled_back is not None
+    told = ("instances", "intents", "leases", "let_go", "providers", "budgets")
+    return found and all(getattr(before, name) == getattr(after, name) for name in told)
 
 
 def _version(data: bytes) -> int:
