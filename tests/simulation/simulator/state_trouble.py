@@ -97,7 +97,7 @@ class StateTrouble:
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
-        elif self.simulation.disk.failed:  # the trail may tell of more than was ever written
+        elif self._a_save_failed():
             self._doubt(ticks)
         elif serial_of(now) == serial_of(old) + 1:
             judge.trust.roll_back(old)
@@ -219,6 +219,11 @@ class StateTrouble:
 
     def _content(self, path: Path) -> bytes:
         return self.simulation.memory.content(path) or b""
+
+    def _a_save_failed(self) -> bool:
+        """Then more serials may be told of than were ever written; not where no trail could be."""
+        steps = self.simulation.schedule.steps
+        return bool(self.simulation.disk.failed) and all(one.kind != "trail_full" for one in steps)
 
     def _put(self, path: Path, data: bytes) -> None:
         self.simulation.memory.place(path, data)
