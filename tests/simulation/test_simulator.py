@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.execution import hand_over_check
 from reconciler.planning import budget_scene, found_machines, ledger, ledger_closing, window_leases
 from reconciler.statefile import local_file
 from reconciler.statefile.format import encode
@@ -25,6 +26,7 @@ from tests.simulation.simulator.face_places import KINDS, Rented
 from tests.simulation.simulator.places import PLACES
 from tests.simulation.simulator.schedule import Schedule, Step, draw, shrunk
 from tests.simulation.simulator.wire_faults import WIRE_FAULTS
+from tests.simulation.test_found_by_simulator import BILLED_TWICE
 
 SCHEDULES = 1000
 BATCHES = 20
@@ -252,3 +254,39 @@ def test_I27_a_ledger_that_counts_too_little_is_found(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ledger_closing, "closed", lambda known, _: known)
     found = {str(judged(draw(seed)).broken).partition(":")[0] for seed in range(3)}
     assert "I27" in found
+
+
+_SEALED = Schedule(
+    3,
+    60,
+    (
+        Step(
+            0,
+            "fault",
+            (("minutes", 25), ("percent", 100), ("place", "gamma"), ("times", 1)),
+            "C1.12",
+        ),
+        Step(0, "apply", (("detach", False), ("documents", 6), ("who", "laptop"))),
+    ),
+)
+"""The machines of a gang at gamma, one of them made without a key."""
+
+
+def test_I29_a_machine_that_lets_nobody_in_and_is_handed_over_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = judged(_SEALED)
+    assert verdict.broken is None, verdict.broken
+    assert any("login refused" in line for line in verdict.log)
+
+    async def believed(*_: Any) -> hand_over_check.Fit:
+        return hand_over_check.Fit("it will do")
+
+    monkeypatch.setattr(hand_over_check.HandOverCheck, "_by_login", believed)
+    assert str(judged(_SEALED).broken).startswith("I29")
+
+
+def test_I27_a_ledger_that_counts_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert judged(BILLED_TWICE).broken is None
+    monkeypatch.setattr(ledger, "_closed_until", lambda *_: None)
+    assert str(judged(BILLED_TWICE).broken).startswith("I27")

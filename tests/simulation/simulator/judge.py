@@ -102,6 +102,8 @@ class Judge:
         """Labels of machines that were bought from another directory."""
         self.clocks_differ = False
         """Once a host's clock was off by less than anybody notices."""
+        self.provider_off = timedelta(0)
+        """How far a provider's clock was off, which dates the machines that are found there."""
         self.stood_still = timedelta(0)
         """For how long all clocks of the host did, at most."""
 

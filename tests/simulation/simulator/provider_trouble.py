@@ -53,10 +53,16 @@ class ProviderTrouble:
 
     def provider_clock(self, place: str, seconds: int, ticks: int) -> None:
         self.odd[place].clock_off = timedelta(seconds=seconds)
+        self._dates_are_off(timedelta(seconds=abs(seconds)))
         self._for(place, ticks)
+
+    def _dates_are_off(self, by: timedelta) -> None:
+        judge = self.simulation.judge
+        judge.provider_off = max(judge.provider_off, by)
 
     def local_time(self, place: str, hours: int, ticks: int) -> None:
         self.odd[place].zone_off = timedelta(hours=hours)
+        self._dates_are_off(timedelta(hours=abs(hours)))
         self._for(place, ticks)
 
     def odd_dates(self, place: str, date: str, ticks: int) -> None:

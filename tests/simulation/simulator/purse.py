@@ -191,6 +191,7 @@ class Purse:
         total = Decimal(0)
         for key, one in machines:
             doubt = LOOK * (1 + len(rises.get(key, ()))) + (TURN if key[0] == face else _NO_TIME)
+            doubt += self._judge.provider_off
             total += _for(one.microusd_per_hour * _MICRO_USD, doubt)
         return total
 

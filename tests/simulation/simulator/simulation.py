@@ -194,6 +194,8 @@ class Simulation:
         word = await self._word_of(process, work)
         if process.life.over:
             word = "killed"
+        if process.verb == "rebuild" and self.judge.trust.forgotten:
+            self.judge.trust.rebuilt_by_lies(self.troubles.unhealthy_since(process.begun))
         self.say(f"{process.name} {process.verb} -> {word}")
         word = word.partition(" ")[0]
         self.troubles.untold -= process.met

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.pins import HostPin
 from reconciler.model.record import RecordedState
-from reconciler.statefile.format import VERSION, encode
+from reconciler.statefile.format import VERSION, decode, encode
 from reconciler.statefile.process_identity import this_host
 from tests.simulation.simulator.backend import STATE
 from tests.simulation.simulator.stored_bytes import serial_of
@@ -38,8 +38,6 @@ class StateTrouble:
         self.rescued: list[str] = []
         """Files with what could not be saved."""
         self.trail_damaged = False
-        self._may_be_refused = False
-        """The state lies behind its trail. Who goes on from there must not miss a machine (I3)."""
 
     # --- kinds of steps ---------------------------------------------------------------------
 
@@ -94,13 +92,19 @@ class StateTrouble:
         judge = self.simulation.judge
         if not now or judge.trust.doubted or serial_of(now) == serial_of(old):
             return
-        judge.trust.roll_back(old)
         if len(copy) > 1:  # nothing that is left tells of what came after
+            judge.trust.roll_back(old)
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
+        elif self._a_save_failed():
+            self._doubt(ticks)
+        elif serial_of(now) == serial_of(old) + 1:
+            judge.trust.roll_back(old)
+        elif _decided(old) == _decided(now) or _only_doubts_itself(old, now):
+            judge.serial = serial_of(old)  # only visits lie between: nothing is lost
         else:
-            self._may_be_refused = True
+            self._doubt(ticks)
         for path, data in copy.items():
             if ".lock" not in path.name:
                 self._put(path, data)
@@ -132,9 +136,6 @@ class StateTrouble:
 
     def refused(self, error: GpuShopperError) -> None:
         """A command could not use the state."""
-        if self._may_be_refused:
-            self._may_be_refused = False
-            self._doubt(1)
         self.advice = error
 
     def unsaved(self, warnings: list[str]) -> None:
@@ -219,8 +220,27 @@ class StateTrouble:
     def _content(self, path: Path) -> bytes:
         return self.simulation.memory.content(path) or b""
 
+    def _a_save_failed(self) -> bool:
+        """Then more serials may be told of than were ever written; not where no trail could be."""
+        steps = self.simulation.schedule.steps
+        return bool(self.simulation.disk.failed) and all(one.kind != "trail_full" for one in steps)
+
     def _put(self, path: Path, data: bytes) -> None:
         self.simulation.memory.place(path, data)
+
+
+def _decided(data: bytes) -> int:
+    return decode(data, "a copy").decided_serial
+
+
+def _only_doubts_itself(old: bytes, now: bytes) -> bool:
+    """All that was decided since ``old`` is that a machine is younger than the state: whoever reads
+    ``old`` finds that again, and no trail tells of it.
+    """
+    before, after = decode(old, "a copy"), decode(now, "the state")
+    found = before.rolled_back is None and after.rolled_back is not None
+    told = ("instances", "intents", "leases", "let_go", "providers", "budgets")
+    return found and all(getattr(before, name) == getattr(after, name) for name in told)
 
 
 def _version(data: bytes) -> int:

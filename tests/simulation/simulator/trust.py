@@ -71,6 +71,18 @@ class Trust:
         self._forget(dropped)
         return True
 
+    def rebuilt_by_lies(self, places: set[str]) -> None:
+        """Somebody rebuilt the state from listings that were false there: of what those left out
+        nothing that is left tells.
+        """
+        judge = self._judge
+        for place in places:
+            for one in judge.market.worlds[place].machines():
+                nonce = judge.label_of(place, one)[-8:]
+                if nonce in self.forgotten:
+                    self.forgotten.discard(nonce)
+                    judge.copies.add((place, one.id))
+
     def _books_are_lost(self) -> None:
         self.lost_once = True
         self._judge.slips.clear()  # the fuse's memory was in the state as well
