@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import ProviderError
+from reconciler.model.text import printable
 
 if TYPE_CHECKING:
     from reconciler.model.instance import Instance
     from reconciler.model.observation import Complete, Partial
     from reconciler.model.offer import OfferListing
 
+_ECHOED = 400
 _NO_DATE = None
 _FIXED: Mapping[str, datetime | None] = {
     "unreadable": _NO_DATE,  # a leap second, which nobody parses
@@ -67,7 +69,9 @@ class Oddness:
 
     def worded(self, error: ProviderError, sent: Mapping[str, str]) -> None:
         """Put what this provider would say into ``error``."""
-        said = self.error + (repr(dict(sent)) if self.echoes else "")
-        if said:
+        if self.error:
             what = error.what.partition(": ")[2]
-            ProviderError.__init__(error, error.provider, f"{what}: {said}", why=error.why)
+            ProviderError.__init__(error, error.provider, f"{what}: {self.error}", why=error.why)
+        if self.echoes:
+            # Not by its constructor: no error that the program makes may hold a secret.
+            error.what += f": {printable(repr(dict(sent)), _ECHOED)}"
