@@ -59,7 +59,10 @@ def test_every_promise_is_checked_or_said_to_be_unchecked() -> None:
     assert set(PROMISES) == {*JUDGED, *PROMISES_ELSEWHERE}
 
 
-_JUDGING = ("judge.py", "listener.py", "purse.py", "reach.py", "simulation.py", "trust.py")
+_JUDGING = (
+    "convergence.py", "judge.py", "listener.py", "passes.py", "purse.py", "reach.py",
+    "simulation.py", "trust.py",
+)  # fmt: skip
 
 
 def test_what_the_judge_is_said_to_check_it_checks() -> None:

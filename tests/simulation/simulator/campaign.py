@@ -18,9 +18,9 @@ from reconciler.model.value import dataclass
 from reconciler.statefile import audit_trail, local_file, lock, process_identity
 from reconciler.statefile.format import RecordTexts, decode, encode
 from tests.simulation.simulator import judge
+from tests.simulation.simulator.broken import Broken
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
 from tests.simulation.simulator.documents import SLIPS
-from tests.simulation.simulator.judge import Broken
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.known_loop import Place, replaced
 from tests.simulation.simulator.schedule import Schedule, draw, shrunk

@@ -12,18 +12,19 @@ from datetime import datetime, timedelta
 
 from reconciler.market.faults import Call
 from reconciler.market.machine import Machine
-from reconciler.market.units import microseconds, moment
+from reconciler.market.units import microseconds
 from reconciler.model.mark import Mark, parse_mark, workspace_part
-from reconciler.model.plan import Destroy, Mode, Plan
-from reconciler.model.reason import DestroyReason
-from reconciler.model.record import InstanceRecord, RecordedState
+from reconciler.model.record import RecordedState
 from reconciler.statefile.files import Files
 from reconciler.statefile.format import decode
 from reconciler.statefile.workspace_key import WorkspaceKey
 from tests.simulation.simulator.backend import LOCK, STATE, KernelLocks
-from tests.simulation.simulator.hours import LATE, closes_at, end_of
+from tests.simulation.simulator.broken import Broken
+from tests.simulation.simulator.convergence import Convergence
+from tests.simulation.simulator.hours import LATE, closes_at
 from tests.simulation.simulator.kills import Kills
 from tests.simulation.simulator.memory_disk import MemoryDisk
+from tests.simulation.simulator.passes import Passes
 from tests.simulation.simulator.places import Market
 from tests.simulation.simulator.process import Process
 from tests.simulation.simulator.protection import Protection
@@ -35,23 +36,6 @@ from tests.simulation.simulator.trust import Trust
 READS_ONLY = frozenset({"plan", "save", "restore", "rebuild"})
 """Verbs that never send a mutating call."""
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-
-CLOCKS_APART = timedelta(minutes=2)
-"""A lease that began under a clock one minute off, and ended under another one (I31)."""
-
-
-class Broken(AssertionError):
-    """A promise was not kept. ``invariant`` is its name."""
-
-    def __init__(self, invariant: str, text: str) -> None:
-        super().__init__(f"{invariant}: {text}")
-        self.invariant = invariant
-        self.text = text
-
-    def __reduce__(self) -> tuple[type[Broken], tuple[str, str]]:
-        """From one process to another."""
-        return Broken, (self.invariant, self.text)
 
 
 class Judge:
@@ -98,6 +82,8 @@ class Judge:
         self.by_face = ""
         """The provider of this run that is a real one, if any."""
         self.trust = Trust(self)
+        self.passes = Passes(self)
+        self.convergence = Convergence(self)
         self.neighbours: set[str] = set()
         """Labels of machines that were bought from another directory."""
         self.clocks_differ = False
@@ -177,7 +163,7 @@ class Judge:
             self.require("I9", now < closes + LATE, f"{label} was bought after {closes}")
         intent = state.intents.get(label)
         follows = intent.succeeds.mark if intent and intent.succeeds else ""
-        for _, other in self._parsed(now):
+        for _, other in self.parsed(now):
             record = state.instances.get(str(other))
             same = (other.fleet, other.index) == (mark.fleet, mark.index)
             if record is None and same and other.nonce in self.trust.forgotten:
@@ -213,7 +199,7 @@ class Judge:
         self.trust.forgotten -= self.known
         dropped = before - self.known
         if dropped:
-            billed = dropped & {mark[-8:] for _, mark in self._ours(now)}
+            billed = dropped & {mark[-8:] for _, mark in self.ours(now)}
             kept = not billed or self.trust.lost(billed, mending=mending)
             self.require("I12", kept, f"dropped and billed: {billed}")
 
@@ -223,7 +209,7 @@ class Judge:
         if self.lost_at is not None:
             return
         billed = self.market.billed(now)
-        ours = self._ours(now, billed)
+        ours = self.ours(now, billed)
         known = self.known | self.trust.forgotten if self.trust.forgotten else self.known
         lost = [mark for _, mark in ours if mark[-8:] not in known]
         at = microseconds(now)
@@ -291,151 +277,7 @@ class Judge:
         }
         return state.with_(instances={**state.instances, **other}) if other else state
 
-    def passed(self, plan: Plan, begun: datetime, now: datetime) -> None:
-        """What a pass, or a person's apply, destroyed for reasons that may be a slip, and whether
-        what ended had ended.
-        """
-        self._nothing_ended_early(plan, now)
-        self.trust.passed(plan)
-        slips = [one for one in plan.destroys if may_be_a_slip(one)]
-        since = begun - timedelta(hours=1)
-        before = sum(one > since for one in self.slips)
-        self.slips += [begun] * len(slips)
-        asked = plan.request
-        if asked.mode is not Mode.LOOP or not slips or asked.max_destroy is not None:
-            return
-        if not asked.fused:
-            return  # a person released the fleet
-        state = self.state()
-        stay = sum(one.doom is None for one in state.instances.values()) if state else 0
-        allowed = max(1, (stay + len(slips)) * 30 // 100)
-        said = f"{len(slips)} and {before} in the hour before, of {stay + len(slips)}"
-        self.require("I16", before + len(slips) <= allowed, said)
-
-    def _nothing_ended_early(self, plan: Plan, now: datetime) -> None:
-        """In the loop: an apply also waits, and meanwhile a lease can be extended."""
-        if plan.request.mode is not Mode.LOOP:
-            return
-        state = self.state()
-        found = {one.record.mark for one in plan.adopts}
-        for one in plan.destroys:
-            place = one.record.provider
-            if (place, self.named(place, one.record.instance_id)) in self.copies:
-                continue  # its end is that of the mark which a person gave it
-            lease = state.leases.get(one.record.fleet) if state else None
-            end = lease.ends_at if lease else None
-            if one.record.mark in found and (mark := parse_mark(one.record.mark)):
-                end = mark.end  # an older lease's: nobody had a record of it
-            if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:
-                early = end - now > CLOCKS_APART
-                self.require("I31", not early, f"{one.record.slot} ends at {end}, not at {now}")
-
-    def ended_before(self, begun: datetime, unhealthy: set[str], now: datetime) -> None:
-        """A pass that could see has sent a destroy for all that had ended when it began, and did
-        not take long.
-        """
-        state = self.state()
-        if state is None:
-            return
-        machines = dict(self.purse.machines())
-        at = microseconds(now)
-        for record in state.instances.values():
-            lease = state.leases.get(record.fleet)
-            end = end_of(lease) if lease else None
-            if end is None or end > begun or record.provider in unhealthy:
-                continue
-            found = machines.get((record.provider, record.instance_id))
-            gone = found is None or (found.gone is not None and found.gone <= at)
-            asked = gone or (found is not None and found.destroy_asked is not None)
-            self.require("I9", asked, f"{record.slot} ended at {end} and nobody asked for its end")
-            if found is not None and found.destroy_asked is not None:
-                self._killed(record, begun, moment(found.destroy_asked))
-
-    def _killed(self, record: InstanceRecord, begun: datetime, asked: datetime) -> None:
-        if asked < begun:
-            return
-        before = sum(
-            place == record.provider
-            and operation == "destroy_instance"
-            and begun <= at < asked
-            and subject != record.instance_id
-            for at, place, operation, subject in self.mutating
-        )
-        seconds = (asked - begun).total_seconds()
-        said = f"{record.slot} was asked after {seconds} s, {before} before it"
-        self.require("I9", self.kills.add(seconds, before), said)
-
-    def paid_attention(
-        self, begun: datetime, unhealthy: set[str], now: datetime, *, remembered: bool
-    ) -> None:
-        """The same pass, and the money: where every provider could be seen. ``remembered``: what
-        was learnt before could always be kept.
-        """
-        state = self.state()
-        if state is None or unhealthy or self.trust.lost_once:
-            return
-        self.purse.looked_after(begun, state)
-        if remembered:
-            self.purse.counted(state, now)
-
-    # --- in the end -------------------------------------------------------------------------
-
-    def converged(self, now: datetime, wanted: set[tuple[str, int]]) -> None:
-        state = self.state()
-        assert state is not None
-        slots = Counter((mark.fleet, mark.index) for _, mark in self._parsed(now))
-        # A pass that died had adopted it; under our mark and as declared it is as good as ours.
-        adopted = [
-            one
-            for one in state.instances.values()
-            if (one.provider, one.instance_id) in self.copies and one.doom is None
-        ]
-        slots.update((one.fleet, one.index) for one in adopted)
-        doubled = [slot for slot, count in slots.items() if count > 1]
-        self.require("I3", not doubled, f"two in one slot: {doubled}")
-        # Held by a record whose id names somebody else's machine now: nobody is sure of it (C2.13).
-        held = {(one.fleet, one.index) for one in state.instances.values() if self._is_reused(one)}
-        agree = set(slots) - held == wanted - held
-        self.require("I18", agree, f"runs {sorted(slots)}, not {sorted(wanted)}")
-        recorded = {
-            (one.provider, one.instance_id)
-            for one in state.instances.values()
-            if not self._is_reused(one)
-        }
-        living = {(place, one.id) for place, one in self.market.billed(now)}
-        unproven = recorded - living
-        self.require("I18", not unproven, f"recorded, and does not run: {unproven}")
-        blocked = [one.mark for one in state.intents.values() if one.blocks_slot]
-        self.require("I18", not blocked, f"unresolved: {blocked}")
-
-    def has_converged(self, now: datetime, wanted: set[tuple[str, int]]) -> bool:
-        """And nothing is left to learn: machines that were found are known to be ready."""
-        try:
-            self.converged(now, wanted)
-        except Broken:
-            return False
-        state = self.state()
-        return state is not None and all(one.ready_at for one in state.instances.values())
-
-    def state_is_empty(self) -> bool:
-        state = self.state()
-        return state is None or all(map(self._is_reused, state.instances.values()))
-
-    def _is_reused(self, record: InstanceRecord) -> bool:
-        """Its id names somebody else's machine now (C2.13): no listing will ever lack it, and each
-        run says so (exit 11) until a person lets the record go.
-        """
-        return record.instance_id in self.market.worlds[record.provider].known_as
-
-    def all_gone(self, now: datetime) -> None:
-        left = [mark for _, mark in self._ours(now)]
-        self.require("I1", not left, f"nobody renewed, and still billed: {left}")
-        state = self.state()
-        every = state.instances.items() if state else ()
-        kept = [mark for mark, one in every if not self._is_reused(one)]
-        self.require("I18", not kept, f"nothing runs, and still recorded: {kept}")
-
-    def _ours(
+    def ours(
         self, now: datetime, billed: list[tuple[str, Machine]] | None = None
     ) -> list[tuple[Machine, str]]:
         found = []
@@ -458,12 +300,6 @@ class Judge:
             label = self.labels[key] = ordered or machine.label or ""
         return label
 
-    def _parsed(self, now: datetime) -> list[tuple[Machine, Mark]]:
-        parsed = [(one, parse_mark(label)) for one, label in self._ours(now)]
+    def parsed(self, now: datetime) -> list[tuple[Machine, Mark]]:
+        parsed = [(one, parse_mark(label)) for one, label in self.ours(now)]
         return [(one, mark) for one, mark in parsed if mark is not None]
-
-
-def may_be_a_slip(destroy: Destroy) -> bool:
-    """Counted by the fuse: not what was sent before, nor what a ready successor replaces."""
-    first = not (destroy.again or destroy.succeeded)
-    return first and (destroy.soft or destroy.reason.may_be_a_slip)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.exit_code import ExitCode
 from tests.canaries import found_in
-from tests.simulation.simulator.judge import Broken
+from tests.simulation.simulator.broken import Broken
 from tests.simulation.simulator.provider_trouble import SECRET
 from tests.simulation.simulator.terminal import unsafe_in
 

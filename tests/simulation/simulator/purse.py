@@ -175,16 +175,22 @@ class Purse:
             self._not_above(ours, total.unknown * _MICRO_USD, allowed, now)
 
     def _not_above(self, ours: Decimal, unknown: Decimal, allowed: Decimal, now: datetime) -> None:
-        every = [
-            (key, one._replace(gone=None) if key in self._judge.ended_by_others else one)
-            for key, one in self.machines(copies=True)
-        ]
+        every = [(key, self._at_most(key, one)) for key, one in self.machines(copies=True)]
         most = self._billed(every, _LONG_AGO, now) + self._begun_seconds(every) + allowed
         self._judge.require(
             "I27",
             ours <= most + unknown,
             lambda: f"the ledger says {ours}, {unknown} of it unknown; the market bills {most:.6f}",
         )
+
+    def _at_most(self, key: tuple[str, str], one: Machine) -> Machine:
+        """As nobody can deny: who was ended by others may live on, and what a label that somebody
+        changed leaves in doubt is counted as it was (I4).
+        """
+        if key in self._judge.ended_by_others:
+            one = one._replace(gone=None)
+        renamed = one.label != self._judge.label_of(key[0], one)
+        return one._replace(stopped=None) if renamed else one
 
     def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         rises, face = self._judge.market.rises, self._judge.by_face

@@ -38,6 +38,7 @@ from tests.simulation.simulator.backend import (
     SimulatedFile,
     place_of,
 )
+from tests.simulation.simulator.broken import Broken
 from tests.simulation.simulator.documents import (
     DOCUMENTS,
     FINAL,
@@ -47,7 +48,7 @@ from tests.simulation.simulator.documents import (
     named,
 )
 from tests.simulation.simulator.face_places import FacePlace
-from tests.simulation.simulator.judge import Broken, Judge
+from tests.simulation.simulator.judge import Judge
 from tests.simulation.simulator.listener import Listener
 from tests.simulation.simulator.logins import login
 from tests.simulation.simulator.memory_disk import MemoryDisk
@@ -242,14 +243,17 @@ class Simulation:
             return
         try:
             if result is not None and result.unsaved is None:  # else nobody could count them
-                self.judge.passed(result.plan, process.begun, self.now)
+                self.judge.passes.ended(result.plan, process.begun, self.now)
                 self.judge.reach.looked_into(process, result, self.now)
             if process.verb == "reconcile" and self._was_undisturbed(process):
                 unhealthy = self.troubles.unhealthy_since(process.begun)
-                self.judge.ended_before(process.begun, unhealthy, self.now)
+                passes = self.judge.passes
+                passes.ended_before(process.begun, unhealthy, self.now)
                 if result is not None and result.unsaved is None:
                     kept = not self.disk.failed and not self._power_was_cut()
-                    self.judge.paid_attention(process.begun, unhealthy, self.now, remembered=kept)
+                    self.judge.passes.paid_attention(
+                        process.begun, unhealthy, self.now, remembered=kept
+                    )
         except Broken as broken:
             self.broken = self.broken or broken
 
@@ -353,23 +357,24 @@ class Simulation:
         await self.troubles.states.mended(self._command)
         await self._pass_time(HOUR)
         self.documents = FINAL
+        end = self.judge.convergence
         word = await self._command("apply", max_destroy=50, renew=True)
         await self._pass_time(2 * MINUTE)
         for _ in range(_TAIL_ROUNDS):
-            if word not in _ONCE_MORE and self.judge.has_converged(self.now, FINAL_SLOTS):
+            if word not in _ONCE_MORE and end.has_converged(self.now, FINAL_SLOTS):
                 break
             await self._command("reconcile")
             word = await self._command("apply", max_destroy=50)
             await self._pass_time(2 * MINUTE)
-        self.judge.converged(self.now, FINAL_SLOTS)
+        end.converged(self.now, FINAL_SLOTS)
         await self._nothing_more_to_do()
         await self._pass_time(timedelta(hours=30))
         for _ in range(_TAIL_ROUNDS):
             await self._command("reconcile")
             await self._pass_time(2 * MINUTE)
-            if self.judge.state_is_empty():
+            if end.state_is_empty():
                 break
-        self.judge.all_gone(self.now)
+        end.all_gone(self.now)
 
     async def _nothing_more_to_do(self) -> None:
         before, sent = self.memory.content(STATE), len(self.judge.mutating)

@@ -86,7 +86,7 @@ class Soak(Simulation):
         for _ in range(60):
             await self._pass_time(timedelta(hours=1))
             await self._command("reconcile")
-        self.judge.all_gone(self.now)
+        self.judge.convergence.all_gone(self.now)
         self._tell(self.days)
 
     def _tell(self, day: int) -> None:
