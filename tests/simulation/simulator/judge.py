@@ -53,6 +53,8 @@ class Judge:
         """(provider, id) of machines that must never be touched."""
         self.copies: set[tuple[str, str]] = set()
         """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
+        self.relabelled: set[tuple[str, str]] = set()
+        """A person gave them another label for a while."""
         self.ended_by_others: set[tuple[str, str]] = set()
         """Destroyed in the provider's console."""
         self.labels: dict[tuple[str, str], str] = {}

@@ -81,6 +81,7 @@ class MarketTrouble:
         if found:
             place, machine = found
             self._relabelled.append((place, machine.id, machine.label))
+            self.simulation.judge.relabelled.add((place, machine.id))
             self.simulation.market.worlds[place].relabel(machine.id, label)
 
     def clone(self, which: int) -> None:

@@ -189,8 +189,7 @@ class Purse:
         """
         if key in self._judge.ended_by_others:
             one = one._replace(gone=None)
-        renamed = one.label != self._judge.label_of(key[0], one)
-        return one._replace(stopped=None) if renamed else one
+        return one._replace(stopped=None) if key in self._judge.relabelled else one
 
     def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         rises, face = self._judge.market.rises, self._judge.by_face
@@ -198,6 +197,7 @@ class Purse:
         for key, one in machines:
             doubt = LOOK * (1 + len(rises.get(key, ()))) + (TURN if key[0] == face else _NO_TIME)
             doubt += self._judge.provider_off
+            doubt += TURN if key in self._judge.relabelled else _NO_TIME
             total += _for(one.microusd_per_hour * _MICRO_USD, doubt)
         return total
 

@@ -22,6 +22,8 @@ _RESTORE = re.compile(r"gpu-shopper state restore (?:(\d+)\b|(/[^\s,;]+))")
 _MOVE_AWAY = f"move {STATE} away"
 _FOREIGN = "f" * 32
 _TRIES = 8
+_BACKUP = re.compile(r"\.backup-(\d+)-")
+_SERIAL = re.compile(rb',"serial":(\d+),')
 _TRAIL = STATE.with_name(STATE.name + ".audit.jsonl")
 
 
@@ -84,8 +86,10 @@ class StateTrouble:
             return STATE
         if target == "trail":
             return _TRAIL
+        # Not one that is the state itself still, by another name: no save came after it.
+        state = self._content(STATE)
         backups = [path for path in self._files() if ".backup-" in path.name]
-        return max(backups, default=None)
+        return max((path for path in backups if self._content(path) != state), default=None)
 
     def _put_back(self, copy: dict[Path, bytes], ticks: int) -> None:
         now, old = self._content(STATE), copy[STATE]
@@ -97,14 +101,14 @@ class StateTrouble:
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
-        elif self._a_save_failed():
+        elif self._is_told_of_later(old):
             self._doubt(ticks)
         elif serial_of(now) == serial_of(old) + 1:
             judge.trust.roll_back(old)
         elif _decided(old) == _decided(now) or _only_doubts_itself(old, now):
             judge.serial = serial_of(old)  # only visits lie between: nothing is lost
         else:
-            self._doubt(ticks)
+            return  # the disk took neither a backup nor a line of the trail: nobody could know
         for path, data in copy.items():
             if ".lock" not in path.name:
                 self._put(path, data)
@@ -220,10 +224,16 @@ class StateTrouble:
     def _content(self, path: Path) -> bytes:
         return self.simulation.memory.content(path) or b""
 
-    def _a_save_failed(self) -> bool:
-        """Then more serials may be told of than were ever written; not where no trail could be."""
-        steps = self.simulation.schedule.steps
-        return bool(self.simulation.disk.failed) and all(one.kind != "trail_full" for one in steps)
+    def _is_told_of_later(self, old: bytes) -> bool:
+        """Whether a backup or the trail tells of a version after the one that may follow ``old``
+        where a writer died before he saved it.
+        """
+        serial, trail = serial_of(old), decode(old, "a copy").trail
+        named = [_BACKUP.search(path.name) for path in self._files()]
+        if any(int(one[1]) > serial for one in named if one):
+            return True
+        lines = [] if trail and trail.missed else _SERIAL.findall(self._content(_TRAIL))
+        return bool(lines) and int(lines[-1]) > serial + 1
 
     def _put(self, path: Path, data: bytes) -> None:
         self.simulation.memory.place(path, data)
