@@ -81,6 +81,8 @@ class Judge:
         """Once a create was answered that made nothing: such a machine is in our ledger alone."""
         self.named: Callable[[str, str], str] = lambda _, instance_id: instance_id
         """What the ledger calls a machine of this provider, which may have another name for it."""
+        self.bills_stopped_in_full = ""
+        """The provider of this run, if any, of which its adapter believes that."""
         self.by_face = ""
         """The provider of this run that is a real one, if any."""
         self.trust = Trust(self)

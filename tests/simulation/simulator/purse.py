@@ -189,7 +189,8 @@ class Purse:
         """
         if key in self._judge.ended_by_others:
             one = one._replace(gone=None)
-        return one._replace(stopped=None) if key in self._judge.relabelled else one
+        in_full = key in self._judge.relabelled or key[0] == self._judge.bills_stopped_in_full
+        return one._replace(stopped=None) if in_full else one
 
     def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         rises, face = self._judge.market.rises, self._judge.by_face

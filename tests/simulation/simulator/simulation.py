@@ -108,6 +108,8 @@ class Simulation:
             self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
             self.judge.named = self.face.named
             self.judge.by_face = schedule.face.place
+            if schedule.face.provider == "tensordock":  # as its fact sheet says
+                self.judge.bills_stopped_in_full = schedule.face.place
         self.troubles = Troubles(self)
         self.log: list[str] = []
         self.met: Counter[tuple[str, str]] = Counter()
