@@ -53,6 +53,8 @@ class Judge:
         """(provider, id) of machines that must never be touched."""
         self.copies: set[tuple[str, str]] = set()
         """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
+        self.namesakes = False
+        """Once others have machines under our name: no state may be rebuilt from names then."""
         self.relabelled: set[tuple[str, str]] = set()
         """A person gave them another label for a while."""
         self.ended_by_others: set[tuple[str, str]] = set()

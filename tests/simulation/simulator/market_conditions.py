@@ -61,7 +61,7 @@ class MarketConditions:
         """Somebody else's machine like one of ours, under a name of ours but the lineage (C9.9)."""
         found = self.troubles.market.known(which)
         mark = parse_mark(found[1].label) if found else None
-        if found and mark:
+        if found and mark and self.simulation.judge.trust.makes_namesakes():
             part = workspace_part("demo", "else")
             other = Mark(part, mark.fleet, mark.index, mark.end, "twin0000")
             self.troubles.market.stranger_at(found[0], str(other))

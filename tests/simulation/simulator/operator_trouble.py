@@ -40,7 +40,7 @@ class OperatorTrouble:
             self.troubles.processes.kill(process)
         names = [Path(one) for one in simulation.memory.every()]
         lost = [one for one in names if one.name.startswith(STATE.name)]
-        if STATE not in lost or simulation.judge.trust.doubted:
+        if STATE not in lost or simulation.judge.trust.doubted or simulation.judge.namesakes:
             return
         for path in lost:
             simulation.memory.remove(path)

@@ -34,7 +34,8 @@ class PeopleTrouble:
 
     def wrong_place(self, name: str, verb: str) -> None:
         """A command in another directory, where a state of its own would be."""
-        self.simulation.start(verb, who="laptop", elsewhere=name)
+        if name != "demo" or self.simulation.judge.trust.makes_namesakes():
+            self.simulation.start(verb, who="laptop", elsewhere=name)
 
     def old_plan(self, ticks: int) -> None:
         self.simulation.start("save", who="ci")

@@ -187,8 +187,8 @@ class Purse:
         """As nobody can deny: who was ended by others may live on, and what a label that somebody
         changed leaves in doubt is counted as it was (I4).
         """
-        if key in self._judge.ended_by_others:
-            one = one._replace(gone=None)
+        if key in self._judge.ended_by_others:  # nor may anybody have seen it stop
+            return one._replace(gone=None, stopped=None)
         in_full = key in self._judge.relabelled or key[0] == self._judge.bills_stopped_in_full
         return one._replace(stopped=None) if in_full else one
 

@@ -94,7 +94,7 @@ class StateTrouble:
     def _put_back(self, copy: dict[Path, bytes], ticks: int) -> None:
         now, old = self._content(STATE), copy[STATE]
         judge = self.simulation.judge
-        if not now or judge.trust.doubted or serial_of(now) == serial_of(old):
+        if not now or judge.trust.doubted or serial_of(now) == serial_of(old) or judge.namesakes:
             return
         if len(copy) > 1:  # nothing that is left tells of what came after
             judge.trust.roll_back(old)
@@ -157,7 +157,7 @@ class StateTrouble:
     def _doubt(self, ticks: int) -> bool:
         """False where the state is nobody's to trust already."""
         trust = self.simulation.judge.trust
-        if trust.doubted:
+        if trust.doubted or self.simulation.judge.namesakes:
             return False
         self.advice = None
         trust.doubt()

@@ -30,6 +30,16 @@ class Trust:
         self.lost_once = self.rolled_back = self.begins_anew = False
         """Books that a lost version held are gone with it."""
 
+    def makes_namesakes(self) -> bool:
+        """Others get machines under our name. False where the state was ever mended: `rebuild`
+        takes all that carry it, on an operator's word.
+        """
+        judge = self._judge
+        if self.doubted or self.lost_once or judge.was_lost or judge.lost_at is not None:
+            return False
+        judge.namesakes = True
+        return True
+
     def doubt(self) -> None:
         if not self.doubted:
             self.kept, self.doubted = self._judge.state(), True
