@@ -57,9 +57,10 @@ def nodes_taken(connection: sqlite3.Connection, now: datetime) -> dict[str, int]
     """How many nodes of each capacity key stand under a machine of this account."""
     query = (
         "SELECT capacity_key, count(*) FROM machines"
-        " WHERE created_at <= ?1 AND (gone_at IS NULL OR gone_at > ?1) GROUP BY capacity_key"
+        " WHERE created_at <= ? AND (gone_at IS NULL OR gone_at > ?) GROUP BY capacity_key"
     )
-    return dict(connection.execute(query, (microseconds(now),)).fetchall())
+    at = microseconds(now)
+    return dict(connection.execute(query, (at, at)).fetchall())
 
 
 def nodes_taken_of(connection: sqlite3.Connection, capacity_key: str, now: datetime) -> int:

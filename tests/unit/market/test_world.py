@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import sqlite3
 import stat
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.clock import process_seconds, wall_now
+from reconciler.market import rows
 from reconciler.market.errors import MarketError, NoSuchMachine, OfferTaken, OrderRefused
 from reconciler.market.machine import Order
 from reconciler.market.settings import CALM, LIVELY, MarketSettings
@@ -280,3 +282,9 @@ def test_an_account_at_one_face_is_not_an_account_at_another() -> None:
             assert len(world.list_machines(later)) == 2
         world.destroy(machine.id, later)
         assert len(world.all_machines()) == 2
+
+
+def test_no_query_has_numbered_placeholders_which_one_version_of_python_warns_of() -> None:
+    queries = [path.read_text(encoding="utf-8") for path in Path(rows.__file__).parent.glob("*.py")]
+    assert any("> ?" in text for text in queries)
+    assert not [text for text in queries if re.search(r"\?\d", text)]
