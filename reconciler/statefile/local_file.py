@@ -307,7 +307,8 @@ class LocalFile(StateBackend):
             trail = TrailFiles(self._path, self._files, [])
             end = trail.end()
             if end.head and stored and not (stored.trail and end.holds(stored.trail)):
-                self._is_anothers = trail.lineage() not in ("", stored.lineage)
+                another = trail.lineage() not in ("", stored.lineage)
+                self._is_anothers = another and not trail.tells_of(stored.trail)
         except (OSError, GpuShopperError):
             return 0
         return end.serial
