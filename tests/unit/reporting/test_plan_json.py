@@ -55,7 +55,10 @@ def read_back(value: Plan) -> Plan:
 
 
 def as_read(value: Plan) -> Plan:
-    """``value`` without what documents leave out on purpose."""
+    """``value`` without what documents leave out on purpose: whoever is adopted is not told to be
+    kept too.
+    """
+    adopted = {one.record.mark for one in value.adopts}
     return replace(
         value,
         creates=tuple(
@@ -65,7 +68,9 @@ def as_read(value: Plan) -> Plan:
         destroys=tuple(replace(one, record=_machine(one.record)) for one in value.destroys),
         adopts=tuple(replace(one, record=_machine(one.record)) for one in value.adopts),
         keeps=tuple(
-            replace(one, record=_machine(one.record), instance=None) for one in value.keeps
+            replace(one, record=_machine(one.record), instance=None)
+            for one in value.keeps
+            if one.record.mark not in adopted
         ),
         announces=tuple(replace(one, record=_machine(one.record)) for one in value.announces),
     )
