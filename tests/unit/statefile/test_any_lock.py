@@ -28,7 +28,7 @@ HERE = this_process()
 NEAR = {"host": HERE.host, "boot_id": HERE.boot_id, "pid": HERE.pid}
 """What another process of this host would have written, but for when it began."""
 
-few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=30, suppress_health_check=list(HealthCheck))
 
 
 @st.composite

@@ -28,7 +28,7 @@ FIELDS = {
     if name not in ("gpu_shopper_plan", "checksum")
 }
 
-few = settings(max_examples=100, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=50, suppress_health_check=list(HealthCheck))
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from tests.unit.statefile.states import lease, now, state
 STORED = encode(state(serial=2))
 FIELDS = {name: value for name, value in json.loads(STORED).items() if name != "checksum"}
 
-of_a_state = settings(max_examples=40, suppress_health_check=list(HealthCheck))
-few = settings(max_examples=100, suppress_health_check=list(HealthCheck))
+of_a_state = settings(max_examples=25, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 @of_a_state
@@ -33,7 +33,7 @@ def test_whatever_a_state_holds_comes_back_and_gives_the_same_bytes(drawn: Recor
     assert encode(decode(data, "x")) == data
 
 
-@settings(of_a_state, max_examples=12)
+@settings(of_a_state, max_examples=8)
 @given(st.lists(states(), min_size=2, max_size=3))
 def test_what_was_encoded_before_changes_no_byte(several: list[RecordedState]) -> None:
     texts = RecordTexts()

@@ -22,7 +22,7 @@ from tests.unit.statefile.test_audit_verification import HEAD, LINES
 WHOLE = b"".join(LINES)
 ANCHOR = TrailAnchor(entries=HEAD.n, digest=HEAD.digest)
 
-few = settings(max_examples=100, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=60, suppress_health_check=list(HealthCheck))
 
 
 def _forged(draw: st.DrawFn, n: int, before: bytes) -> bytes:
@@ -127,7 +127,7 @@ def _effects() -> st.SearchStrategy[Effect]:
     )
 
 
-@settings(few, max_examples=60)
+@settings(few, max_examples=30)
 @given(st.lists(_effects(), max_size=5))
 def test_whatever_is_told_makes_a_whole_trail_of_one_line_each(effects: list[Effect]) -> None:
     batch = Batch(state(serial=3), Actor("apply", "a@b", 7, None, "1.0"), NOW)
