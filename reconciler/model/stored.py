@@ -15,8 +15,10 @@ _set = object.__setattr__
 
 
 def _seconds(value: object) -> object:
-    if not isinstance(value, (int, float)):
+    if isinstance(value, timedelta):
         return value
+    if type(value) is not int:
+        raise ValueError("a duration is a whole number of seconds")
     try:
         return timedelta(seconds=value)
     except OverflowError:
