@@ -25,6 +25,8 @@ from reconciler.planning.gpu_check import (
 from reconciler.reporting.ssh_text import key_alias
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from reconciler.execution.context import ExecutionContext
     from reconciler.model.gpu_reading import GpuReading
     from reconciler.model.instance import Instance, SshEndpoint
@@ -71,6 +73,9 @@ class HandOverCheck:
         self._deadline = context.clock.elapsed_seconds() + self._rules.timeout.total_seconds()
         self._begun: dict[Stage, float] = {}
         self._contradicted = ""
+        self._seen_at = record.created_at
+        self.unseen_since: datetime | None = None
+        """The last look that showed it, where the latest of all did not."""
         self.stage: Stage = "waiting"
         self.trouble = ""
         """Why the last probe failed; "" where none was made or it was good."""
@@ -79,6 +84,12 @@ class HandOverCheck:
         """The machine is in ``stage`` now; the first time counts."""
         self.stage = stage
         self._begun.setdefault(stage, self._context.clock.elapsed_seconds())
+
+    def looked(self, at: datetime, instance: Instance | None) -> None:
+        """A look that began then showed it so; None: it did not show it."""
+        if instance is not None:
+            self._seen_at = at
+        self.unseen_since = self._seen_at if instance is None else None
 
     @property
     def is_late(self) -> bool:

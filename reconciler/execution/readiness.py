@@ -12,6 +12,7 @@ from reconciler.model.outcome import SlotOutcome
 from reconciler.model.plan import Destroy
 from reconciler.model.quantity import format_duration
 from reconciler.model.reason import DestroyReason
+from reconciler.model.record import AbsenceEvidence
 from reconciler.model.text import printable
 from reconciler.planning import host_memory, transitions
 from reconciler.planning.succession import living_predecessor
@@ -92,7 +93,9 @@ async def _watch(
     """Look again and again; None when it is late, or somebody asked to stop."""
     started, provider = context.clock.now(), context.providers[record.provider]
     while not context.interruption.requested:
+        began = context.clock.now()
         instance = await context.look(provider, record.instance_id)
+        check.looked(began, instance)
         if instance is not None:
             found = await _step(check, instance)
             _show(check, found, record, started, context)
@@ -130,6 +133,7 @@ async def _given_up(
     if context.interruption.requested:
         detail = "interrupted before it was ready; kept until its lease ends"
         return SlotOutcome(record.slot, "ready", False, detail, None, mark=record.mark), None
+    record = _as_seen(record, check, context)
     if check.trouble:
         return await _failed(record, Unfit(f"{check.stage}: {check.trouble}"), context)
     limit = format_duration(check.limit)
@@ -138,6 +142,18 @@ async def _given_up(
     detail = f"not ready within {limit}; kept until its lease ends"
     outcome = SlotOutcome(record.slot, "ready", False, detail, ExitCode.NOT_READY, mark=record.mark)
     return outcome, None
+
+
+def _as_seen(
+    record: InstanceRecord, check: HandOverCheck, context: ExecutionContext
+) -> InstanceRecord:
+    """With what the ledger must know of one that was not there any more: nobody can say that it was
+    billed since, even though its destroy is sent only now.
+    """
+    if check.unseen_since is None:
+        return record
+    missed = AbsenceEvidence(last_seen_at=context.clock.now(), billed_at=check.unseen_since)
+    return record.with_(absence=missed)
 
 
 async def _step(check: HandOverCheck, instance: Instance) -> Fit | Unfit | None:

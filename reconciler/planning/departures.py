@@ -50,6 +50,7 @@ def forgotten(
                     state.leases.get(one.fleet),
                     destroy_times.get(one.provider),
                     now,
+                    state.ledger.unseen.get(one.provider),
                 )
                 for one in gone
             ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from reconciler.model.ledger import Ledger
-    from reconciler.model.record import AbsenceEvidence, InstanceRecord, LeaseRecord
+    from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord, LeaseRecord
 
 CLOSED_KEPT = 2000
 FAILED_KEPT = 500
@@ -45,33 +45,42 @@ def closing_of(
     lease: LeaseRecord | None,
     destroy_time: timedelta | None,
     now: datetime,
+    unseen_since: datetime | None = None,
 ) -> Closing:
-    """When a machine that is proven gone was billed last.
+    """When a machine that is proven gone was billed last. ``unseen_since``: when its provider went
+    dark, if no whole look has come since; nothing after that is sure but its own word.
 
     When its provider says so, if it says. Else by us: when its accepted destroy was over, by the
     provider's own ``destroy_time``, and never after the first listing that lacked it; not by us:
     when the first listing lacked it. A destroy that was sent again, after the time that one takes,
     may have been none: the last one counts, and what lies between is marked.
     """
-    absence, doom = record.absence, record.doom
-    if absence is None:
-        return Closing(record, lease, now, now)
-    told = absence.ended_at
-    if told is not None and _is_likely(told, record, absence, now):
+    absence = record.absence
+    told = absence.ended_at if absence else None
+    if absence is not None and told is not None and _is_likely(told, record, absence, now):
         return Closing(record, lease, told, told)
-    seen = absence.billed_at or absence.last_seen_at
+    seen, until = _by_our_looks(absence, record.doom, destroy_time, now)
+    return Closing(record, lease, min(seen, until, unseen_since or until), until)
+
+
+def _by_our_looks(
+    absence: AbsenceEvidence | None, doom: Doom | None, destroy_time: timedelta | None, now: datetime
+) -> tuple[datetime, datetime]:
+    """Until when it was billed for sure, and at most."""
+    if absence is None:
+        return now, now
     if doom is None or doom.last_attempt_at is None:
-        return Closing(record, lease, min(seen, absence.last_seen_at), absence.last_seen_at)
+        return absence.billed_at or absence.last_seen_at, absence.last_seen_at
     until = absence.first_absent_at or now
     sent = doom.accepted_at
     if sent is None:
-        return Closing(record, lease, min(until, absence.billed_at or doom.last_attempt_at), until)
+        return absence.billed_at or doom.last_attempt_at, until
     seen = min(sent, absence.billed_at or sent)
     if destroy_time is not None:
         if doom.last_attempt_at > sent + destroy_time:
             sent = doom.last_attempt_at
         until = min(until, sent + destroy_time)
-    return Closing(record, lease, min(until, seen), until)
+    return seen, until
 
 
 def _is_likely(

@@ -16,6 +16,7 @@ from reconciler.model.plan import (
     PlanRequest,
     RateChange,
 )
+from reconciler.model.record import AbsenceEvidence
 from reconciler.planning import ledger as books
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
@@ -56,8 +57,7 @@ def decide_machines(classified: Classified, scene: Scene) -> Decisions:
         elif at_all or scene.may_act(record):
             _decide_live(sighting, scene, pairs, decisions)
         else:
-            _note_rate(sighting, decisions)  # this look counts as one at it, too
-            decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
+            _decide_untouched(sighting, scene, decisions)
     for found in classified.intents:
         decide_intent(found, scene, decisions)
     for stranger in classified.strangers:
@@ -84,7 +84,7 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
         decisions.sighted.append(record.mark)
     if weighed.presence is Presence.SEEN:
         _note_rate(sighting, decisions)
-    if not scene.may_act(record):
+    if not scene.may_act(record) and weighed.presence is not Presence.MISSING:
         decisions.keeps.append(Keep(record, sighting.instance, "destroy under way"))
     elif weighed.presence is Presence.GONE:
         decisions.forgets.append(_forget(record, "proven gone"))
@@ -103,6 +103,21 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
         decisions.doubts.append(doubt_about(record, sighting.identity_doubt))
     else:
         decisions.destroys.append(Destroy(record, doom.reason, "destroy again", again=True))
+
+
+def _decide_untouched(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
+    """This look counts as one at it, too: what it showed, and that it did not show it."""
+    record, presence = sighting.record, sighting.weighed.presence
+    loss = scene.loss_of(record) if presence is Presence.SILENT else None
+    if presence is Presence.MISSING or (loss is not None and not record.absence):
+        evidence = loss.first_evidence() if loss else sighting.weighed.evidence
+        doubt = doubt_about(record, "not touched, and missing from a complete listing")
+        decisions.doubts.append(replace(doubt, evidence=evidence))
+        return
+    if presence is Presence.SEEN and record.absence is not None:
+        decisions.sighted.append(record.mark)
+    _note_rate(sighting, decisions)
+    decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
 
 
 def _decide_live(
@@ -133,12 +148,13 @@ def _decide_live(
 
 
 def _since_missed(sighting: Sighting, scene: Scene) -> Sighting:
-    """What the ledger must know of a machine that this listing is the first to lack: nobody can say
-    that it was billed after the look before, even though its destroy is sent only now.
+    """What the ledger must know of a machine that this look is the first not to show: nobody can
+    say that it was billed after the look before, even though its destroy is sent only now.
     """
-    record, evidence = sighting.record, sighting.weighed.evidence
-    if sighting.weighed.presence is not Presence.MISSING or record.absence or evidence is None:
+    record = sighting.record
+    if sighting.weighed.presence is Presence.SEEN or record.absence:
         return sighting
+    evidence = sighting.weighed.evidence or AbsenceEvidence(last_seen_at=scene.now)
     seen_at = books.last_look(scene.recorded, record.provider)
     missed = record.with_(absence=evidence.with_(billed_at=seen_at))
     return replace(sighting, record=missed)

@@ -160,11 +160,11 @@ def _with_record(state: RecordedState, record: InstanceRecord, now: datetime) ->
         leases = {**leases, record.fleet: lease.with_(started_at=started)}
     known = state.instances.get(record.mark, record)
     ledger = state.ledger
+    if known is record and (intent is None or not kept):
+        ledger = books.seen_again(ledger, record, now)
     if intent is not None:
         since = min(intent.begun_at, record.created_at)
         ledger = books.begun(ledger, record, since, intent.disk_usd_per_hour)
-    elif known is record:
-        ledger = books.seen_again(ledger, record, now)
     fuse = state.soft_destroys
     if known is record and record.succeeds and record.succeeds.reason.may_be_a_slip:
         # The destroy of its predecessor is as good as done: it is counted here, and only here.

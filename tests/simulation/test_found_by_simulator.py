@@ -15,6 +15,7 @@ from tests.simulation.simulator.schedule import Schedule, Step
 
 _APPLY = (("detach", True), ("documents", 0), ("max_destroy", 10), ("renew", False))
 _MANY, _LAPTOP = ("max_destroy", 10), ("who", "laptop")
+_UNLIMITED = (("max_destroy", None), ("renew", False))
 
 
 def _wire(number: str, aim: str, times: int | None) -> tuple[tuple[str, Any], ...]:
@@ -306,6 +307,65 @@ NARROWED_LOOK = Schedule(
 )
 """A machine had been stopped when a command for another one looked: the look counted, and what it
 saw did not."""
+FOUND_WHILE_WATCHED = Schedule(
+    10_365,
+    60,
+    (
+        Step(
+            0,
+            "apply",
+            (("detach", False), ("documents", 16), _MANY, ("renew", True), _LAPTOP),
+        ),
+        Step(6, "reconcile", (("heal", False), ("schedule", True), ("who", "cron"))),
+        Step(9, "destroy", (("target", ""), ("who", "laptop"))),
+        Step(
+            16,
+            "fault",
+            (("minutes", 23), ("percent", 100), ("place", "gamma"), ("times", 2)),
+            "C2.15",
+        ),
+        Step(19, "destroy", (("target", ""), ("who", "laptop"))),
+    ),
+)
+"""As `BILLED_TWICE`, with a machine that was never ready: its order was still watched, and so it was
+counted from its beginning as if nothing had been paid for it."""
+MISSED_BY_ANOTHER = Schedule(
+    54_794,
+    30,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 6), *_UNLIMITED, _LAPTOP)),
+        Step(
+            17,
+            "fault",
+            (("minutes", 1), ("percent", 100), ("place", "gamma"), ("times", 1)),
+            "C5.11",
+        ),
+        Step(17, "reconcile", (("heal", True), ("schedule", False), ("who", "cron"))),
+        Step(31, "release", (("who", "ci"),)),
+    ),
+)
+"""A machine was gone when a command for another fleet looked: the look counted as one that had shown
+it."""
+GONE_WHILE_AWAITED = Schedule(
+    62_817,
+    60,
+    (
+        Step(0, "apply", (("detach", True), ("documents", 2), _MANY, ("renew", False), _LAPTOP)),
+        Step(
+            34,
+            "fault",
+            (("minutes", 8), ("percent", 50), ("place", "all"), ("times", 1)),
+            "C5.11",
+        ),
+        Step(
+            34,
+            "apply",
+            (("detach", False), ("documents", 5), _MANY, ("renew", False), ("who", "ci")),
+        ),
+    ),
+)
+"""A machine vanished while it was waited for, and was destroyed ten minutes later: until then it was
+counted as billed for sure."""
 SECRET_IN_AN_ERROR = Schedule(
     0,
     60,
@@ -326,6 +386,7 @@ _FOUND = (
     KILLED_REPEATING, NOTHING_TO_REBUILD, PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE,
     LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY, THIRD_VERSION, DIED_OPENING, WRONG_ID,
     BILLED_TWICE, NARROWED_LOOK, SECRET_IN_AN_ERROR,
+    FOUND_WHILE_WATCHED, MISSED_BY_ANOTHER, GONE_WHILE_AWAITED,
 )  # fmt: skip
 
 

@@ -108,7 +108,7 @@ class Simulation:
             self.face = FacePlace(schedule.face, self.market.worlds[schedule.face.place])
             self.judge.named = self.face.named
             self.judge.by_face = schedule.face.place
-            if schedule.face.provider == "tensordock":  # as its fact sheet says
+            if schedule.face.provider in ("tensordock", "lambda"):  # as their fact sheets say
                 self.judge.bills_stopped_in_full = schedule.face.place
         self.troubles = Troubles(self)
         self.log: list[str] = []
