@@ -63,7 +63,8 @@ def weigh_absence(
     if not isinstance(inventory, Complete):
         return Weighed(Presence.SILENT, previous)
     if needs_read and (read is None or not read.not_found):
-        return Weighed(Presence.UNLISTED, previous)
+        # Nothing towards a proof, but nobody may say later that this look had shown it.
+        return Weighed(Presence.UNLISTED, previous or _missed_at(inventory.started_at))
     weighed = _one_more_absence(previous, inventory.started_at, window)
     ended_at = read.ended_at if read is not None else None
     if ended_at is None or weighed.evidence is None or weighed.evidence.ended_at is not None:
@@ -71,11 +72,15 @@ def weigh_absence(
     return Weighed(weighed.presence, weighed.evidence.with_(ended_at=ended_at))
 
 
+def _missed_at(started_at: datetime) -> AbsenceEvidence:
+    """Without a recorded sighting the machine may have been there a moment ago."""
+    return AbsenceEvidence(last_seen_at=started_at)
+
+
 def _one_more_absence(
     previous: AbsenceEvidence | None, started_at: datetime, window: timedelta
 ) -> Weighed:
-    # Without a recorded sighting the machine may have been there a moment ago.
-    evidence = previous or AbsenceEvidence(last_seen_at=started_at)
+    evidence = previous or _missed_at(started_at)
     if started_at < evidence.last_seen_at + window:
         return Weighed(Presence.MISSING, evidence)
     if evidence.first_absent_at is None:

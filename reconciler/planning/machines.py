@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from reconciler.planning.enforcement_rule import Situation
     from reconciler.planning.succession import Successions
 
+_NOT_LISTED = (Presence.MISSING, Presence.UNLISTED)
+
 
 def decide_machines(classified: Classified, scene: Scene) -> Decisions:
     """One action for every record, intent and orphan; strangers are never acted on."""
@@ -109,7 +111,7 @@ def _decide_untouched(sighting: Sighting, scene: Scene, decisions: Decisions) ->
     """This look counts as one at it, too: what it showed, and that it did not show it."""
     record, presence = sighting.record, sighting.weighed.presence
     loss = scene.loss_of(record) if presence is Presence.SILENT else None
-    if presence is Presence.MISSING or (loss is not None and not record.absence):
+    if presence in _NOT_LISTED or (loss is not None and not record.absence):
         evidence = loss.first_evidence() if loss else sighting.weighed.evidence
         doubt = doubt_about(record, "not touched, and missing from a complete listing")
         decisions.doubts.append(replace(doubt, evidence=evidence))
@@ -138,7 +140,7 @@ def _decide_live(
         evidence = None if record.absence else loss.first_evidence()
         detail = "missing with many others at once, not believed yet"
         decisions.doubts.append(replace(doubt_about(record, detail), evidence=evidence))
-    elif presence in (Presence.MISSING, Presence.UNLISTED):
+    elif presence in _NOT_LISTED:
         detail = "missing from a complete listing, not yet proven gone"
         decisions.doubts.append(doubt_about(record, detail, sighting))
     elif found is not None:

@@ -215,6 +215,12 @@ def test_a_destroy_that_was_sent_again_after_its_time_may_have_ended_nothing() -
     assert closing_of(soon, lease(), eight, later).until == START + HOUR + eight
 
 
+def test_an_account_that_closes_while_its_provider_is_dark_is_marked_since_then() -> None:
+    dark, eight = START + HOUR / 2, timedelta(seconds=8)
+    closing = closing_of(_gone(), lease(), eight, START + 2 * HOUR, dark)
+    assert (closing.seen_until, closing.until) == (dark, START + HOUR + eight)
+
+
 def test_a_machine_that_left_by_itself_is_billed_until_it_was_missed() -> None:
     absence = AbsenceEvidence(last_seen_at=START + HOUR, first_absent_at=START + 2 * HOUR)
     closing = closing_of(record(absence=absence), None, None, START + 3 * HOUR)

@@ -16,6 +16,7 @@ from reconciler.model.address import Address, Slot
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.fleet import DesiredState, NodeCount, Safety
 from reconciler.model.instance import InstanceStatus
+from reconciler.model.ledger import EMPTY_LEDGER
 from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import CreateReason, DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, RecordedState, SoftNotice
@@ -351,3 +352,36 @@ def test_I21_the_plan_is_the_same_under_every_hash_seed() -> None:
         )
         digests.add(done.stdout)
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize("missing", [1, 2], ids=["alone", "with many others"])
+def test_I27_what_the_look_does_not_show_that_ends_it_was_billed_for_sure_until_the_one_before(
+    missing: int,
+) -> None:
+    """Found by the simulator, seed 56322: many at once are not believed to be gone, and were
+    destroyed as if they had just been seen.
+    """
+    looked = EMPTY_LEDGER.model_copy(update={"looked_at": {PROVIDER: START + HOUR / 2}})
+    ended = lease(ttl=HOUR / 2, target=missing, maximum=missing)
+    records = [record(index=number) for number in range(missing)]
+    made = plan(None, recorded_state(ended, *records, ledger=looked), request=LOOP)
+    assert len(made.destroys) == missing
+    for one in made.destroys:
+        assert one.record.absence is not None
+        assert one.record.absence.billed_at == START + HOUR / 2
+
+
+def test_I27_a_look_of_a_narrowed_command_counts_for_what_it_does_not_touch_too() -> None:
+    """Found by the simulator, seed 54794: it missed one, and the next look thought it was seen."""
+    narrowed = PlanRequest(Mode.DESTROY, targets=(Address("train"),))
+    others = [record("lab", number) for number in range(3)]
+    been = others[0].with_(absence=AbsenceEvidence(last_seen_at=START, first_absent_at=START))
+    state = recorded_state(record(), been, *others[1:])
+    made = plan(None, state, *map(instance, (record(), *others[:2])), request=narrowed)
+    assert made.sighted == (been.mark,), "it is no longer on its way to a proof"
+    assert [one.record.mark for one in made.keeps] == [one.mark for one in others[:2]]
+    (missed,) = made.doubts
+    assert (missed.mark, missed.evidence) == (
+        others[2].mark,
+        AbsenceEvidence(last_seen_at=NOW),
+    )
