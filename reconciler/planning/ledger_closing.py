@@ -64,7 +64,10 @@ def closing_of(
 
 
 def _by_our_looks(
-    absence: AbsenceEvidence | None, doom: Doom | None, destroy_time: timedelta | None, now: datetime
+    absence: AbsenceEvidence | None,
+    doom: Doom | None,
+    destroy_time: timedelta | None,
+    now: datetime,
 ) -> tuple[datetime, datetime]:
     """Until when it was billed for sure, and at most."""
     if absence is None:

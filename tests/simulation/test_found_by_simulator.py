@@ -327,8 +327,8 @@ FOUND_WHILE_WATCHED = Schedule(
         Step(19, "destroy", (("target", ""), ("who", "laptop"))),
     ),
 )
-"""As `BILLED_TWICE`, with a machine that was never ready: its order was still watched, and so it was
-counted from its beginning as if nothing had been paid for it."""
+"""As `BILLED_TWICE`, with a machine that was never ready: its order was still watched, and so it
+was counted from its beginning as if nothing had been paid for it."""
 MISSED_BY_ANOTHER = Schedule(
     54_794,
     30,
@@ -344,8 +344,8 @@ MISSED_BY_ANOTHER = Schedule(
         Step(31, "release", (("who", "ci"),)),
     ),
 )
-"""A machine was gone when a command for another fleet looked: the look counted as one that had shown
-it."""
+"""A machine was gone when a command for another fleet looked: the look counted as one that had
+shown it."""
 GONE_WHILE_AWAITED = Schedule(
     62_817,
     60,
@@ -364,8 +364,8 @@ GONE_WHILE_AWAITED = Schedule(
         ),
     ),
 )
-"""A machine vanished while it was waited for, and was destroyed ten minutes later: until then it was
-counted as billed for sure."""
+"""A machine vanished while it was waited for, and was destroyed ten minutes later: until then it
+was counted as billed for sure."""
 SECRET_IN_AN_ERROR = Schedule(
     0,
     60,
