@@ -51,6 +51,10 @@ class Judge:
         self.checked: Counter[str] = Counter()
         self.strangers: set[tuple[str, str]] = set()
         """(provider, id) of machines that must never be touched."""
+        self.nameless: set[tuple[str, str]] = set()
+        """Those among them that stand under an id of ours, without a label."""
+        self.dates_lie: Callable[[str], bool] = lambda _: False
+        """Whether a provider says of machines that they began at another time, or not when."""
         self.copies: set[tuple[str, str]] = set()
         """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
         self.namesakes = False
@@ -121,10 +125,20 @@ class Judge:
             self._create_sent(process, subject, call.at)
         else:
             real = self.market.worlds[place].known_as.get(subject, subject)
+            self._excuse(place, real)
             stranger = (place, real) in self.strangers
             stranger |= bool(self.neighbours) and self._is_neighbour(place, subject)
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
             self.protection.destroyed(process, place, subject)
+
+    def _excuse(self, place: str, machine_id: str) -> None:
+        """Under a reused id stands a machine without a label. That it is not ours its date alone
+        says, to whoever knows when the destroy of ours was accepted (C2.13).
+        """
+        key = (place, machine_id)
+        if key in self.nameless and (self.trust.lost_once or self.dates_lie(place)):
+            self.strangers.discard(key)
+            self.copies.add(key)
 
     def _called_elsewhere(self, place: str, subject: str, call: Call) -> None:
         """Another workspace of the same account buys and destroys its own machines alone."""

@@ -158,6 +158,11 @@ class MemoryDisk(Files):
         inode.changed = next(self._changes)
         return len(data)
 
+    def cut(self, descriptor: int, size: int) -> None:
+        inode = self._of(descriptor)
+        inode.data = inode.data[:size]
+        inode.changed = next(self._changes)
+
     def sync(self, descriptor: int) -> None:
         inode = self._of(descriptor)
         inode.synced = inode.data

@@ -279,6 +279,11 @@ class ProcessFiles(Files):
         self._pulse()
         return half + self._files.write(descriptor, data[half:])
 
+    def cut(self, descriptor: int, size: int) -> None:
+        self._pulse()
+        self._disk.change("cut")
+        self._files.cut(descriptor, size)
+
     def sync(self, descriptor: int) -> None:
         self._pulse()
         self._disk.sync()

@@ -91,6 +91,7 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
     read = UnsyncedFiles.read
     read_from = UnsyncedFiles.read_from
     write = UnsyncedFiles.write
+    cut = UnsyncedFiles.cut
     sync = UnsyncedFiles.sync
     close = UnsyncedFiles.close
     restrict = UnsyncedFiles.restrict
