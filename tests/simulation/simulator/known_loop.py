@@ -18,6 +18,8 @@ import anyio
 from anyio._backends import _asyncio
 from anyio._core import _eventloop, _synchronization, _tasks
 
+from tests.simulation.simulator.known_groups import Group, scope, shielded_checkpoint
+
 Place = tuple[Any, str, Any]
 
 
@@ -66,9 +68,11 @@ def _sleep_in(loop: _Pausing) -> Any:
 
 _ALWAYS: list[Place] = [
     (_eventloop, "current_async_library", lambda: "asyncio"),
-    (_tasks, "CancelScope", _asyncio.CancelScope),
-    (anyio, "CancelScope", _asyncio.CancelScope),
-    (anyio, "create_task_group", _asyncio.TaskGroup),
+    (_tasks, "CancelScope", scope),
+    (_asyncio, "CancelScope", scope),
+    (anyio, "CancelScope", scope),
+    (anyio, "create_task_group", Group),
+    (_asyncio.AsyncIOBackend, "cancel_shielded_checkpoint", shielded_checkpoint),
     (anyio, "Event", _asyncio.Event),
     (_synchronization, "Event", _asyncio.Event),
 ]
