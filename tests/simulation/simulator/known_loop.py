@@ -36,6 +36,7 @@ def known_to_anyio(loop: _Pausing) -> Iterator[None]:
     if sys.version_info < (3, 12):  # where that is not written in C
         tasks: Any = asyncio.tasks
         places.append((_asyncio, "current_task", partial(tasks._current_tasks.get, loop)))
+        places.append((tasks._all_tasks, "add", lambda _: None))  # the loop itself knows them all
     with replaced(places):
         yield
 

@@ -123,6 +123,19 @@ class ProcessClock(SystemClock):
         true = self._true = LoopTime()
         super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.seconds)
         self._life = life
+        self._told: tuple[float, datetime] | None = None
+
+    def now(self) -> datetime:
+        """Asked several times at one moment, it counts once."""
+        boot, told = self._boot_seconds(), self._told
+        if told is None or told[0] != boot:
+            told = self._told = boot, super().now()
+        return told[1]
+
+    def settle(self, now: datetime) -> timedelta:
+        moved = super().settle(now)
+        self._told = None
+        return moved
 
     def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         return self._true.sleep(seconds, self._life)
@@ -133,6 +146,7 @@ class ProcessClock(SystemClock):
         self._wall = lambda: shown() - wall
         self._boot_seconds = lambda: true.seconds() - lost
         self._settled, self._settled_at = self._wall(), self._boot_seconds()
+        self._told = None
 
 
 class Branch(SimulatedProvider):
