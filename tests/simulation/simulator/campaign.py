@@ -16,7 +16,7 @@ from pathlib import Path
 from reconciler.model.record import RecordedState
 from reconciler.model.value import dataclass
 from reconciler.statefile import audit_trail, local_file, lock, process_identity
-from reconciler.statefile.format import RecordTexts, decode, encode
+from reconciler.statefile.format import RecordTexts, checksum_of, decode, encode, is_whole
 from tests.simulation.simulator import judge
 from tests.simulation.simulator.broken import Broken
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
@@ -93,6 +93,10 @@ class _KnownStates:
             found = self._remember(data, decode(data, where))
         return found
 
+    def whole(self, data: bytes, checksum: bytes) -> bool:
+        """Whether they are the ones of that checksum: what is known here is whole."""
+        return checksum_of(data) == checksum if data in self._known else is_whole(data, checksum)
+
     def writer(self, written: Callable[..., bytes]) -> Callable[..., bytes]:
         """``written``, and what was encoded by it needs no decoding."""
         if written is not encode:
@@ -128,6 +132,7 @@ def quickly() -> Iterator[None]:
         (audit_trail, "user_name", lambda: "operator"),
         (audit_trail, "ci_run", lambda _: None),
         (local_file, "decode", states.decoded),
+        (local_file, "is_whole", states.whole),
         (judge, "decode", states.decoded),
         (local_file, "encode", states.writer(vars(local_file)["encode"])),
         (local_file, "RecordTexts", lambda: states.texts),

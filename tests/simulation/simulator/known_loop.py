@@ -75,5 +75,7 @@ _ALWAYS: list[Place] = [
     (anyio, "create_task_group", Group),
     (_asyncio.AsyncIOBackend, "cancel_shielded_checkpoint", shielded_checkpoint),
     (anyio, "Event", _asyncio.Event),
+    (anyio, "Lock", _asyncio.Lock),
+    (anyio, "CapacityLimiter", _asyncio.CapacityLimiter),
     (_synchronization, "Event", _asyncio.Event),
 ]

@@ -26,6 +26,7 @@ from reconciler.operations.workspace import Workspace
 from reconciler.providers.simulated.provider import SimulatedProvider
 from reconciler.statefile.files import Files
 from tests.markets import START
+from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Place
 from tests.simulation.simulator.seeded_loop import SeededLoop
 from tests.simulation.walk import Killed
@@ -178,7 +179,7 @@ class Branch(SimulatedProvider):
 class Disk:
     """The file system under all processes, and what is wrong with it now."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: MemoryDisk) -> None:
         self.files = files
         self.full = False
         self.read_only = False
@@ -204,11 +205,7 @@ class Disk:
         self.fails_in = None
 
     def has(self, path: Path) -> bool:
-        try:
-            self.files.status(path)
-        except FileNotFoundError:
-            return False
-        return True
+        return self.files.has(path)
 
     def touch(self, name: str) -> None:
         """Before each call: the N-th of them fails, if that was asked for."""
