@@ -189,12 +189,25 @@ class Book(World):
         return next((one.gone for one in self.machines() if one.id == machine_id), None)
 
     def rent(self, order: Order, now: datetime, fault: Fault = HEALTHY) -> Machine:
+        known = self.machines()
         machine = super().rent(order, now, fault)
         self.ordered[machine.id] = order.label or ""
+        self._know([*known, machine])  # ids count up
         return machine
 
     def destroy(self, machine_id: str, now: datetime, fault: Fault = HEALTHY) -> None:
-        super().destroy(self.known_as.get(machine_id, machine_id), now, fault)
+        real, known = self.known_as.get(machine_id, machine_id), self.machines()
+        super().destroy(real, now, fault)
+        self._know([self._read(real) if one.id == real else one for one in known])
+
+    def _know(self, machines: list[Machine]) -> None:
+        """What all machines are after a change of our own, which need not be read again."""
+        self._seen["machines"] = self._storage._connection.total_changes, machines
+
+    def _read(self, machine_id: str) -> Machine:
+        query = "SELECT * FROM machines WHERE id = ?"
+        row = self._storage._connection.execute(query, (machine_id,)).fetchone()
+        return Machine._make(row)
 
     def begin_call(
         self,

@@ -201,14 +201,17 @@ def campaign(seeds: Iterable[int]) -> Campaign:
 
 @contextmanager
 def uncollected() -> Iterator[Callable[[], None]]:
-    """What was there before is not looked at again for each run's garbage. Call what is given after
-    each run: it collects now and then.
+    """What was there before is not looked at again for each run's garbage, nor what the first runs
+    made for all. Call what is given after each run: it collects now and then.
     """
     numbers = count(1)
 
     def collect() -> None:
-        if not next(numbers) % _RUNS_COLLECTED:
+        number = next(numbers)
+        if not number % _RUNS_COLLECTED:
             gc.collect()
+        if number == _RUNS_COLLECTED:
+            gc.freeze()
 
     collecting = gc.isenabled()
     gc.collect()

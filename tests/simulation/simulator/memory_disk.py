@@ -153,7 +153,7 @@ class MemoryDisk(Files):
         place = len(inode.data) if appends else self._positions[descriptor]
         if place == len(inode.data):
             whole, written = data.obj, inode.data + data
-            # A file that is written once is its writer's own value, which is known wherever it goes.
+            # Written in one go it is its writer's own value, which is known wherever it goes.
             inode.data = whole if type(whole) is bytes and whole == written else written
         elif not place and len(data) >= len(inode.data):
             inode.data = bytes(data)
