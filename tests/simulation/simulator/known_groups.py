@@ -121,6 +121,24 @@ def shielded_checkpoint() -> Iterator[None]:
         _go_on_cancelling(left)
 
 
+@coroutine
+def checkpoint() -> Iterator[None]:
+    """As anyio's, which asks first in which library this is."""
+    yield
+
+
+@coroutine
+def checkpoint_if_cancelled() -> Iterator[None]:
+    """As anyio's."""
+    state = _asyncio._task_states.get(_current())
+    seen = None if state is None else state.cancel_scope
+    while seen is not None:
+        if seen._cancel_called:
+            yield
+        else:
+            seen = None if seen._shield else seen._parent_scope
+
+
 class Group(TaskGroup):
     """Its tasks are in the group's own scope: nobody keeps the handle of one to cancel it alone."""
 
