@@ -67,16 +67,20 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
             run_seeded(run, seed=schedule.seed, limit_seconds=_LONGEST_SECONDS)
     except Broken as found:
         broken = found
-    simulation = made[0]
-    return Verdict(
+    simulation = made.pop()
+    judge = simulation.judge
+    verdict = Verdict(
         schedule,
         simulation.log,
         broken,
         simulation.met,
-        simulation.judge.checked,
+        judge.checked,
         simulation.commands,
-        simulation.judge.kills,
+        judge.kills,
     )
+    for knot in (simulation.troubles, judge, simulation):
+        vars(knot).clear()  # each of its parts knows it: undone, they go without a search for them
+    return verdict
 
 
 class _KnownStates:
