@@ -23,6 +23,7 @@ from reconciler.model.budget import (
 
 BUDGETS_MAX = 1000
 
+_NamedBudgets = Annotated[list[Name], Field(min_length=1, max_length=20)]
 _Percents = Annotated[list[Annotated[int, Field(ge=1, le=100)]], Field(max_length=20)]
 
 
@@ -97,7 +98,7 @@ class BudgetBlock(_LimitBlock):
 
 
 class FleetBudgetBlock(_LimitBlock):
-    names: Written[list[Name]] = Field(None, description="Budgets of `budgets` that pay for it.")
+    names: Written[_NamedBudgets] = Field(None, description="Budgets of `budgets` that pay for it.")
     max_total_usd: Written[Usd] = Field(
         None, description="Most dollars for this fleet in each `period`, disks included."
     )
@@ -164,7 +165,6 @@ def _read_budget(value: object) -> object:
     return {"names": value} if isinstance(value, list) else value
 
 
-_NamedBudgets = Annotated[list[Name], Field(min_length=1, max_length=20)]
 FleetBudget = Annotated[
     FleetBudgetBlock,
     BeforeValidator(_read_budget, json_schema_input_type=Name | _NamedBudgets | FleetBudgetBlock),

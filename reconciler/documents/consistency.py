@@ -101,11 +101,14 @@ def profile_problems(configuration: Configuration) -> Iterator[Problem]:
 def budget_problems(configuration: Configuration, merger: FleetMerger) -> Iterator[Problem]:
     """Names that are no budget, budgets for nothing, and limits of which neither is stricter."""
     named: set[str] = set()
+    hidden: list[str] = []  # where some may be named, and nobody can read it
     budgets = _KnownNames("budget", configuration.budgets)
     known = not configuration.may_hide("budgets")
 
     def unknown_in(block: Declared[Any]) -> Iterator[Problem]:
         written = getattr(block.block, "budget", None)
+        if block.may_hide("budget"):
+            hidden.append(block.place)
         for index, name in enumerate(written.names or () if written else ()):
             named.add(name)
             if known and name not in configuration.budgets:
@@ -114,7 +117,7 @@ def budget_problems(configuration: Configuration, merger: FleetMerger) -> Iterat
     yield from _of_each(_blocks_of_fleets(configuration), unknown_in)
     for name, declared in configuration.budgets.items():
         unmatched = declared.block.match is None and not declared.may_hide("match")
-        if unmatched and name not in named and not configuration.may_hide("fleets"):
+        if unmatched and name not in named and not (hidden or configuration.may_hide("fleets")):
             message = f"budgets.{name} is for no fleet: none names it, and it has no match"
             yield declared.problem(message, "write match: {} for all, or name it in a fleet")
     fleets = configuration.fleets.values()

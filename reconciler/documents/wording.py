@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _ECHO_LENGTH: Final = 60
 _COMPARED_MAX: Final = 500  # a hundred words compared with thousands each take seconds (I23)
 _MESSAGE_LENGTH: Final = 400
+_SIZES: Final = ("minimum", "maximum", "minItems", "maxItems", "maxProperties")
+"""Rules of which a value that breaks one is at least of the right kind."""
 _SECRET_TRACE: Final = 8  # so much of a value inside a message counts as showing it
 _KEY_MARK: Final = "[key]"  # pydantic's last step to an error in a mapping's key
 _KINDS: Final = {
@@ -168,6 +170,9 @@ def _words_of(error: SchemaError, path: Path, value: object) -> tuple[str, str]:
     rule, limit = error.validator, cast("Any", error.validator_value)
     schema = cast("Mapping[str, Any]", error.schema)  # only `false` is no mapping: never generated
     subject, found = _subject(path), _found(path, value)
+    for nearer in error.context or () if rule == "anyOf" else ():
+        if nearer.validator in _SIZES and not nearer.relative_path:
+            return _words_of(nearer, path, value)
     if rule in ("type", "anyOf"):
         expected = kinds(schema)
         return f"{subject}{_either(expected)} expected, found {found}", _rewritten(

@@ -102,11 +102,6 @@ class ExecutionContext:
         """How long a destroy takes once it is accepted, by provider."""
         return {name: one.capabilities.destroy_time for name, one in self.providers.items()}
 
-    @property
-    def windows(self) -> dict[str, timedelta]:
-        """How long each provider's listings may show what is gone."""
-        return {name: one.capabilities.visibility_window for name, one in self.providers.items()}
-
     async def read(self, provider: Provider, instance_id: str) -> DirectRead:
         """Ask for one machine, when it is the turn of that call. A failure says nothing."""
         budget = self.budget(provider, "read")

@@ -112,9 +112,8 @@ async def _note_repetition(
     """
     doom = context.journal.state.instances.get(record.mark, record).doom
     accepted_at = doom.accepted_at if doom else None
-    own = provider.capabilities
     now = context.clock.now()
-    if accepted_at is None or now <= accepted_at + own.destroy_time + own.visibility_window:
+    if accepted_at is None or now <= accepted_at + provider.capabilities.destroy_time:
         return
     with _written_later():
         await context.journal.commit(transitions.destroy_repeated(record.mark, now))
@@ -225,7 +224,7 @@ async def _look_at_doomed(context: ExecutionContext) -> Decisions:
     decisions = decide_doomed(recorded, observed, context.clock.now())
     now = context.clock.now()
     changes = [
-        departures.forgotten(decisions.forgets, now, context.destroy_times, context.windows),
+        departures.forgotten(decisions.forgets, now, context.destroy_times),
         *(transitions.doubted(doubt) for doubt in decisions.doubts),
         *(transitions.sighted(mark) for mark in decisions.sighted),
     ]

@@ -94,7 +94,7 @@ class PlanExecutor:
                     *(lease_transitions.lease_changed(entry) for entry in plan.lease_changes),
                     *(transitions.adopted(adopt, now) for adopt in plan.adopts),
                     *(transitions.doomed(one, now) for one in ending if not one.after_successor),
-                    departures.forgotten(plan.forgets, now, context.destroy_times, context.windows),
+                    departures.forgotten(plan.forgets, now, context.destroy_times),
                     transitions.copies_seen(plan.strangers),
                     other_ids.noticed(plan.strangers),
                     *(transitions.doubted(doubt) for doubt in plan.doubts),

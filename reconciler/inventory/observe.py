@@ -5,7 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reconciler.model.errors import AuthenticationFailed, InstanceNotFound, ProviderError
+from reconciler.model.errors import (
+    AnotherInstance,
+    AuthenticationFailed,
+    InstanceNotFound,
+    ProviderError,
+)
 from reconciler.model.observation import DirectRead, ObservedState, Unknown
 from reconciler.waiting import event_loop, in_time, side_by_side
 
@@ -144,6 +149,8 @@ async def direct_read(provider: Provider, instance_id: str) -> DirectRead:
         return DirectRead(instance=await in_time(deadline, provider.get_instance(instance_id)))
     except InstanceNotFound as error:
         return DirectRead(not_found=True, ended_at=error.ended_at)
+    except AnotherInstance as error:
+        return DirectRead(why=error.what, other_id=error.other_id)
     except ProviderError as error:
         return DirectRead(why=error.what)
     except TimeoutError:

@@ -208,3 +208,13 @@ class InstanceNotFound(ProviderError):
 
 class UnexpectedResponse(ProviderError):
     """The answer has an unknown shape. Never read as empty, never as gone."""
+
+
+class AnotherInstance(UnexpectedResponse):
+    """A direct read was answered with the machine ``other_id``. It says nothing about the one that
+    was asked for, unless that id is another spelling of this one (C2.12).
+    """
+
+    def __init__(self, provider: str, other_id: str) -> None:
+        super().__init__(provider, "read: the answer cannot be used: it describes another machine")
+        self.other_id = other_id

@@ -69,13 +69,15 @@ class DirectRead:
     """The answer to "does this id exist?": ``instance`` when found; ``not_found`` when denied,
     ``ended_at`` with it where the provider says since when.
 
-    Neither set means the read failed and says nothing; ``why`` then tells.
+    Neither set means the read failed and says nothing; ``why`` then tells, and ``other_id`` of
+    which machine the answer spoke, if of another one.
     """
 
     instance: Instance | None = None
     not_found: bool = False
     why: str = ""
     ended_at: datetime | None = None
+    other_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

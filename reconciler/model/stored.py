@@ -19,8 +19,10 @@ _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 def _seconds(value: object) -> object:
-    if not isinstance(value, (int, float)):
+    if isinstance(value, timedelta):
         return value
+    if type(value) is not int:
+        raise ValueError("a duration is a whole number of seconds")
     try:
         return timedelta(seconds=value)
     except OverflowError:

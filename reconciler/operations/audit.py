@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -110,5 +111,12 @@ class _Reader:
         try:
             return AuditEntry.model_validate_json(line)
         except ValidationError:
+            return self._strange_entry(line)
+
+    def _strange_entry(self, line: bytes) -> AuditEntry | None:
+        """One that holds a lone surrogate, which only this parser takes; None for what is none."""
+        try:
+            return AuditEntry.model_validate(json.loads(line))
+        except (ValueError, RecursionError):
             self.unreadable += 1
             return None

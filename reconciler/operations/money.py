@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reconciler.model.record import RecordedState
 
 _BILL_MAX_BYTES = 64 * 2**20
+_BILLED_USD_MAX = 10**12  # in one line: beyond it an amount is a mistake
 _ID_COLUMNS = ("resourceid", "instanceid", "instance_id", "machine", "id")
 _COST_COLUMNS = ("billedcost", "cost", "amount", "charge", "usd", "total")
 
@@ -113,6 +114,16 @@ def read_bill(path: Path, id_column: str | None, cost_column: str | None) -> dic
     Raises ``UsageRefused`` for a file that is no such CSV, naming the line.
     """
     rows = csv.DictReader(_text_of(path).splitlines())
+    try:
+        return _charged(rows, id_column, cost_column)
+    except csv.Error as error:
+        what = f"line {rows.reader.line_num} of the bill is no line of a CSV"
+        raise UsageRefused(what, why=printable(str(error), 200)) from None
+
+
+def _charged(
+    rows: csv.DictReader[str], id_column: str | None, cost_column: str | None
+) -> dict[str, Decimal]:
     names = {name.strip().lower(): name for name in rows.fieldnames or [] if name}
     ids = _column(names, id_column, _ID_COLUMNS, "--id-column")
     costs = _column(names, cost_column, _COST_COLUMNS, "--cost-column")
@@ -154,7 +165,7 @@ def _usd(text: str | None, line: int) -> Decimal:
         amount = Decimal(written)
     except InvalidOperation:
         amount = Decimal("NaN")
-    if not amount.is_finite():
+    if not amount.is_finite() or abs(amount) > _BILLED_USD_MAX:
         raise UsageRefused(
             f"line {line} of the bill: {printable(text or '(nothing)', 40)} is no amount of dollars"
         )

@@ -37,8 +37,8 @@ class Sighting:
     identity_doubt: str = ""
     """Why the machine under this id may not be ours any more, if so (I4)."""
     found_by_mark: bool = False
-    """The id that the create's answer named was never seen and is proven gone: this one, which
-    carries the mark, is the machine. ``record`` has its id, the state does not yet.
+    """The id that the create's answer named was never seen, and is proven gone or a spelling of
+    this one, which carries the mark: it is the machine. ``record`` has its id, the state not yet.
     """
 
 
@@ -83,18 +83,22 @@ def classify_instances(recorded: RecordedState, observed: ObservedState) -> Clas
     marks = (*recorded.instances, *recorded.intents, *recorded.let_go) if others else ()
     known = {_identity(mark) for mark in marks}
     noted = recorded.other_ids
-    gone = {(one.record.provider, one.record.instance_id): one for one in recorded.let_go.values()}
+    let_go = {
+        (one.record.provider, one.record.instance_id): one for one in recorded.let_go.values()
+    }
     for key, found in others:
-        left = gone.get(key)
+        left = let_go.get(key)
         if left is not None and not carries_another_mark(left.record, found):
             result.strangers.append(Stranger("let-go", found, left.ends_at))
             continue
         stranger = _stranger(found, recorded, known, copied=key in copies)
-        if stranger.kind == "duplicate" and key not in copies:
-            number = _ordered_as(found, result.records, recorded)
+        if stranger.kind == "duplicate":
+            number = _ordered_as(found, result.records, recorded, observed, copied=key in copies)
             if number is not None:
                 meant = result.records[number]
-                if meant.weighed.presence is Presence.GONE and meant.record.mark in noted:
+                gone = meant.weighed.presence is Presence.GONE
+                surely = gone or _is_shown_for(meant.record, found, observed)
+                if surely and meant.record.mark in noted:
                     result.records[number] = _corrected(meant, found)
                     continue
                 stranger = replace(stranger, kind=other_ids.OTHER_ID)
@@ -212,16 +216,32 @@ def _stranger(
     return Stranger(kind, found, mark.end)
 
 
-def _ordered_as(found: Instance, sightings: list[Sighting], recorded: RecordedState) -> int | None:
-    """The record whose machine ``found`` may be: of its mark, and never seen under its own id."""
+def _ordered_as(
+    found: Instance,
+    sightings: list[Sighting],
+    recorded: RecordedState,
+    observed: ObservedState,
+    *,
+    copied: bool,
+) -> int | None:
+    """The record whose machine ``found`` may be: of its mark, and never seen under its own id, or
+    only while that was another spelling of the other. ``copied``: both were shown at once before.
+    """
     for number, one in enumerate(sightings):
         if one.instance is None and other_ids.is_marked(one.record, found):
-            return number if other_ids.was_never_seen(one.record, found, recorded) else None
+            may_be = not copied and other_ids.was_never_seen(one.record, found, recorded)
+            return number if may_be or _is_shown_for(one.record, found, observed) else None
     return None
 
 
+def _is_shown_for(record: InstanceRecord, found: Instance, observed: ObservedState) -> bool:
+    """No listing has the id of ``record``, and whoever asks for it is told of ``found``."""
+    read = observed.reads.get((record.provider, record.instance_id))
+    return read is not None and read.other_id == found.id
+
+
 def _corrected(sighting: Sighting, found: Instance) -> Sighting:
-    """The id of the answer to its create is proven gone, and ``found`` was noted before."""
+    """``found`` was noted before, and is surely what was ordered."""
     record = sighting.record.with_(instance_id=found.id, absence=None)
     return Sighting(record, found, SEEN, found_by_mark=True)
 

@@ -82,10 +82,15 @@ def _seen(
     known = [one for one in doubts if one is not None]
     if not known:
         return segments
-    dark, last = min(known), segments[-1]
-    if dark <= last.since:
-        return (*segments[:-1], replace(last, unknown=True))
-    return (*segments[:-1], replace(last, until=dark), replace(last, since=dark, unknown=True))
+    return tuple(part for one in segments for part in _marked_from(min(known), one))
+
+
+def _marked_from(dark: datetime, segment: Segment) -> tuple[Segment, ...]:
+    if dark <= segment.since:
+        return (replace(segment, unknown=True),)
+    if segment.until is not None and segment.until <= dark:
+        return (segment,)
+    return (replace(segment, until=dark), replace(segment, since=dark, unknown=True))
 
 
 def charges(

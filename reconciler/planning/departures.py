@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reconciler.model.record import InstanceRecord, PendingCreate
@@ -27,12 +26,11 @@ def forgotten(
     forgets: Iterable[Forget],
     now: datetime,
     destroy_times: Mapping[str, timedelta],
-    windows: Mapping[str, timedelta] = MappingProxyType({}),
 ) -> Change:
     """Dropped on proof; what may never have been visible is watched for a day.
 
     The ledger closes the accounts of the machines; ``destroy_times``: how long a destroy takes, by
-    provider, and ``windows``: how long a machine may be listed after it.
+    provider.
     """
     wanted = tuple(forgets)
     marks = {one.mark: None for one in wanted if one.what == "record"}
@@ -52,7 +50,6 @@ def forgotten(
                     state.leases.get(one.fleet),
                     destroy_times.get(one.provider),
                     now,
-                    windows.get(one.provider, timedelta(0)),
                 )
                 for one in gone
             ]

@@ -45,14 +45,13 @@ def closing_of(
     lease: LeaseRecord | None,
     destroy_time: timedelta | None,
     now: datetime,
-    window: timedelta = timedelta(0),
 ) -> Closing:
     """When a machine that is proven gone was billed last.
 
     When its provider says so, if it says. Else by us: when its accepted destroy was over, by the
     provider's own ``destroy_time``, and never after the first listing that lacked it; not by us:
-    when the first listing lacked it. A destroy that had to be sent again, when its machine could
-    not be listed any more (``window``: how long it may be), was none: the last one counts.
+    when the first listing lacked it. A destroy that was sent again, after the time that one takes,
+    may have been none: the last one counts, and what lies between is marked.
     """
     absence, doom = record.absence, record.doom
     if absence is None:
@@ -69,7 +68,7 @@ def closing_of(
         return Closing(record, lease, min(until, absence.billed_at or doom.last_attempt_at), until)
     seen = min(sent, absence.billed_at or sent)
     if destroy_time is not None:
-        if doom.last_attempt_at > sent + destroy_time + window:
+        if doom.last_attempt_at > sent + destroy_time:
             sent = doom.last_attempt_at
         until = min(until, sent + destroy_time)
     return Closing(record, lease, min(until, seen), until)

@@ -16,6 +16,7 @@ from reconciler.model.plan import (
     PlanRequest,
     RateChange,
 )
+from reconciler.planning import ledger as books
 from reconciler.planning.absence import Presence
 from reconciler.planning.classification import classify_instances, is_recycled
 from reconciler.planning.clock_rule import has_ended_by_wall
@@ -117,7 +118,7 @@ def _decide_live(
     situation = situation_of(record, sighting.instance, scene, pairs)
     found = first_verdict(situation, rules_for(situation))
     if found is not None and found[0].outranks_protection:
-        destroy_for_certain(sighting, found[1], decisions)
+        destroy_for_certain(_since_missed(sighting, scene), found[1], decisions)
     elif presence is Presence.SILENT and (loss := scene.loss_of(record)) is not None:
         evidence = None if record.absence else loss.first_evidence()
         detail = "missing with many others at once, not believed yet"
@@ -129,6 +130,18 @@ def _decide_live(
         carry_out(sighting, found, situation, scene, decisions)
     else:
         _keep(sighting, situation, scene, decisions)
+
+
+def _since_missed(sighting: Sighting, scene: Scene) -> Sighting:
+    """What the ledger must know of a machine that this listing is the first to lack: nobody can say
+    that it was billed after the look before, even though its destroy is sent only now.
+    """
+    record, evidence = sighting.record, sighting.weighed.evidence
+    if sighting.weighed.presence is not Presence.MISSING or record.absence or evidence is None:
+        return sighting
+    seen_at = books.last_look(scene.recorded, record.provider)
+    missed = record.with_(absence=evidence.with_(billed_at=seen_at))
+    return replace(sighting, record=missed)
 
 
 def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:

@@ -1,7 +1,8 @@
 """Machines whose create was answered with a wrong id (RELIABILITY.md C2.12).
 
 One that stands under the mark of a record while nobody ever saw a machine under the record's own id
-is no copy: it may be what was ordered. It is once that id is proven gone (I12).
+is no copy: it may be what was ordered. It is once that id is proven gone (I12), or while a direct
+read of it is answered with that machine: then both are spellings of one id.
 """
 
 from __future__ import annotations

@@ -134,8 +134,11 @@ def adopted(adopt: Adopt, now: datetime) -> Change:
         noted = state.other_ids.get(adopt.record.mark)
         if known is not None and noted == adopt.record.instance_id:
             right = known.with_(instance_id=noted, absence=None)
-            left = without(state.other_ids, known.mark)
-            state = state.with_(instances={**state.instances, known.mark: right}, other_ids=left)
+            state = state.with_(
+                instances={**state.instances, known.mark: right},
+                other_ids=without(state.other_ids, known.mark),
+                duplicates=without(state.duplicates, duplicate_key(known.provider, noted)),
+            )
         return _with_record(state, adopt.record, now)
 
     return change
@@ -214,13 +217,14 @@ def doomed(destroy: Destroy, now: datetime) -> Change:
         if record is None or record.doom is not None:
             return state
         doom = Doom.model_construct(reason=destroy.reason, since=now)
+        known = record.absence or destroy.record.absence  # which may be of this very look
         fuse = _recent(state, now)
         if not destroy.succeeded and (destroy.soft or destroy.reason.may_be_a_slip):
             fuse.append(now)
         state = state.with_(
             instances={
                 **state.instances,
-                mark: record.with_(doom=doom, absence=_afresh(record.absence, now)),
+                mark: record.with_(doom=doom, absence=_afresh(known, now)),
             },
             notices=without(state.notices, mark),
             soft_destroys=fuse,

@@ -115,6 +115,12 @@ class TrailFiles:
         named = _LINEAGE.search(self.bytes_of(self.current).partition(b"\n")[0])
         return named[1].decode() if named else ""
 
+    def tells_of(self, anchor: TrailAnchor | None) -> bool:
+        """Whether the entry that a state was saved with stands anywhere in the current file, be it
+        long ago. Raises ``GpuShopperError``.
+        """
+        return anchor is not None and anchor.digest.encode() in self.bytes_of(self.current)
+
     def kept_from(self, older: list[Path], too_old: list[Path]) -> int:
         """The oldest entry that is still there when ``too_old``, of ``older``, is removed."""
         if too_old:

@@ -19,7 +19,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import PydanticSerializationError
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from reconciler.model.errors import StateError
 from reconciler.model.json_text import one_line_writer
@@ -37,6 +37,7 @@ _VERSION = b',"version":%d' % VERSION
 _TAIL = _VERSION + b',"workspace":"'
 """Keys are sorted: how every state of this version goes on after its last collection."""
 _WRITTEN = one_line_writer(sort_keys=True)  # what is dumped by pydantic is a tree
+_REPLACED = "\\ufffd"
 _SHOWN_DIGITS = 12
 _COLLECTIONS: Mapping[str, type[BaseModel]] = {
     "instances": InstanceRecord,
@@ -94,8 +95,7 @@ class RecordTexts:
             else:
                 other.add(name)
         if other:
-            dumped = state.model_dump(mode="json", warnings="error", include=other)
-            known |= {name: (values[name], _canonical(dumped[name])) for name in other}
+            known |= {name: (values[name], text) for name, text in _texts(state, other).items()}
         return {name: known[name][1] for name in _FIELDS}
 
 
@@ -115,6 +115,8 @@ class _RecordText:
         self.fields: dict[str, str] = {}
         if before is None:
             text = _canonical(record.model_dump(mode="json", warnings="error"))
+            if _REPLACED in text:
+                text = _canonical(_exact(record.model_dump(warnings="error")))
         else:
             self.fields = _fields_of(record, before)
             inside = ",".join([f'"{name}":{self.fields[name]}' for name in _ORDERS[kind]])
@@ -127,8 +129,28 @@ def _fields_of(record: BaseModel, before: _RecordText) -> dict[str, str]:
     if before.fields:
         old = before.record.__dict__
         changed = {name for name, value in record.__dict__.items() if old[name] is not value}
-    dumped = record.model_dump(mode="json", warnings="error", include=changed)
-    return before.fields | {name: _canonical(value) for name, value in dumped.items()}
+    return before.fields | _texts(record, changed)
+
+
+def _texts(model: BaseModel, names: set[str] | None) -> dict[str, str]:
+    """The text of each field of ``names``; None: of all."""
+    dumped = model.model_dump(mode="json", warnings="error", include=names)
+    texts = {name: _canonical(value) for name, value in dumped.items()}
+    if any(_REPLACED in text for text in texts.values()):
+        exact = _exact(model.model_dump(warnings="error", include=names))
+        texts = {name: _canonical(value) for name, value in exact.items()}
+    return texts
+
+
+def _exact(value: Any) -> Any:
+    """As pydantic makes it JSON, but with every key as it is: pydantic puts U+FFFD where a key has
+    a lone surrogate, so that two keys would become one.
+    """
+    if isinstance(value, dict):
+        return {key: _exact(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_exact(one) for one in value]
+    return to_jsonable_python(value)
 
 
 def encode(state: RecordedState, texts: RecordTexts | None = None) -> bytes:

@@ -20,7 +20,7 @@ from reconciler.statefile.format import decode
 from reconciler.statefile.private_files import directory_of, read_private, shown, write_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from reconciler.model.record import RecordedState
@@ -123,13 +123,16 @@ class History:
             yield self._files.status(path).st_mtime_ns, path
 
 
-def refuse_older(location: str, serial: int, newest: int, told: int) -> None:
+def refuse_older(
+    location: str, serial: int, newest: int, told: int, newest_good: Callable[[], int]
+) -> None:
     """Raise ``StateError`` where a state with ``serial`` is older than one that was at ``location``
-    before: ``newest`` is the newest backup's serial, ``told`` the last one in the audit trail.
+    before: ``newest`` is the newest backup's serial, ``told`` the last one in the audit trail, and
+    ``newest_good`` finds the serial of the newest backup that can be read; 0 for none.
     """
     if newest > serial:
         but = f"serial {newest} was here before"
-        fix = f"gpu-shopper state restore {newest} brings the newest version back"
+        fix = _brought_back(newest, serial, newest_good())
     elif told > serial + 1:  # the next one may have been told by a run that died before it saved
         but = f"the audit trail tells of serial {told}"
         fix = "bring back the newest copy that you have: gpu-shopper state restore FILE"
@@ -140,6 +143,15 @@ def refuse_older(location: str, serial: int, newest: int, told: int) -> None:
         why="an older copy was put in its place, so machines bought since may be unknown",
         fix=f"{fix}; to go on from this one: gpu-shopper state restore {location}",
     )
+
+
+def _brought_back(newest: int, serial: int, good: int) -> str:
+    if good == newest:
+        return f"gpu-shopper state restore {newest} brings the newest version back"
+    damaged = f"the backup with serial {newest} is damaged"
+    if good > serial:
+        return f"{damaged}: gpu-shopper state restore {good} brings the newest good one back"
+    return f"{damaged}: bring back the newest copy that you have: gpu-shopper state restore FILE"
 
 
 def another_state(

@@ -284,8 +284,15 @@ class LocalFile(StateBackend):
         told = self._told_serial(stored)
         if self._is_anothers:
             raise another_state(self.location, stored.serial, told, self._good_backup(stored))
-        refuse_older(self.location, stored.serial, self._history.newest_serial(stored), told)
+        newest = self._history.newest_serial(stored)
+        refuse_older(
+            self.location, stored.serial, newest, told, lambda: self._newest_good_serial(stored)
+        )
         self._looked_back = True
+
+    def _newest_good_serial(self, stored: RecordedState) -> int:
+        good = (one.state for one in self._backups() if one.state is not None)
+        return next((one.serial for one in good if one.lineage == stored.lineage), 0)
 
     def _told_serial(self, stored: RecordedState | None) -> int:
         """The serial that the end of the audit trail names; 0 where it proves nothing: it cannot be
@@ -300,7 +307,8 @@ class LocalFile(StateBackend):
             trail = TrailFiles(self._path, self._files, [])
             end = trail.end()
             if end.head and stored and not (stored.trail and end.holds(stored.trail)):
-                self._is_anothers = trail.lineage() not in ("", stored.lineage)
+                another = trail.lineage() not in ("", stored.lineage)
+                self._is_anothers = another and not trail.tells_of(stored.trail)
         except (OSError, GpuShopperError):
             return 0
         return end.serial

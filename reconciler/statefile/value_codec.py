@@ -160,9 +160,10 @@ def _union(kinds: tuple[Any, ...]) -> Codec:
         if data is None and optional:
             return None
         named = _exactly(dict, data)
-        if set(named) != {"is", "value"} or named["is"] not in codecs:
+        name = named.get("is")
+        if set(named) != {"is", "value"} or not isinstance(name, str) or name not in codecs:
             raise UnreadableValue("a value of none of the types that may stand here")
-        return codecs[named["is"]].decode(named["value"])
+        return codecs[name].decode(named["value"])
 
     return Codec(encode, decode)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.model.exit_code import ExitCode
-from tests.end_to_end.command import started
+from tests.canaries import found_in
+from tests.end_to_end.command import environment, stand_in, started
 from tests.end_to_end.test_vastai import VAST, Rehearsal
 from tests.end_to_end.test_vastai import rehearsal as vast_rehearsal
 from tests.end_to_end.workplace import QUICK
@@ -53,9 +55,24 @@ def wait_until_listed_as_running(shop: Rehearsal) -> None:
         raise AssertionError("".join(shop.said[-2:])) from error
 
 
+def listened_to(folder: Path) -> dict[str, str]:
+    """The ``PATH`` with an ``ssh`` that writes down how it is started, in files that are searched
+    for secrets like all others; the surroundings only of a look, not of somebody's own login.
+    """
+    ssh = shutil.which("ssh")
+    script = (
+        f'printf "%s\\n" "$@" >> "{folder}/arguments"\n'
+        f'[ "$1" = -F ] && env >> "{folder}/surroundings"\n'
+        f'exec "{ssh}" "$@"'
+    )
+    stand_in(folder, "ssh", script)
+    return {"PATH": f"{folder}{os.pathsep}{environment(folder)['PATH']}"}
+
+
 def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
     server.says("NVIDIA GeForce RTX 4090", memory=24564, cuda="12.4")
     with rehearsal(tmp_path, server) as shop:
+        shop.settings |= listened_to(tmp_path / "bin")
         with started(
             "apply", "-auto-approve", "-json",
             cwd=shop.directory, outputs=tmp_path / "apply", **shop.settings,
@@ -79,6 +96,16 @@ def test_an_order_ends_in_a_shell(server: SshServer, tmp_path: Path) -> None:
         words = [ssh, "-F", str(config), "-o", "BatchMode=yes", "dev-0", "echo in"]
         told = subprocess.run(words, capture_output=True, text=True, check=True, timeout=60)
         assert told.stdout.strip() == "in"
+        _I10_ssh_was_told_no_more_than_it_needs(tmp_path / "bin")
+
+
+def _I10_ssh_was_told_no_more_than_it_needs(folder: Path) -> None:
+    arguments = (folder / "arguments").read_text()
+    assert arguments.count("HostKeyAlias=gpu-shopper-vastai-") > 1
+    assert found_in(arguments.encode()) == []
+    lines = (folder / "surroundings").read_text().splitlines()
+    names = {line.partition("=")[0] for line in lines}
+    assert {"PATH", "HOME"} <= names <= {"PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_"}
 
 
 def test_a_machine_with_another_gpu_than_was_sold_is_destroyed(tmp_path: Path) -> None:

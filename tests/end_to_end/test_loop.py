@@ -15,6 +15,7 @@ from tests.end_to_end.workplace import HOUR, MINUTE, Workplace, workplace
 from tests.simulation.shop import QUICKSTART
 
 CRONTAB = """
+printf '%s\\n' "$@" >> "$CRONTAB_FILE.arguments"
 case "$1" in
     -l) cat "$CRONTAB_FILE" 2>/dev/null || { echo "no crontab for you" >&2; exit 1; } ;;
     -) cat > "$CRONTAB_FILE" ;;
@@ -84,6 +85,7 @@ def test_cron_gets_one_entry_beside_what_was_there_and_it_runs(tmp_path: Path) -
             installed = shop.run("reconcile", "--install", "cron", "--yes", *flags, **env)
             assert installed.code == 0, installed.err
             assert "reconcile --once" in installed.out
+        assert (tmp_path / "crontab.arguments").read_text() == "-l\n-\n" * 2
         others, mine = table.read_text().splitlines()
         assert others == "0 4 * * * backup"
         assert "reconcile --once --heal --schedule" in mine

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -151,8 +152,10 @@ class LambdaProvider(Provider):
         self._check_id(instance_id)
         answer = await self._asked(self._api.instance(instance_id))
         row = _row(self._data(answer, "read", gone_is=instance_id))
-        if row is None or row.id != instance_id:
-            raise self._unexpected("read", "it does not describe this machine")
+        if row is None:
+            raise self._unexpected("read", "it does not describe a machine")
+        if row.id != instance_id:
+            raise AnotherInstance(self.name, row.id)
         if has_ended(row):
             raise self._not_found(instance_id)
         return as_instance(self.name, row)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -154,7 +155,7 @@ class RunpodProvider(Provider):
         except ValidationError as error:
             raise self._unexpected("read", misfit(error)) from None
         if row.id != instance_id:
-            raise self._unexpected("read", "it describes another pod")
+            raise AnotherInstance(self.name, row.id)
         if is_gone(row):
             raise self._not_found(instance_id)
         return as_instance(self.name, row)

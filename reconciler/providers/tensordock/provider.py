@@ -10,6 +10,7 @@ import anyio
 from pydantic import ValidationError
 
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -185,7 +186,7 @@ class TensorDockProvider(Provider):
         except UnknownShape as error:
             raise self._unexpected("read", str(error)) from None
         if row.id != instance_id:
-            raise self._unexpected("read", "it describes another machine")
+            raise AnotherInstance(self.name, row.id)
         if has_ended(row):
             raise self._not_found(instance_id)
         if row.rateHourly is not None:

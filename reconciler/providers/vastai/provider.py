@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -147,7 +148,7 @@ class VastProvider(Provider):
         except ValidationError as error:
             raise self._unexpected("read", misfit(error)) from None
         if row.id != instance_id:
-            raise self._unexpected("read", "it describes another machine")
+            raise AnotherInstance(self.name, row.id)
         return as_instance(self.name, row)
 
     async def create_instance(self, request: CreateRequest) -> Created:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tests.simulation.simulator.broken import Broken
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
     from reconciler.model.record import InstanceRecord
     from tests.simulation.simulator.judge import Judge
+
+_SOON = timedelta(minutes=10)
 
 
 class Convergence:
@@ -49,13 +52,19 @@ class Convergence:
         self._judge.require("I18", not blocked, f"unresolved: {blocked}")
 
     def has_converged(self, now: datetime, wanted: set[tuple[str, int]]) -> bool:
-        """And nothing is left to learn: machines that were found are known to be ready."""
+        """And nothing is left to learn, or to end: machines that were found are known to be ready,
+        and none that was let go comes to its end just now.
+        """
         try:
             self.converged(now, wanted)
         except Broken:
             return False
         state = self._judge.state()
-        return state is not None and all(one.ready_at for one in state.instances.values())
+        if state is None:
+            return False
+        soon = now + _SOON
+        ending = [one for one in state.let_go.values() if one.ends_at and one.ends_at <= soon]
+        return not ending and all(one.ready_at for one in state.instances.values())
 
     def state_is_empty(self) -> bool:
         state = self._judge.state()

@@ -96,6 +96,8 @@ class Judge:
         """Once a host's clock was off by less than anybody notices."""
         self.provider_off = timedelta(0)
         """How far a provider's clock was off, which dates the machines that are found there."""
+        self.shown_late = timedelta(0)
+        """How old a listing was, at most, that was given out as of now (C2.15)."""
         self.stood_still = timedelta(0)
         """For how long all clocks of the host did, at most."""
 

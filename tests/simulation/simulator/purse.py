@@ -25,6 +25,7 @@ _MICRO_USD = Decimal("0.000001")
 _LONG_AGO = datetime.fromisoformat("2000-01-01T00:00Z")
 _SECOND = timedelta(seconds=1)
 _NO_TIME = timedelta(0)
+_MICROSECOND = timedelta(microseconds=1)
 TICK = timedelta(seconds=60)
 SKEW = timedelta(seconds=60)
 LOOK = timedelta(seconds=5)
@@ -184,13 +185,16 @@ class Purse:
         )
 
     def _at_most(self, key: tuple[str, str], one: Machine) -> Machine:
-        """As nobody can deny: who was ended by others may live on, and what a label that somebody
-        changed leaves in doubt is counted as it was (I4).
+        """As nobody can deny: who was ended by others may live on, what a label that somebody
+        changed leaves in doubt is counted as it was (I4), and an old listing shows at work what
+        has stopped since.
         """
         if key in self._judge.ended_by_others:  # nor may anybody have seen it stop
             return one._replace(gone=None, stopped=None)
         in_full = key in self._judge.relabelled or key[0] == self._judge.bills_stopped_in_full
-        return one._replace(stopped=None) if in_full else one
+        if in_full or one.stopped is None:
+            return one._replace(stopped=None)
+        return one._replace(stopped=one.stopped + self._judge.shown_late // _MICROSECOND)
 
     def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         rises, face = self._judge.market.rises, self._judge.by_face

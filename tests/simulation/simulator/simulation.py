@@ -326,6 +326,8 @@ class Simulation:
             fault = self.troubles.of_call(process, place.name, call)
             if fault is not None and call.operation == "create_instance" and not fault.has_effect:
                 self.judge.phantoms = True
+            if fault is not None and fault.stale and call.operation == "list_instances":
+                self.judge.shown_late = max(self.judge.shown_late, fault.stale)
             said = call.label or call.instance_id or ""
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault

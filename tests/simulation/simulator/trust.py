@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Mode
 from reconciler.model.reason import DestroyReason
-from tests.simulation.simulator.stored_bytes import nonces, serial_of
+from tests.simulation.simulator.stored_bytes import lineage_of, nonces, serial_of
 
 if TYPE_CHECKING:
     from reconciler.model.plan import Plan
@@ -56,7 +56,7 @@ class Trust:
         judge = self._judge
         before, judge.known = judge.known, nonces(old)
         self._forget(before - judge.known)
-        judge.serial = serial_of(old)
+        judge.serial, judge.lineage = serial_of(old), lineage_of(old)
         self._books_are_lost()
         self.rolled_back = True
 

@@ -76,7 +76,7 @@ def test_another_way_to_write_the_same_hours_means_the_same() -> None:
         ("Mon 08:00 - Mon 08:00", "empty, or the whole week"),
         ("0 8 * * 1-5", "no days with their hours"),
         ("8", "number 8"),
-        ("[]", "list"),
+        ("[]", "at least 1 entry"),
         ("[Mon 08:00-12:00, Mon 11:00-13:00]", "Mon 08:00-12:00 and Mon 11:00-13:00 overlap"),
         ("[Sun 22:00-06:00, Mon 05:00-07:00]", "overlap"),
         ("Mon-Sun 00:00-24:00", "whole week without a break"),

@@ -225,9 +225,7 @@ class History:
         )
         changes = [
             sightings(observed, now),
-            departures.forgotten(
-                plan.forgets, now, {PROVIDER: DESTROY_TIME}, {PROVIDER: 5 * SECOND}
-            ),
+            departures.forgotten(plan.forgets, now, {PROVIDER: DESTROY_TIME}),
             *(transitions.doubted(one) for one in plan.doubts),
             *(transitions.sighted(mark) for mark in plan.sighted),
             *billing.rates_seen(plan.rate_changes, self.state, now),

@@ -114,6 +114,21 @@ def test_C2_12_the_machine_is_the_one_with_the_mark_once_the_id_of_the_answer_is
     assert sighting.weighed.presence is Presence.SEEN
 
 
+@pytest.mark.parametrize(("told", "is_ours"), [("x", True), ("y", False), ("", False)])
+def test_C2_12_it_is_also_the_one_that_the_provider_shows_to_whoever_asks_for_the_id_of_the_answer(
+    told: str, is_ours: bool
+) -> None:
+    """An id in capitals, say: it never would be proven gone."""
+    known = record(absence=_gone().with_(first_absent_at=None))
+    reads = {("simulated", known.instance_id): DirectRead(why="another machine", other_id=told)}
+    looked = observed(complete("simulated", stranger(known.mark)), reads=reads)
+    noted = recorded_state(known, other_ids={known.mark: "x"})
+    (sighting,) = classify_instances(noted, looked).records
+    assert sighting.found_by_mark is is_ours
+    (first,) = classify_instances(recorded_state(known), looked).strangers
+    assert first.kind == ("other-id" if is_ours else "duplicate"), "it is noted first"
+
+
 def test_a_create_is_found_only_at_the_provider_that_was_asked() -> None:
     elsewhere = instance(intent(), provider="other")
     found = classify_instances(

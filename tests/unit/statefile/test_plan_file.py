@@ -14,7 +14,6 @@ from reconciler.model.errors import GpuShopperError, StalePlan, UsageRefused
 from reconciler.model.plan_document import PlanDocument
 from reconciler.model.saved_plan import PlanOrigin
 from reconciler.reporting.plan_json import plan_document
-from reconciler.statefile import plan_file
 from reconciler.statefile.files import Files
 from reconciler.statefile.plan_file import check_target, encode_plan, read_plan, write_plan
 from tests.builders import create, plan
@@ -102,14 +101,6 @@ def test_a_forged_checksum_does_not_help_a_content_that_makes_no_sense(
     with pytest.raises(StalePlan) as caught:
         read_plan(path)
     assert "its content does not" in caught.value.why
-
-
-def test_a_file_that_is_too_large_is_not_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(plan_file, "PLAN_BYTES_MAX", 100)
-    with pytest.raises(StalePlan, match="no plan"):
-        read_plan(saved(tmp_path))
 
 
 @pytest.mark.parametrize("content", [b"", b"version: 1\n", b'{"checksum":"sha256:'])

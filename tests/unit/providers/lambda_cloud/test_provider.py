@@ -11,6 +11,7 @@ import pytest
 
 from reconciler.clock import LoopClock
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -472,7 +473,7 @@ def test_C2_16_a_machine_is_denied_only_by_their_own_words(said: Said) -> None:
         ((200, {"data": None}), UnexpectedResponse),
         ((200, {"data": []}), UnexpectedResponse),
         ((200, {"data": {}}), UnexpectedResponse),
-        ((200, {"data": {**INSTANCE, "id": "b" * 32, "status": "terminated"}}), UnexpectedResponse),
+        ((200, {"data": {**INSTANCE, "id": "b" * 32, "status": "terminated"}}), AnotherInstance),
         ((200, {"data": INSTANCE, "error": {"code": "x"}}), UnexpectedResponse),
         ((500, error("global/object-does-not-exist")), ProviderUnavailable),
     ],

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.clock import LoopClock
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -388,8 +389,8 @@ def test_their_word_for_a_deleted_pod_denies_it() -> None:
         *NOT_THERE,
         ((200, {}), UnexpectedResponse),
         ((200, None), UnexpectedResponse),
-        ((200, {**POD, "id": "another"}), UnexpectedResponse),
-        ((200, {**POD, "id": "another", "status": "TERMINATED"}), UnexpectedResponse),
+        ((200, {**POD, "id": "another"}), AnotherInstance),
+        ((200, {**POD, "id": "another", "status": "TERMINATED"}), AnotherInstance),
         ((200, {**POD, "name": None}), UnexpectedResponse),
         ((204, ""), UnexpectedResponse),
     ],

@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.clock import LoopClock
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -413,7 +414,7 @@ def test_C2_16_a_machine_that_says_that_it_is_no_more_is_denied() -> None:
         ((200, {"data": None}), UnexpectedResponse),
         ((200, {"data": []}), UnexpectedResponse),
         ((200, []), UnexpectedResponse),
-        ((200, {**INSTANCE, "id": "other", "status": "deleted"}), UnexpectedResponse),
+        ((200, {**INSTANCE, "id": "other", "status": "deleted"}), AnotherInstance),
         ((200, {**INSTANCE, "name": 7}), UnexpectedResponse),
         ((200, error("x", 404)), UnexpectedResponse),
         ((500, error("Instance not found")), ProviderUnavailable),

@@ -12,6 +12,7 @@ import pytest
 
 from reconciler.clock import LoopClock
 from reconciler.model.errors import (
+    AnotherInstance,
     AuthenticationFailed,
     CreateOutcomeUnknown,
     CreateRefused,
@@ -375,7 +376,7 @@ def test_C2_16_a_machine_is_denied_only_by_their_own_words(said: Said) -> None:
         ((200, None), UnexpectedResponse),
         ((200, {"instances": []}), UnexpectedResponse),
         ((200, {"instances": {}}), UnexpectedResponse),
-        ((200, {"instances": {**INSTANCE, "id": 999}}), UnexpectedResponse),
+        ((200, {"instances": {**INSTANCE, "id": 999}}), AnotherInstance),
         ((200, {"success": False, "instances": None}), UnexpectedResponse),
         ((500, {"instances": None}), ProviderUnavailable),
     ],
