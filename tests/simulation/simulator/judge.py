@@ -68,7 +68,7 @@ class Judge:
         self.sent: Counter[str] = Counter()
         self.known: frozenset[str] = frozenset()
         """Nonces in the state."""
-        self.known_when_taken: dict[int, frozenset[str]] = {}
+        self.known_when_taken: dict[Process, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
         self.lost_at: datetime | None = None
@@ -162,7 +162,7 @@ class Judge:
         holder = self.locks.holder(LOCK)
         nonce = label.rpartition("-")[2]
         ours = holder is process or holder is None
-        read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
+        read = holder is not None and nonce in self.known_when_taken.get(holder, frozenset())
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
         self._no_second_in_the_slot(label, now)
         self._affordable(label, now)
@@ -195,7 +195,7 @@ class Judge:
             self.require("I3", not same, f"{label} was bought beside {other}, which stays")
 
     def taken(self, process: Process) -> None:
-        self.known_when_taken[id(process)] = self.known
+        self.known_when_taken[process] = self.known
         self.protection.taken(process)
 
     # --- at every write of the state --------------------------------------------------------

@@ -34,6 +34,9 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
         except FileNotFoundError:
             return None
 
+    def has(self, path: Path) -> bool:
+        return os.path.lexists(self.real(path))
+
     def on_platter(self, path: Path) -> bytes | None:
         return self.content(path)
 

@@ -399,7 +399,7 @@ class Simulation:
             one.mark
             if one.action == "create"
             else self.judge.named(one.provider or "", one.instance_id or "")
-            for one in trail_of(STATE, self.memory)
+            for one in trail_of(STATE, self.memory, holding=b'"outcome":"intent"')
             if one.outcome == "intent"
         }
         for _, place, operation, subject in self.judge.mutating:
