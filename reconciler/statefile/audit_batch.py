@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.audit import Effect
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_EVERY = 1000
 _FIELDS = tuple(field.name for field in fields(Effect))
+_values_of = attrgetter(*_FIELDS)
 
 
 class Batch:
@@ -74,7 +76,7 @@ class Batch:
 
     def tell(self, effect: Effect) -> None:
         """One effect; a checkpoint follows it now and then."""
-        self._add(**{name: getattr(effect, name) for name in _FIELDS})
+        self._add(**dict(zip(_FIELDS, _values_of(effect), strict=True)))
         if self.head.n % CHECKPOINT_EVERY == 0:
             self.checkpoint()
 
@@ -85,6 +87,8 @@ class Batch:
 
 
 def _plain(value: object) -> object:
+    if type(value) is str:
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
     return moment_text(value) if isinstance(value, datetime) else value

@@ -16,13 +16,14 @@ from tests.markets import START
 _OUTCOMES_OF_A_CREATE = {"done", "refused", "absent", "gone"}
 
 
-def trail_of(state: Path, files: Files | None = None) -> list[AuditEntry]:
-    """Every entry of the trail beside ``state`` that can be read."""
+def trail_of(state: Path, files: Files | None = None, *, holding: bytes = b"") -> list[AuditEntry]:
+    """Every entry of the trail beside ``state`` that can be read, and whose line is ``holding``
+    these bytes.
+    """
     trail = TrailFiles(state, files or Files(), [])
     whole = b"".join(trail.bytes_of(path) for path in trail.all())
-    return [
-        AuditEntry.model_validate_json(line) for line in whole.splitlines() if line.endswith(b'"}')
-    ]
+    lines = [line for line in whole.splitlines() if line.endswith(b'"}') and holding in line]
+    return [AuditEntry.model_validate_json(line) for line in lines]
 
 
 def check_verifies(state: Path, files: Files | None = None) -> None:

@@ -211,7 +211,8 @@ class Simulation:
         try:
             result = await work()
         except GpuShopperError as error:
-            if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
+            sick = self.disk.takes_nothing and not self.locks.refuses
+            if error.exit_code is ExitCode.UNEXPECTED and sick:
                 self._passed(process, None)
             self.listener.refused(process, error)
             told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
@@ -398,7 +399,7 @@ class Simulation:
             one.mark
             if one.action == "create"
             else self.judge.named(one.provider or "", one.instance_id or "")
-            for one in trail_of(STATE, self.memory)
+            for one in trail_of(STATE, self.memory, holding=b'"outcome":"intent"')
             if one.outcome == "intent"
         }
         for _, place, operation, subject in self.judge.mutating:
