@@ -102,6 +102,8 @@ class Judge:
         """How far a provider's clock was off, which dates the machines that are found there."""
         self.shown_late = timedelta(0)
         """How old a listing was, at most, that was given out as of now (C2.15)."""
+        self.unlabelled: dict[str, int] = {}
+        """When each provider last gave out machines without their labels (C2.11)."""
         self.stood_still = timedelta(0)
         """For how long all clocks of the host did, at most."""
 

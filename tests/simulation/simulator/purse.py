@@ -186,15 +186,16 @@ class Purse:
 
     def _at_most(self, key: tuple[str, str], one: Machine) -> Machine:
         """As nobody can deny: who was ended by others may live on, what a label that somebody
-        changed, or its provider cut, leaves in doubt is counted as it was (I4), and an old listing
-        shows at work what has stopped since.
+        changed, or its provider cut, leaves in doubt is counted as it was (I4), and so is what was
+        shown without its label, until then. An old listing shows at work what has stopped since.
         """
         if key in self._judge.ended_by_others:  # nor may anybody have seen it stop
             return one._replace(gone=None, stopped=None)
         doubtful = key in self._judge.relabelled or parse_mark(one.label) is None
         if doubtful or key[0] == self._judge.bills_stopped_in_full or one.stopped is None:
             return one._replace(stopped=None)
-        return one._replace(stopped=one.stopped + self._judge.shown_late // _MICROSECOND)
+        stopped = max(one.stopped, self._judge.unlabelled.get(key[0], 0))
+        return one._replace(stopped=stopped + self._judge.shown_late // _MICROSECOND)
 
     def _begun_seconds(self, machines: list[tuple[tuple[str, str], Machine]]) -> Decimal:
         rises, face = self._judge.market.rises, self._judge.by_face

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.clock import LoopClock
 from reconciler.market.faults import Call, Fault
+from reconciler.market.units import microseconds
 from reconciler.model.errors import DocumentError, GpuShopperError, StateLocked
 from reconciler.model.exit_code import ExitCode
 from reconciler.model.hand_over import SshFiles
@@ -329,6 +330,8 @@ class Simulation:
                 self.judge.phantoms = True
             if fault is not None and fault.stale and call.operation == "list_instances":
                 self.judge.shown_late = max(self.judge.shown_late, fault.stale)
+            if fault is not None and fault.drop_labels:
+                self.judge.unlabelled[place.name] = microseconds(process.true_clock.now())
             said = call.label or call.instance_id or ""
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
