@@ -50,6 +50,10 @@ class Batch:
         """All of it, to be written in one go."""
         return b"".join(self._lines)
 
+    def end_line(self) -> None:
+        """A crash cut the line before of its end, and of nothing else."""
+        self._lines.append(b"\n")
+
     def end_torn_line(self, torn: bytes) -> None:
         """Leave what a crash cut as a line by itself, and say what it was."""
         self._lines.append(b"\n")

@@ -190,7 +190,9 @@ class AuditTrail:
         found = end.head or START
         known = Head(anchor.entries, anchor.digest) if anchor else START
         batch.head = found if found.n > known.n else known
-        if tail.torn:
+        if tail.unended:
+            batch.end_line()
+        elif tail.torn:
             batch.end_torn_line(tail.torn)
         if found.n > known.n and end.serial > batch.serial:
             detail = f"the trail had reached serial {end.serial}, an older state was put back"

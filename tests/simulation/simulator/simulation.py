@@ -68,7 +68,7 @@ from tests.simulation.simulator.schedule import TICKS, Schedule, Step
 from tests.simulation.simulator.sick_disk import SickDisk
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
-from tests.simulation.told import check_verifies, trail_of
+from tests.simulation.told import damage_of, trail_of
 
 if TYPE_CHECKING:
     from reconciler.operations.workspace import LogIn
@@ -397,7 +397,8 @@ class Simulation:
         damaged = states.trail_damaged or self.judge.trust.rolled_back or self.judge.was_lost
         if self.disk.failed or self._power_was_cut() or damaged:
             return
-        check_verifies(STATE, self.memory)
+        damage = damage_of(STATE, self.memory)
+        self.judge.require("I20", not damage, f"{damage}")
         told = {
             one.mark
             if one.action == "create"
