@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import Fault
+from reconciler.market.machine import Machine
 from reconciler.model.address import parse_address
 from reconciler.model.errors import ProviderError, StateError, UnsafePlan, UsageRefused
 from reconciler.model.exit_code import ExitCode
@@ -427,6 +428,32 @@ def test_a_damaged_state_without_backup_and_machines_is_rebuilt_too_and_kept_asi
         assert kept.read_bytes() == b"a flipped bit"
         await shop.apply()
         assert len(shop.alive()) == 1
+
+    tell(tmp_path, told)
+
+
+def test_C12_8_a_machine_that_began_in_the_year_1_is_rebuilt_and_costs_nothing_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seeds 4880 and 9847: its fleet has office hours, which had no windows then; and the ledger
+    told of each day since."""
+    active = "active: {hours: Mon-Sun 00:00-20:00, timezone: UTC}\n    max_gpu_hour_usd: 1"
+    hours = f"{active}\n    expires_at: 2026-12-01T00:00:00Z"
+    documents = QUICKSTART.replace("ttl: 4h", hours)
+    year_1 = datetime.min.replace(tzinfo=UTC)
+    monkeypatch.setattr(Machine, "created_at", property(lambda _: year_1))
+
+    async def told(shop: Shop) -> None:
+        await shop.apply(documents)
+        (shop.directory / "state" / "demo.json").unlink()
+        shop.documents = documents
+        await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        (taken,) = shop.state().instances.values()
+        assert shop.now - taken.created_at < HOUR
+        await shop.destroy()
+        await shop.wait(HOUR)
+        await shop.reconcile()
+        assert len(encode(shop.state())) < 10_000
 
     tell(tmp_path, told)
 
