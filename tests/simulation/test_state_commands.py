@@ -234,6 +234,43 @@ def test_a_state_put_back_without_any_trace_shows_by_a_machine_that_is_younger(
     tell(tmp_path, told)
 
 
+@pytest.mark.parametrize("has_dates", [True, False])
+def test_I28_what_was_forgotten_stays_also_where_its_provider_tells_no_date_or_nothing_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_dates: bool
+) -> None:
+    """Seeds 6921 and 5655: a pass had saved the state, which was then no older than the machine."""
+
+    async def told(shop: Shop) -> None:
+        path = shop.directory / "state" / "demo.json"
+        await shop.apply()
+        await shop.reconcile()
+        old = path.read_bytes()
+        await shop.wait(HOUR)
+        await shop.apply(TWO)
+        both = ids(shop)
+        for entry in path.parent.glob("demo.json*"):
+            entry.unlink()
+        path.write_bytes(old)
+        path.chmod(0o600)
+        await shop.wait(MINUTE)
+        if has_dates:
+            shop.world.script_fault(Fault(error="unavailable"), "list_instances", times=40)
+            await shop.reconcile(heal=True)
+        else:
+            with monkeypatch.context() as patched:
+                patched.setattr(Machine, "created_at", None)
+                await shop.reconcile(heal=True)
+        shop.world.clear_faults()
+        for _ in range(3):
+            await shop.wait(12 * MINUTE)
+            result = await shop.reconcile(heal=True)
+            assert result.code is ExitCode.PROVIDER_FAILURE
+        assert ids(shop) == both
+        assert shop.sent("create_instance") == 2
+
+    tell(tmp_path, told)
+
+
 def test_I28_an_old_state_is_recognised_by_the_audit_trail_alone_and_kills_and_forgets_nothing(
     tmp_path: Path,
 ) -> None:
