@@ -375,6 +375,28 @@ def test_C11_10_a_state_of_another_lineage_is_not_built_on_whatever_its_serial(
     tell(tmp_path, told)
 
 
+@pytest.mark.parametrize("damage", ["zeros", "cut", "a line"])
+def test_I20_a_rebuilt_state_is_not_called_another_one_since_its_trail_is_damaged(
+    tmp_path: Path, damage: str
+) -> None:
+    """Seed 58197: the trail was begun by the lineage of before, and ends in nothing readable."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        (shop.directory / "state" / "demo.json").unlink()
+        await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        trail = shop.directory / "state" / "demo.json.audit.jsonl"
+        lines = trail.read_bytes().splitlines(keepends=True)
+        last = {"zeros": b"\0" * 700, "cut": lines[-1][:-40], "a line": b"no line of ours\n"}
+        trail.write_bytes(b"".join(lines[:-1]) + last[damage])
+        await shop.wait(MINUTE)
+        result = await shop.apply(TWO)
+        assert result.code is ExitCode.DONE
+        assert len(shop.alive()) == 2
+
+    tell(tmp_path, told)
+
+
 def test_I19_what_is_restored_over_an_older_copy_leaves_room_for_what_the_last_one_was(
     tmp_path: Path,
 ) -> None:
