@@ -340,8 +340,8 @@ LOST_IN_AN_OUTAGE = Schedule(
         Step(9, "apply", (("detach", False), ("documents", 18), *_APPLY[2:], ("who", "laptop"))),
     ),
 )
-"""The wrong state had been moved away, as a refusal says, to rebuild the right one from the machines;
-an apply that came first bought beside one whose provider could not be read just then."""
+"""The wrong state was moved away, as a refusal says, to rebuild the right one from what runs. An
+apply that came first bought beside a machine whose provider could not be read just then."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     KILLED_REPEATING, NOTHING_TO_REBUILD, PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE,
