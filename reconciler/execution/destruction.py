@@ -133,12 +133,17 @@ def _written_later() -> Iterator[None]:
 
 
 async def _recycled(record: InstanceRecord, provider: Provider, context: ExecutionContext) -> bool:
-    """Whether the id stands for somebody else's machine by now. One that cannot be read is ours:
-    it was when its end was decided.
+    """Whether the id stands for somebody else's machine by now. One that cannot be read is ours, as
+    it was when its end was decided, unless another one was seen there since.
     """
     known = context.journal.state.instances.get(record.mark, record)
     read = await context.read(provider, record.instance_id)
-    return is_recycled(known, read.instance)
+    if is_recycled(known, read.instance):
+        with _written_later():
+            await context.journal.commit(transitions.recycled(record.mark))
+        return True
+    unread = read.instance is None and not read.not_found
+    return unread and known.doom is not None and known.doom.recycled
 
 
 async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str | None:

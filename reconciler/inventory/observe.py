@@ -16,6 +16,7 @@ from reconciler.waiting import event_loop, in_time, side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
 
     from reconciler.clock import Clock
     from reconciler.model.observation import ProviderInventory
@@ -64,16 +65,19 @@ async def observe_instances(
     providers: Mapping[str, Provider],
     inventories: Mapping[str, ProviderInventory],
     recorded: RecordedState | None,
+    longest: timedelta | None = None,
 ) -> ObservedState:
     """Listings, plus a direct read of every recorded machine that they do not show.
 
-    A listing of another account than the recorded one becomes Unknown (I14).
+    A listing of another account than the recorded one becomes Unknown (I14). After ``longest``
+    nothing more is read: a hundred machines, each read at its provider's pace, would hold up for
+    minutes what has to be destroyed now (I9). The next look goes on.
     """
     pinned = dict(inventories)
     if recorded is not None:
         for name, inventory in inventories.items():
             pinned[name] = _of_pinned_account(inventory, recorded)
-    reads = await _read_unlisted(providers, pinned, recorded) if recorded else {}
+    reads = await _read_unlisted(providers, pinned, recorded, longest) if recorded else {}
     windows = {name: one.capabilities.visibility_window for name, one in providers.items()}
     intervals = {name: one.capabilities.destroy_interval for name, one in providers.items()}
     return ObservedState(
@@ -98,6 +102,7 @@ async def _read_unlisted(
     providers: Mapping[str, Provider],
     inventories: Mapping[str, ProviderInventory],
     recorded: RecordedState,
+    longest: timedelta | None,
 ) -> dict[tuple[str, str], DirectRead]:
     listed = {
         name: {found.id for found in inventory.instances} for name, inventory in inventories.items()
@@ -109,7 +114,7 @@ async def _read_unlisted(
         and record.provider in providers
         and not _wrong_account(inventories.get(record.provider))
     }
-    return await read_instances(providers, readable)
+    return await read_instances(providers, readable, longest)
 
 
 def _wrong_account(inventory: ProviderInventory | None) -> bool:
@@ -117,9 +122,13 @@ def _wrong_account(inventory: ProviderInventory | None) -> bool:
 
 
 async def read_instances(
-    providers: Mapping[str, Provider], ids: Iterable[tuple[str, str]]
+    providers: Mapping[str, Provider],
+    ids: Iterable[tuple[str, str]],
+    longest: timedelta | None = None,
 ) -> dict[tuple[str, str], DirectRead]:
-    """A direct read of each (provider, id), within each provider's limit of parallel calls."""
+    """A direct read of each (provider, id), within each provider's limit of parallel calls; those
+    that are not answered after ``longest`` are put off.
+    """
     reads: dict[tuple[str, str], DirectRead] = {}
     wanted = sorted(ids)
     if not wanted:
@@ -134,12 +143,14 @@ async def read_instances(
         async with limits[key[0]]:
             reads[key] = await direct_read(provider, key[1])
 
-    async with anyio.create_task_group() as tasks:
-        for key in wanted:
-            parallel = providers[key[0]].capabilities.parallel_calls
-            limits.setdefault(key[0], anyio.CapacityLimiter(parallel))
-            tasks.start_soon(read, key)
-    return dict(sorted(reads.items()))
+    with anyio.move_on_after(longest.total_seconds() if longest else None):
+        async with anyio.create_task_group() as tasks:
+            for key in wanted:
+                parallel = providers[key[0]].capabilities.parallel_calls
+                limits.setdefault(key[0], anyio.CapacityLimiter(parallel))
+                tasks.start_soon(read, key)
+    late = DirectRead(why="there was no time to ask", put_off=True)
+    return {key: reads.get(key, late) for key in wanted}
 
 
 async def direct_read(provider: Provider, instance_id: str) -> DirectRead:

@@ -19,13 +19,18 @@ def first_facts_of(
     seed: int, started_at: datetime, settings: MarketSettings, pace: Pace
 ) -> dict[str, str]:
     """All that a world remembers of its making; the account's id tells two markets apart."""
-    drawn = drawn_bytes(seed, "account", microseconds(started_at)).hex()
     return {
         "seed": str(seed),
-        "account": f"sim-{drawn[:6]}",
+        "account": account_of(seed, started_at),
         "settings": settings.to_json(),
         **pace.to_facts(),
     }
+
+
+def account_of(seed: int, started_at: datetime) -> str:
+    """The id of the account in a world that was made with these."""
+    drawn = drawn_bytes(seed, "account", microseconds(started_at)).hex()
+    return f"sim-{drawn[:6]}"
 
 
 def facts_of(

@@ -34,4 +34,11 @@ def one_line_writer(*, sort_keys: bool) -> Callable[[object], str]:
         usual.allow_nan,
     )
     text = encoder.encode_basestring_ascii
-    return lambda value: text(value) if type(value) is str else "".join(parts(value, 0))
+
+    def written(value: object) -> str:
+        kind = type(value)
+        if kind is str:
+            return text(value)  # type: ignore[arg-type]
+        return repr(value) if kind is int else "".join(parts(value, 0))
+
+    return written

@@ -78,6 +78,8 @@ class DirectRead:
     why: str = ""
     ended_at: datetime | None = None
     other_id: str = ""
+    put_off: bool = False
+    """There was no time to ask: what has to be destroyed went first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,6 +185,8 @@ class Doubt:
     evidence: AbsenceEvidence | None = None
     worrying: bool = True
     """False while it is only waiting its turn (a listing lags by design)."""
+    recycled: bool = False
+    """The id of a machine on its way out stands for somebody else's machine now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,6 +71,8 @@ class Doom(Stored):
     last_error: str = ""
     alerted_at: AwareDatetime | None = None
     """When people were last told that it is overdue."""
+    recycled: bool = False
+    """Its id was seen to stand for somebody else's machine: unseen, it is not asked to end (I4)."""
 
 
 class Succession(Stored):

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-_set = object.__setattr__
+_new = object.__new__
+_set_values = BaseModel.__dict__["__dict__"].__set__
+_set_fields = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 def _seconds(value: object) -> object:
@@ -42,7 +46,7 @@ class Stored(BaseModel):
 
     def with_(self, **changes: Any) -> Self:
         """A copy with some fields changed, as ``model_copy`` makes it, at half the cost."""
-        named = self.__pydantic_fields_set__ | changes.keys()
+        named = self.__pydantic_fields_set__.union(changes)
         return self._filled({**self.__dict__, **changes}, named)
 
     def __eq__(self, other: object) -> bool:
@@ -67,11 +71,12 @@ class Stored(BaseModel):
 
     @classmethod
     def _filled(cls, values: dict[str, Any], named: set[str]) -> Self:
-        made = cls.__new__(cls)
-        _set(made, "__dict__", values)
-        _set(made, "__pydantic_fields_set__", named)
-        _set(made, "__pydantic_extra__", None)
-        _set(made, "__pydantic_private__", None)
+        # The slots themselves: a frozen value is asked by nobody whether it may be filled.
+        made = _new(cls)
+        _set_values(made, values)
+        _set_fields(made, named)
+        _set_extra(made, None)
+        _set_private(made, None)
         return made
 
 

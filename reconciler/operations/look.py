@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _LOOP_WAITS = timedelta(seconds=10)
 """The longest that a pass of the loop waits to be told a balance."""
+_LOOP_READS = timedelta(seconds=5)
+"""And the longest that it asks for machines that no listing shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ async def look(
     recorded = workspace.read()
     verdict, moved = read_clocks(workspace, recorded)
     inventories = {name: _later(one, moved) for name, one in inventories.items()}
-    observed = await observe_instances(workspace.providers, inventories, recorded)
+    longest = _LOOP_READS if request.mode is Mode.LOOP else None
+    observed = await observe_instances(workspace.providers, inventories, recorded, longest)
     observed = replace(observed, clock=verdict)
     now = workspace.clock.now()
     state = _as_of(now, recorded, workspace)

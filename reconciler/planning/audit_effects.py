@@ -164,10 +164,11 @@ def _dropped(record: InstanceRecord, usd: Decimal, *, by_hand: bool) -> Effect:
 
 def _amended(left: InstanceRecord, right: InstanceRecord) -> Iterator[Effect]:
     """What is none of a machine's usual ways: another slot, another id, another ceiling."""
+    was = left.__dict__
     names = [
         name
-        for name in type(right).model_fields
-        if name not in _TOLD_ELSEWHERE and getattr(left, name) != getattr(right, name)
+        for name, value in right.__dict__.items()
+        if value is not was[name] and name not in _TOLD_ELSEWHERE and value != was[name]
     ]
     if names:
         detail = f"{', '.join(names)} changed; it was {left.slot} {left.instance_id}"

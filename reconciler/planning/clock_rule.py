@@ -95,7 +95,7 @@ def _outvoted(clocks: Mapping[str, datetime], *, vouched: bool) -> ClockVerdict:
     middle = times[(len(times) - 1) // 2]
     sure = 2 * sum(_agree(one, middle) for one in times) > len(times)
     if sure and _agree(wall, middle):
-        others = {name: one for name, one in clocks.items() if not _agree(one, middle)}
+        others = {name: one for name, one in clocks.items() if not _agree(one, wall)}
         far = any(abs(one - wall) > _FAR for name, one in others.items() if name != _BOOT)
         remark = f"{_differences(others, wall)} {_WALL}, which most clocks agree with"
         return ClockVerdict(wall, wall, remark, confirmed=True, far=far)

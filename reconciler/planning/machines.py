@@ -100,7 +100,12 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
         )
         decisions.doubts.append(doubt)
     elif is_recycled(record, sighting.instance):
-        decisions.doubts.append(doubt_about(record, sighting.identity_doubt))
+        doubt = doubt_about(record, sighting.identity_doubt)
+        decisions.doubts.append(replace(doubt, recycled=True))
+    elif weighed.presence is not Presence.SEEN and doom.recycled:
+        decisions.doubts.append(doubt_about(record, "its id stood for another machine last"))
+    elif weighed.presence is Presence.UNLISTED and scene.put_off(record):
+        decisions.keeps.append(Keep(record, None, "destroy under way, no time to ask for it"))
     else:
         decisions.destroys.append(Destroy(record, doom.reason, "destroy again", again=True))
 

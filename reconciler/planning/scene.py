@@ -113,6 +113,11 @@ class Scene:
             return False
         return self.request.covers(record.fleet, record.index)
 
+    def put_off(self, record: InstanceRecord) -> bool:
+        """There was no time to ask for it in this look."""
+        read = self.observed.reads.get((record.provider, record.instance_id))
+        return read is not None and read.put_off
+
     @property
     def may_act_on_all(self) -> bool:
         """True where ``may_act`` is true of every machine."""

@@ -300,6 +300,18 @@ def destroy_repeated(mark: str, now: datetime) -> Change:
     return _on_record(mark, update)
 
 
+def recycled(mark: str) -> Change:
+    """Its id was seen to stand for somebody else's machine (I4)."""
+    return _on_record(
+        mark,
+        lambda record: (
+            record
+            if record.doom is None or record.doom.recycled
+            else record.with_(doom=record.doom.with_(recycled=True))
+        ),
+    )
+
+
 def alerted(mark: str, now: datetime) -> Change:
     """People were told that this destroy is overdue."""
     return _on_record(
@@ -315,6 +327,8 @@ def doubted(doubt: Doubt) -> Change:
 
     def change(state: RecordedState) -> RecordedState:
         mark, evidence = doubt.mark, doubt.evidence
+        if doubt.recycled:
+            return recycled(mark)(state)
         if evidence is None:
             return state
         if mark in state.instances:

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import fields
 from datetime import datetime
 from decimal import Decimal
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from reconciler.model.audit import Effect
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT_EVERY = 1000
 _FIELDS = tuple(field.name for field in fields(Effect))
+_values_of = attrgetter(*_FIELDS)
 
 
 class Batch:
@@ -48,6 +50,10 @@ class Batch:
         """All of it, to be written in one go."""
         return b"".join(self._lines)
 
+    def end_line(self) -> None:
+        """A crash cut the line before of its end, and of nothing else."""
+        self._lines.append(b"\n")
+
     def end_torn_line(self, torn: bytes) -> None:
         """Leave what a crash cut as a line by itself, and say what it was."""
         self._lines.append(b"\n")
@@ -74,7 +80,7 @@ class Batch:
 
     def tell(self, effect: Effect) -> None:
         """One effect; a checkpoint follows it now and then."""
-        self._add(**{name: getattr(effect, name) for name in _FIELDS})
+        self._add(**dict(zip(_FIELDS, _values_of(effect), strict=True)))
         if self.head.n % CHECKPOINT_EVERY == 0:
             self.checkpoint()
 
@@ -85,6 +91,8 @@ class Batch:
 
 
 def _plain(value: object) -> object:
+    if type(value) is str:
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
     return moment_text(value) if isinstance(value, datetime) else value

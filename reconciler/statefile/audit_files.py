@@ -43,12 +43,15 @@ class Tail:
     size: int
     whole: bytes = b""
     """Its last whole lines."""
+    unended: bool = False
+    """``torn`` is a whole line of ours: only its line end is not there."""
 
     def may_have_held(self, anchor: TrailAnchor | None) -> bool:
         """Whether that entry can have stood where the end is damaged now, which proves nothing."""
         if anchor is None or self.head is None or anchor.entries < self.head.n:
             return False
-        return bool(self.torn) or not taken_apart(self.whole.rpartition(b"\n")[2]).whole
+        torn = bool(self.torn) and not self.unended
+        return torn or not taken_apart(self.whole.rpartition(b"\n")[2]).whole
 
     def holds(self, anchor: TrailAnchor) -> bool:
         """Whether the entry that a state was saved with stands here."""
@@ -88,8 +91,12 @@ class TrailFiles:
         size = self.files.status_of_open(descriptor).st_size
         data = self.files.read_from(descriptor, max(0, size - _TAIL_BYTES))
         end = max(0, data.rfind(b"\n"))
+        torn = data[data.rfind(b"\n") + 1 :]
+        if taken_apart(torn).whole:
+            head, serial = _head(data, len(data))
+            return Tail(head, serial, torn, size, data, unended=True)
         head, serial = _head(data, end)
-        return Tail(head, serial, data[data.rfind(b"\n") + 1 :], size, data[:end])
+        return Tail(head, serial, torn, size, data[:end])
 
     def tail_of(self, path: Path) -> Tail:
         """How the file at ``path`` ends. Raises ``OSError`` and ``StateError``."""

@@ -128,7 +128,7 @@ class AuditTrail:
                 batch.checkpoint(places.kept_from(older, too_old))
             for effect in told:
                 batch.tell(effect)
-            write_all(files, descriptor, batch.data)
+            self._write(descriptor, batch.data, tail.size)
             self._size = tail.size + len(batch.data)
         finally:
             files.close(descriptor)
@@ -137,6 +137,17 @@ class AuditTrail:
         self._warnings += [f"the audit trail has a gap: {detail}" for detail in batch.gaps]
         self._remove(too_old)
         return batch.head
+
+    def _write(self, descriptor: int, data: bytes, size: int) -> None:
+        """After the first ``size`` bytes. What fails is tried again and again while a disk is sick,
+        with more to tell each time: nothing is left of it.
+        """
+        try:
+            write_all(self._files, descriptor, data)
+        except OSError:
+            with suppress(OSError):
+                self._files.cut(descriptor, size)
+            raise
 
     def _tail(self, descriptor: int) -> Tail:
         """Not read again where nothing was added to what this process wrote."""
@@ -179,7 +190,9 @@ class AuditTrail:
         found = end.head or START
         known = Head(anchor.entries, anchor.digest) if anchor else START
         batch.head = found if found.n > known.n else known
-        if tail.torn:
+        if tail.unended:
+            batch.end_line()
+        elif tail.torn:
             batch.end_torn_line(tail.torn)
         if found.n > known.n and end.serial > batch.serial:
             detail = f"the trail had reached serial {end.serial}, an older state was put back"

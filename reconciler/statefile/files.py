@@ -48,6 +48,10 @@ class Files:
         """Bytes written, which may be fewer than given."""
         return os.write(descriptor, data)
 
+    def cut(self, descriptor: int, size: int) -> None:
+        """Take back what stands after the first ``size`` bytes."""
+        os.ftruncate(descriptor, size)
+
     def sync(self, descriptor: int) -> None:
         os.fsync(descriptor)
 

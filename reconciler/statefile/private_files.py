@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from contextlib import suppress
 from functools import lru_cache
@@ -133,7 +132,7 @@ def write_private(files: Files, path: Path, data: bytes) -> None:
 
     Raises ``OSError``, with no temporary file left behind.
     """
-    temporary = path.with_name(f"{_temporary_prefix(path)}{secrets.token_hex(4)}")
+    temporary = path.with_name(f"{_temporary_prefix(path)}{os.urandom(4).hex()}")
     try:
         _write_new(files, temporary, data)
         files.replace(temporary, path)

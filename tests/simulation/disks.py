@@ -95,6 +95,12 @@ class PowerCut(Files):
         content.written += bytes(data[:count])
         return count
 
+    def cut(self, descriptor: int, size: int) -> None:
+        self._files.cut(descriptor, size)
+        content = self._open[descriptor]
+        assert content is not None
+        content.written = content.written[:size]
+
     def sync(self, descriptor: int) -> None:
         self._files.sync(descriptor)
         content = self._open[descriptor]

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from reconciler.market.world import World
+from reconciler.model.audit import TrailFinding
 from reconciler.model.audit_entry import AuditEntry
 from reconciler.statefile.audit_files import TrailFiles
 from reconciler.statefile.audit_verification import verified
@@ -16,22 +17,28 @@ from tests.markets import START
 _OUTCOMES_OF_A_CREATE = {"done", "refused", "absent", "gone"}
 
 
-def trail_of(state: Path, files: Files | None = None) -> list[AuditEntry]:
-    """Every entry of the trail beside ``state`` that can be read."""
+def trail_of(state: Path, files: Files | None = None, *, holding: bytes = b"") -> list[AuditEntry]:
+    """Every entry of the trail beside ``state`` that can be read, and whose line is ``holding``
+    these bytes.
+    """
     trail = TrailFiles(state, files or Files(), [])
     whole = b"".join(trail.bytes_of(path) for path in trail.all())
-    return [
-        AuditEntry.model_validate_json(line) for line in whole.splitlines() if line.endswith(b'"}')
-    ]
+    lines = [line for line in whole.splitlines() if line.endswith(b'"}') and holding in line]
+    return [AuditEntry.model_validate_json(line) for line in lines]
 
 
-def check_verifies(state: Path, files: Files | None = None) -> None:
-    """The chain holds, and its end is what the state was saved with."""
+def damage_of(state: Path, files: Files | None = None) -> tuple[TrailFinding, ...]:
+    """Empty where the chain holds, and its end is what the state was saved with."""
     trail = TrailFiles(state, files or Files(), [])
     found = LocalFile(state, "demo", lambda: START, files=files).read()
     contents = [(path.name, trail.bytes_of(path)) for path in trail.all()]
     verdict = verified(contents, found.trail if found else None)
-    assert not verdict.damaged, f"I20: {verdict.findings}"
+    return verdict.findings if verdict.damaged else ()
+
+
+def check_verifies(state: Path) -> None:
+    """I20."""
+    assert not damage_of(state)
 
 
 def check_effects_are_told(state: Path, world: World) -> None:

@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 from reconciler.market import machine_notes
 from reconciler.market.errors import NoSuchMachine
 from reconciler.market.faults import HEALTHY, Call, Fault, FaultHook, Operation
-from reconciler.market.founding import first_facts_of
+from reconciler.market.founding import account_of
 from reconciler.market.machine import Inside, Machine, Order
-from reconciler.market.market_clock import Pace
 from reconciler.market.offer import MarketOffer, Quote
 from reconciler.market.prices import PriceBoard
 from reconciler.market.rows import read_facts
@@ -35,7 +34,9 @@ _Idle = list[sqlite3.Connection]
 
 
 @cache
-def _first(offers: tuple[MarketOffer, ...], settings: str) -> tuple[bytes, dict[str, str], _Idle]:
+def _first(
+    offers: tuple[MarketOffer, ...], settings: MarketSettings
+) -> tuple[bytes, dict[str, str], _Idle]:
     """The bytes of a new world's database with the facts in it, and databases that say the same
     and that nobody uses: all worlds of one provider begin with the same.
     """
@@ -45,7 +46,7 @@ def _first(offers: tuple[MarketOffer, ...], settings: str) -> tuple[bytes, dict[
         started_at=START,
         wall_origin=START,
         offers=offers,
-        settings=MarketSettings.from_json(settings),
+        settings=settings,
     )
     with world:
         connection = world._storage._connection
@@ -112,11 +113,12 @@ class Book(World):
         cls, name: str, seed: int, offers: tuple[MarketOffer, ...], settings: MarketSettings
     ) -> Book:
         """As ``World.create`` in memory, which makes each table anew."""
-        facts = first_facts_of(seed, START, settings, Pace(START, START, 1.0))
-        facts["account"] += f"-{name}"  # no two providers share one
-        begin, facts_there, idle = _first(offers, settings.to_json())
+        begin, facts_there, idle = _first(offers, settings)
+        account = f"{account_of(seed, START)}-{name}"  # no two providers share one
+        own = {"seed": str(seed), "account": account}
+        facts = facts_there | own
         storage = _Tables(begin, idle)
-        changes = [(value, name) for name, value in facts.items() if value != facts_there[name]]
+        changes = [(value, name) for name, value in own.items()]
         with storage.transaction() as connection:
             connection.executemany("UPDATE world SET value = ? WHERE name = ?", changes)
         made = cls(storage, facts)
@@ -189,12 +191,25 @@ class Book(World):
         return next((one.gone for one in self.machines() if one.id == machine_id), None)
 
     def rent(self, order: Order, now: datetime, fault: Fault = HEALTHY) -> Machine:
+        known = self.machines()
         machine = super().rent(order, now, fault)
         self.ordered[machine.id] = order.label or ""
+        self._know([*known, machine])  # ids count up
         return machine
 
     def destroy(self, machine_id: str, now: datetime, fault: Fault = HEALTHY) -> None:
-        super().destroy(self.known_as.get(machine_id, machine_id), now, fault)
+        real, known = self.known_as.get(machine_id, machine_id), self.machines()
+        super().destroy(real, now, fault)
+        self._know([self._read(real) if one.id == real else one for one in known])
+
+    def _know(self, machines: list[Machine]) -> None:
+        """What all machines are after a change of our own, which need not be read again."""
+        self._seen["machines"] = self._storage._connection.total_changes, machines
+
+    def _read(self, machine_id: str) -> Machine:
+        query = "SELECT * FROM machines WHERE id = ?"
+        row = self._storage._connection.execute(query, (machine_id,)).fetchone()
+        return Machine._make(row)
 
     def begin_call(
         self,

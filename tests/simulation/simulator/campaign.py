@@ -16,7 +16,7 @@ from pathlib import Path
 from reconciler.model.record import RecordedState
 from reconciler.model.value import dataclass
 from reconciler.statefile import audit_trail, local_file, lock, process_identity
-from reconciler.statefile.format import RecordTexts, decode, encode
+from reconciler.statefile.format import RecordTexts, checksum_of, decode, encode, is_whole
 from tests.simulation.simulator import judge
 from tests.simulation.simulator.broken import Broken
 from tests.simulation.simulator.catalogue import ACTIONS, STANDING
@@ -67,16 +67,20 @@ def judged(schedule: Schedule, root: Path | None = None) -> Verdict:
             run_seeded(run, seed=schedule.seed, limit_seconds=_LONGEST_SECONDS)
     except Broken as found:
         broken = found
-    simulation = made[0]
-    return Verdict(
+    simulation = made.pop()
+    judge = simulation.judge
+    verdict = Verdict(
         schedule,
         simulation.log,
         broken,
         simulation.met,
-        simulation.judge.checked,
+        judge.checked,
         simulation.commands,
-        simulation.judge.kills,
+        judge.kills,
     )
+    for knot in (simulation.troubles, judge, simulation):
+        vars(knot).clear()  # each of its parts knows it: undone, they go without a search for them
+    return verdict
 
 
 class _KnownStates:
@@ -92,6 +96,10 @@ class _KnownStates:
         if found is None:
             found = self._remember(data, decode(data, where))
         return found
+
+    def whole(self, data: bytes, checksum: bytes) -> bool:
+        """Whether they are the ones of that checksum: what is known here is whole."""
+        return checksum_of(data) == checksum if data in self._known else is_whole(data, checksum)
 
     def writer(self, written: Callable[..., bytes]) -> Callable[..., bytes]:
         """``written``, and what was encoded by it needs no decoding."""
@@ -128,6 +136,7 @@ def quickly() -> Iterator[None]:
         (audit_trail, "user_name", lambda: "operator"),
         (audit_trail, "ci_run", lambda _: None),
         (local_file, "decode", states.decoded),
+        (local_file, "is_whole", states.whole),
         (judge, "decode", states.decoded),
         (local_file, "encode", states.writer(vars(local_file)["encode"])),
         (local_file, "RecordTexts", lambda: states.texts),
@@ -196,14 +205,17 @@ def campaign(seeds: Iterable[int]) -> Campaign:
 
 @contextmanager
 def uncollected() -> Iterator[Callable[[], None]]:
-    """What was there before is not looked at again for each run's garbage. Call what is given after
-    each run: it collects now and then.
+    """What was there before is not looked at again for each run's garbage, nor what the first runs
+    made for all. Call what is given after each run: it collects now and then.
     """
     numbers = count(1)
 
     def collect() -> None:
-        if not next(numbers) % _RUNS_COLLECTED:
+        number = next(numbers)
+        if not number % _RUNS_COLLECTED:
             gc.collect()
+        if number == _RUNS_COLLECTED:
+            gc.freeze()
 
     collecting = gc.isenabled()
     gc.collect()

@@ -51,6 +51,10 @@ class Judge:
         self.checked: Counter[str] = Counter()
         self.strangers: set[tuple[str, str]] = set()
         """(provider, id) of machines that must never be touched."""
+        self.nameless: set[tuple[str, str]] = set()
+        """Those among them that stand under an id of ours, without a label."""
+        self.dates_lie: Callable[[str], bool] = lambda _: False
+        """Whether a provider says of machines that they began at another time, or not when."""
         self.copies: set[tuple[str, str]] = set()
         """Made by a person under a mark of ours: nobody's promise says what becomes of them."""
         self.namesakes = False
@@ -64,7 +68,7 @@ class Judge:
         self.sent: Counter[str] = Counter()
         self.known: frozenset[str] = frozenset()
         """Nonces in the state."""
-        self.known_when_taken: dict[int, frozenset[str]] = {}
+        self.known_when_taken: dict[Process, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
         self.lineages: set[bytes] = set()
@@ -123,10 +127,20 @@ class Judge:
             self._create_sent(process, subject, call.at)
         else:
             real = self.market.worlds[place].known_as.get(subject, subject)
+            self._excuse(place, real)
             stranger = (place, real) in self.strangers
             stranger |= bool(self.neighbours) and self._is_neighbour(place, subject)
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
             self.protection.destroyed(process, place, subject)
+
+    def _excuse(self, place: str, machine_id: str) -> None:
+        """Under a reused id stands a machine without a label. That it is not ours its date alone
+        says, to whoever knows when the destroy of ours was accepted (C2.13).
+        """
+        key = (place, machine_id)
+        if key in self.nameless and (self.trust.lost_once or self.dates_lie(place)):
+            self.strangers.discard(key)
+            self.copies.add(key)
 
     def _called_elsewhere(self, place: str, subject: str, call: Call) -> None:
         """Another workspace of the same account buys and destroys its own machines alone."""
@@ -150,7 +164,7 @@ class Judge:
         holder = self.locks.holder(LOCK)
         nonce = label.rpartition("-")[2]
         ours = holder is process or holder is None
-        read = holder is not None and nonce in self.known_when_taken.get(id(holder), frozenset())
+        read = holder is not None and nonce in self.known_when_taken.get(holder, frozenset())
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
         self._no_second_in_the_slot(label, now)
         self._affordable(label, now)
@@ -183,7 +197,7 @@ class Judge:
             self.require("I3", not same, f"{label} was bought beside {other}, which stays")
 
     def taken(self, process: Process) -> None:
-        self.known_when_taken[id(process)] = self.known
+        self.known_when_taken[process] = self.known
         self.protection.taken(process)
 
     # --- at every write of the state --------------------------------------------------------

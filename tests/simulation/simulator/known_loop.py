@@ -15,8 +15,17 @@ from types import coroutine
 from typing import Any, Protocol
 
 import anyio
+import anyio.lowlevel
 from anyio._backends import _asyncio
 from anyio._core import _eventloop, _synchronization, _tasks
+
+from tests.simulation.simulator.known_groups import (
+    Group,
+    checkpoint,
+    checkpoint_if_cancelled,
+    scope,
+    shielded_checkpoint,
+)
 
 Place = tuple[Any, str, Any]
 
@@ -30,10 +39,13 @@ class _Pausing(Protocol):
 @contextmanager
 def known_to_anyio(loop: _Pausing) -> Iterator[None]:
     """Until it is left, ``loop`` is the one that runs wherever anyio is used."""
-    places = [*_ALWAYS, (_asyncio, "_task_states", {}), (_asyncio, "sleep", _sleep_in(loop))]
+    sleep = _sleep_in(loop)
+    places = [*_ALWAYS, (_asyncio, "_task_states", {}), (_asyncio, "sleep", sleep)]
+    places.append((anyio, "sleep", sleep))
     if sys.version_info < (3, 12):  # where that is not written in C
         tasks: Any = asyncio.tasks
         places.append((_asyncio, "current_task", partial(tasks._current_tasks.get, loop)))
+        places.append((tasks._all_tasks, "add", lambda _: None))  # the loop itself knows them all
     with replaced(places):
         yield
 
@@ -66,9 +78,15 @@ def _sleep_in(loop: _Pausing) -> Any:
 
 _ALWAYS: list[Place] = [
     (_eventloop, "current_async_library", lambda: "asyncio"),
-    (_tasks, "CancelScope", _asyncio.CancelScope),
-    (anyio, "CancelScope", _asyncio.CancelScope),
-    (anyio, "create_task_group", _asyncio.TaskGroup),
+    (_tasks, "CancelScope", scope),
+    (_asyncio, "CancelScope", scope),
+    (anyio, "CancelScope", scope),
+    (anyio, "create_task_group", Group),
+    (_asyncio.AsyncIOBackend, "cancel_shielded_checkpoint", shielded_checkpoint),
+    (_asyncio.AsyncIOBackend, "checkpoint_if_cancelled", checkpoint_if_cancelled),
+    (anyio.lowlevel, "checkpoint", checkpoint),
     (anyio, "Event", _asyncio.Event),
+    (anyio, "Lock", _asyncio.Lock),
+    (anyio, "CapacityLimiter", _asyncio.CapacityLimiter),
     (_synchronization, "Event", _asyncio.Event),
 ]

@@ -85,6 +85,8 @@ class MarketConditions:
         with suppress(MarketError):
             stranger = world.place_foreign(simulation.now, str(other) if label else None)
             simulation.judge.strangers.add((place, stranger.id))
+            if not label:
+                simulation.judge.nameless.add((place, stranger.id))
             world.known_as[machine_id] = stranger.id
 
     def _long_gone(self, which: int, *, accepted: bool) -> tuple[str, str] | None:

@@ -70,6 +70,9 @@ class MemoryDisk(Files):
     def every(self) -> dict[str, Inode]:
         return dict(self._names)
 
+    def has(self, path: Path) -> bool:
+        return str(path) in self._names
+
     def found(self, path: Path) -> Inode | None:
         return self._names.get(str(path))
 
@@ -149,7 +152,9 @@ class MemoryDisk(Files):
         inode, appends = self._open[descriptor]
         place = len(inode.data) if appends else self._positions[descriptor]
         if place == len(inode.data):
-            inode.data += data
+            whole, written = data.obj, inode.data + data
+            # Written in one go it is its writer's own value, which is known wherever it goes.
+            inode.data = whole if type(whole) is bytes and whole == written else written
         elif not place and len(data) >= len(inode.data):
             inode.data = bytes(data)
         else:
@@ -157,6 +162,11 @@ class MemoryDisk(Files):
         self._positions[descriptor] = place + len(data)
         inode.changed = next(self._changes)
         return len(data)
+
+    def cut(self, descriptor: int, size: int) -> None:
+        inode = self._of(descriptor)
+        inode.data = inode.data[:size]
+        inode.changed = next(self._changes)
 
     def sync(self, descriptor: int) -> None:
         inode = self._of(descriptor)

@@ -44,6 +44,10 @@ class Oddness:
         """Errors repeat the environment that was sent."""
         self.strange = False
 
+    @property
+    def dates_lie(self) -> bool:
+        return bool(self.date or self.clock_off or self.zone_off)
+
     def clear(self) -> None:
         self.__init__()  # type: ignore[misc]
 

@@ -26,6 +26,7 @@ from reconciler.operations.workspace import Workspace
 from reconciler.providers.simulated.provider import SimulatedProvider
 from reconciler.statefile.files import Files
 from tests.markets import START
+from tests.simulation.simulator.memory_disk import MemoryDisk
 from tests.simulation.simulator.places import Place
 from tests.simulation.simulator.seeded_loop import SeededLoop
 from tests.simulation.walk import Killed
@@ -123,6 +124,19 @@ class ProcessClock(SystemClock):
         true = self._true = LoopTime()
         super().__init__(wall=lambda: true.now() + skew, boot_seconds=true.seconds)
         self._life = life
+        self._told: tuple[float, datetime] | None = None
+
+    def now(self) -> datetime:
+        """Asked several times at one moment, it counts once."""
+        boot, told = self._boot_seconds(), self._told
+        if told is None or told[0] != boot:
+            told = self._told = boot, super().now()
+        return told[1]
+
+    def settle(self, now: datetime) -> timedelta:
+        moved = super().settle(now)
+        self._told = None
+        return moved
 
     def sleep(self, seconds: float) -> Coroutine[Any, Any, None]:
         return self._true.sleep(seconds, self._life)
@@ -133,6 +147,7 @@ class ProcessClock(SystemClock):
         self._wall = lambda: shown() - wall
         self._boot_seconds = lambda: true.seconds() - lost
         self._settled, self._settled_at = self._wall(), self._boot_seconds()
+        self._told = None
 
 
 class Branch(SimulatedProvider):
@@ -164,7 +179,7 @@ class Branch(SimulatedProvider):
 class Disk:
     """The file system under all processes, and what is wrong with it now."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: MemoryDisk) -> None:
         self.files = files
         self.full = False
         self.read_only = False
@@ -190,11 +205,7 @@ class Disk:
         self.fails_in = None
 
     def has(self, path: Path) -> bool:
-        try:
-            self.files.status(path)
-        except FileNotFoundError:
-            return False
-        return True
+        return self.files.has(path)
 
     def touch(self, name: str) -> None:
         """Before each call: the N-th of them fails, if that was asked for."""
@@ -278,6 +289,11 @@ class ProcessFiles(Files):
         self._disk.grow("write")
         self._pulse()
         return half + self._files.write(descriptor, data[half:])
+
+    def cut(self, descriptor: int, size: int) -> None:
+        self._pulse()
+        self._disk.change("cut")
+        self._files.cut(descriptor, size)
 
     def sync(self, descriptor: int) -> None:
         self._pulse()

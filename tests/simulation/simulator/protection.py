@@ -19,7 +19,7 @@ class Protection:
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
-        self._when_taken: dict[int, tuple[frozenset[str], frozenset[str]]] = {}
+        self._when_taken: dict[Process, tuple[frozenset[str], frozenset[str]]] = {}
         """By process: the fleets that were protected, and the marks that were doomed already."""
 
     def taken(self, process: Process) -> None:
@@ -28,10 +28,10 @@ class Protection:
         fleets = frozenset(one.fleet for one in leases if one.prevent_destroy)
         if state is not None and fleets:
             doomed = frozenset(m for m, one in state.instances.items() if one.doom is not None)
-            self._when_taken[id(process)] = fleets, doomed
+            self._when_taken[process] = fleets, doomed
 
     def destroyed(self, process: Process, place: str, instance_id: str) -> None:
-        fleets, doomed = self._when_taken.get(id(process), (frozenset(), frozenset()))
+        fleets, doomed = self._when_taken.get(process, (frozenset(), frozenset()))
         state = self._judge.state()
         if not fleets or state is None:
             return

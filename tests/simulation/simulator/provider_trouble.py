@@ -42,6 +42,7 @@ class ProviderTrouble:
         self.troubles = troubles
         self.simulation = troubles.simulation
         self.odd = {name: Oddness() for name in self.simulation.market.worlds}
+        self.simulation.judge.dates_lie = lambda place: self.odd[place].dates_lie
         self.listens = False
         """Whether somebody reads what commands say."""
 

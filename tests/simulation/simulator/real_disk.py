@@ -34,6 +34,9 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
         except FileNotFoundError:
             return None
 
+    def has(self, path: Path) -> bool:
+        return os.path.lexists(self.real(path))
+
     def on_platter(self, path: Path) -> bytes | None:
         return self.content(path)
 
@@ -91,6 +94,7 @@ class RealDisk(MemoryDisk, UnsyncedFiles):
     read = UnsyncedFiles.read
     read_from = UnsyncedFiles.read_from
     write = UnsyncedFiles.write
+    cut = UnsyncedFiles.cut
     sync = UnsyncedFiles.sync
     close = UnsyncedFiles.close
     restrict = UnsyncedFiles.restrict

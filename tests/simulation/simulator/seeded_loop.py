@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from asyncio.events import Handle
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
@@ -35,26 +34,45 @@ class _NumberedTask(asyncio.Task[Any]):
         return f"task {self.number}"
 
 
+def _nothing(*_: object) -> None:
+    """What a cancelled callback does."""
+
+
+class _Soon:
+    """A ``Handle``, as far as anybody here asks."""
+
+    __slots__ = ("_args", "_callback", "_context")
+
+    _callback: Callable[..., object]
+    _args: tuple[Any, ...]
+    _context: Context
+
+    def cancel(self) -> None:
+        self._callback = _nothing
+
+    def cancelled(self) -> bool:
+        return self._callback is _nothing
+
+
 class _Timer(float):
     """When its callback is due: a ``TimerHandle``, as far as anybody here asks, that a heap can
     compare without calling us.
     """
 
-    __slots__ = ("_args", "_callback", "_cancelled", "_context", "_source_traceback")
+    __slots__ = _Soon.__slots__
 
     _callback: Callable[..., object]
     _args: tuple[Any, ...]
     _context: Context
-    _source_traceback: None
 
     def when(self) -> float:
         return float(self)
 
     def cancel(self) -> None:
-        self._cancelled = True
+        self._callback = _nothing
 
     def cancelled(self) -> bool:
-        return self._cancelled
+        return self._callback is _nothing
 
 
 class SeededLoop(VirtualLoop):
@@ -101,20 +119,18 @@ class SeededLoop(VirtualLoop):
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> Handle:
+    ) -> _Soon:
         """As ever, without the questions of a loop that threads and debuggers may disturb."""
-        handle: Any = _new(Handle)
+        handle: _Soon = _new(_Soon)
         handle._callback = callback
         handle._args = args
-        handle._loop = self
         handle._context = copy_context() if context is None else context
-        handle._cancelled = False
         self._ready.append(handle)  # type: ignore[attr-defined]
-        return handle  # type: ignore[no-any-return]
+        return handle
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
-    ) -> Handle:
+    ) -> _Soon:
         """There is one thread: asked where an answer that was not read to its end is put away."""
         return self.call_soon(callback, *args, context=context)
 
@@ -129,8 +145,6 @@ class SeededLoop(VirtualLoop):
         timer._callback = callback
         timer._args = args
         timer._context = copy_context() if context is None else context
-        timer._cancelled = False
-        timer._source_traceback = None
         heappush(self._scheduled, timer)  # type: ignore[attr-defined]
         return timer
 
@@ -145,23 +159,23 @@ class SeededLoop(VirtualLoop):
             raise
 
     def _run_once(self) -> None:
-        """One round, as the standard library's: no sockets and no threads here, so that the kernel
-        need not be asked a thousand times a run.
+        """All rounds until it is stopped, each as the standard library's: no sockets and no threads
+        here, so that the kernel need not be asked a thousand times a run.
         """
         ready: Any = self._ready  # type: ignore[attr-defined]
-        if len(ready) > 1:
-            self._put_in_order(ready)
         timers: list[_Timer] = self._scheduled  # type: ignore[attr-defined]
-        if not ready or (timers and timers[0] < self.virtual_seconds + _RESOLUTION_SECONDS):
-            self._wake(ready, timers)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
+        while not self._stopping:  # type: ignore[attr-defined]
+            if len(ready) > 1:
+                self._put_in_order(ready)
+            if not ready or (timers and timers[0] < self.virtual_seconds + _RESOLUTION_SECONDS):
+                self._wake(ready, timers)
+            for _ in range(len(ready)):
+                handle = ready.popleft()
                 handle._context.run(handle._callback, *handle._args)
 
     def _wake(self, ready: Any, timers: list[_Timer]) -> None:
         """Put what is due among the ready, after a jump to the next timer where nothing is."""
-        while timers and timers[0]._cancelled:
+        while timers and timers[0]._callback is _nothing:
             heappop(timers)
         if not ready and not timers:
             raise VirtualDeadlock("no timer is set")

@@ -21,6 +21,11 @@ class SickDisk(Disk):
     full_below = ""
     """Below this directory nothing new can be made, elsewhere it can."""
 
+    @property
+    def takes_nothing(self) -> bool:
+        """Without a descriptor a pass can neither lock nor ask anybody."""
+        return super().takes_nothing and not self.out_of_descriptors
+
     def heal(self) -> None:
         super().heal()
         self.out_of_descriptors = self.trail_full = False

@@ -67,7 +67,7 @@ from tests.simulation.simulator.schedule import TICKS, Schedule, Step
 from tests.simulation.simulator.sick_disk import SickDisk
 from tests.simulation.simulator.trouble import Troubles
 from tests.simulation.simulator.verbs import VERBS
-from tests.simulation.told import check_verifies, trail_of
+from tests.simulation.told import damage_of, trail_of
 
 if TYPE_CHECKING:
     from reconciler.operations.workspace import LogIn
@@ -211,7 +211,8 @@ class Simulation:
         try:
             result = await work()
         except GpuShopperError as error:
-            if error.exit_code is ExitCode.UNEXPECTED and self.disk.takes_nothing:
+            sick = self.disk.takes_nothing and not self.locks.refuses
+            if error.exit_code is ExitCode.UNEXPECTED and sick:
                 self._passed(process, None)
             self.listener.refused(process, error)
             told = "" if isinstance(error, StateLocked) else error.what  # which names a pid
@@ -393,12 +394,13 @@ class Simulation:
         damaged = states.trail_damaged or self.judge.trust.rolled_back or self.judge.was_lost
         if self.disk.failed or self._power_was_cut() or damaged:
             return
-        check_verifies(STATE, self.memory)
+        damage = damage_of(STATE, self.memory)
+        self.judge.require("I20", not damage, f"{damage}")
         told = {
             one.mark
             if one.action == "create"
             else self.judge.named(one.provider or "", one.instance_id or "")
-            for one in trail_of(STATE, self.memory)
+            for one in trail_of(STATE, self.memory, holding=b'"outcome":"intent"')
             if one.outcome == "intent"
         }
         for _, place, operation, subject in self.judge.mutating:

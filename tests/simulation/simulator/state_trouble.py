@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reconciler.model.mark import workspace_part
 from reconciler.model.pins import HostPin
 from reconciler.model.record import RecordedState
 from reconciler.statefile.format import VERSION, decode, encode
@@ -22,7 +23,7 @@ _RESTORE = re.compile(r"gpu-shopper state restore (?:(\d+)\b|(/[^\s,;]+))")
 _MOVE_AWAY = f"move {STATE} away"
 _FOREIGN = "f" * 32
 _TRIES = 8
-_BACKUP = re.compile(r"\.backup-(\d+)-")
+_BACKUP = re.compile(r"\.backup-(\d+)-([0-9a-z]{5})")
 _SERIAL = re.compile(rb',"serial":(\d+),')
 _TRAIL = STATE.with_name(STATE.name + ".audit.jsonl")
 
@@ -228,9 +229,10 @@ class StateTrouble:
         """Whether a backup or the trail tells of a version after the one that may follow ``old``
         where a writer died before he saved it.
         """
-        serial, trail = serial_of(old), decode(old, "a copy").trail
+        serial, copy = serial_of(old), decode(old, "a copy")
+        trail, own = copy.trail, workspace_part(copy.workspace, copy.lineage)[5:]
         named = [_BACKUP.search(path.name) for path in self._files()]
-        if any(int(one[1]) > serial for one in named if one):
+        if any(int(one[1]) > serial for one in named if one and one[2] == own):
             return True
         lines = [] if trail and trail.missed else _SERIAL.findall(self._content(_TRAIL))
         return bool(lines) and int(lines[-1]) > serial + 1

@@ -154,3 +154,11 @@ def test_I31_two_hosts_of_one_provider_have_one_vote() -> None:
     assert judged(DAY, None, hosts=two_providers).now == NOW
     addresses = dict.fromkeys(("127.0.0.1", "127.0.1.1"), NOW)
     assert judged(DAY, None, hosts=addresses).sure
+
+
+def test_I31_a_clock_far_from_the_wall_clock_and_near_the_middle_one_is_told() -> None:
+    """Found by the simulator, seed 64778: each is within a minute of the middle one."""
+    near = timedelta(seconds=40)
+    verdict = judged(ZERO, mark(), 2 * near, boot=near)
+    assert (verdict.now, verdict.off) == (NOW, False)
+    assert "host-1 is 1m" in verdict.remark

@@ -1,0 +1,64 @@
+"""What a look says about machines whose end was asked for already."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from reconciler.model.observation import DirectRead
+from reconciler.model.reason import DestroyReason
+from reconciler.model.record import Doom, InstanceRecord
+from reconciler.planning import transitions
+from reconciler.planning.machines import decide_doomed
+from tests.builders import (
+    complete,
+    instance,
+    mark_text,
+    observed,
+    record,
+    recorded_state,
+    unreadable,
+)
+from tests.markets import START
+
+NOW = START + timedelta(hours=1)
+
+
+def _doomed(**facts: Any) -> InstanceRecord:
+    accepted = START + timedelta(minutes=5)
+    return record(doom=Doom(reason=DestroyReason.EXPIRED, since=accepted, **facts))
+
+
+@pytest.mark.parametrize(
+    ("listing", "put_off", "sent"),
+    [
+        (complete(started_at=NOW), True, 0),
+        (complete(started_at=NOW), False, 1),
+        (unreadable(), True, 1),
+    ],
+    ids=["not asked for", "not answered", "no listing"],
+)
+def test_I9_what_there_was_no_time_to_ask_for_is_not_asked_to_end_again(
+    listing: Any, put_off: bool, sent: int
+) -> None:
+    """A whole listing lacks it, so that it may wait; without one it may not."""
+    known = _doomed()
+    reads = {(known.provider, known.instance_id): DirectRead(why="?", put_off=put_off)}
+    found = decide_doomed(recorded_state(known), observed(listing, reads=reads), NOW)
+    assert len(found.destroys) == sent
+
+
+def test_I4_C2_13_an_id_that_stood_for_another_machine_is_not_asked_to_end_unseen() -> None:
+    """Found by the simulator, seed 55234: the next look failed, and that machine was destroyed."""
+    known = _doomed()
+    theirs = instance(known, label=mark_text(workspace="else"))
+    state = recorded_state(known)
+    (doubt,) = decide_doomed(state, observed(complete("simulated", theirs)), NOW).doubts
+    assert doubt.recycled
+    state = transitions.doubted(doubt)(state)
+    blind = decide_doomed(state, observed(unreadable()), NOW)
+    assert (len(blind.destroys), len(blind.doubts)) == (0, 1)
+    again = decide_doomed(state, observed(complete("simulated", instance(known))), NOW)
+    assert len(again.destroys) == 1, "under its own mark it is ours"
