@@ -17,7 +17,7 @@ from reconciler.model.plan import (
     RateChange,
 )
 from reconciler.planning import ledger as books
-from reconciler.planning.absence import Presence
+from reconciler.planning.absence import Presence, Weighed
 from reconciler.planning.classification import classify_instances, is_recycled
 from reconciler.planning.clock_rule import has_ended_by_wall
 from reconciler.planning.enforcement import first_verdict, rules_for
@@ -102,12 +102,22 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
     elif is_recycled(record, sighting.instance):
         doubt = doubt_about(record, sighting.identity_doubt)
         decisions.doubts.append(replace(doubt, recycled=True))
+    elif _went_unseen(record, doom, weighed):
+        decisions.doubts.append(doubt_about(record, "destroyed and missed; nothing proves it now"))
     elif weighed.presence is not Presence.SEEN and doom.recycled:
         decisions.doubts.append(doubt_about(record, "its id stood for another machine last"))
     elif weighed.presence is Presence.UNLISTED and scene.put_off(record):
         decisions.keeps.append(Keep(record, None, "destroy under way, no time to ask for it"))
     else:
         decisions.destroys.append(Destroy(record, doom.reason, "destroy again", again=True))
+
+
+def _went_unseen(record: InstanceRecord, doom: Doom, weighed: Weighed) -> bool:
+    """Its destroy was accepted, a whole listing lacked it after that, and now there is none: under
+    its id another machine may stand by now (I4).
+    """
+    absent = record.absence is not None and record.absence.first_absent_at is not None
+    return weighed.presence is Presence.SILENT and absent and doom.accepted_at is not None
 
 
 def _decide_live(

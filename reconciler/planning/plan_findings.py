@@ -102,18 +102,22 @@ def _shared_slot_findings(
             yield Finding(f"{slot} is being replaced already, so -replace changes nothing")
     if pairs.successors and scene.desired is not None and scene.request.mode is Mode.APPLY:
         kept = {keep.record.mark for keep in decisions.keeps}
-        for heir in pairs.successors.values():
+        for mark, heir in pairs.successors.items():
+            old = scene.recorded.instances[mark]
             if heir.record.mark in kept:
-                yield from _unfit_heir_findings(heir.record, scene.desired)
+                said = f"{old.slot} has its successor, {heir.record.instance_id}, and that"
+                yield from _unfit_findings(heir.record, said, scene.desired)
+            elif mark in kept:
+                said = f"{old.slot} loses its successor and keeps {old.instance_id}, which"
+                yield from _unfit_findings(old, said, scene.desired)
 
 
-def _unfit_heir_findings(heir: InstanceRecord, desired: DesiredState) -> Iterator[Finding]:
-    fleet = desired.fleets.get(heir.fleet)
-    differences = machine_differences(fleet, heir, set()) if fleet is not None else ()
+def _unfit_findings(stays: InstanceRecord, said: str, desired: DesiredState) -> Iterator[Finding]:
+    fleet = desired.fleets.get(stays.fleet)
+    differences = machine_differences(fleet, stays, set()) if fleet is not None else ()
     if differences:
         yield Finding(
-            f"{heir.slot} has its successor, {heir.instance_id}, and that is not as declared "
-            f"any more: {differences[0].attribute}",
+            f"{said} is not as declared any more: {differences[0].attribute}",
             ExitCode.PARTIAL,
             fix="gpu-shopper apply once more replaces it",
         )

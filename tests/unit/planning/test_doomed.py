@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.model.observation import DirectRead
 from reconciler.model.reason import DestroyReason
-from reconciler.model.record import Doom, InstanceRecord
+from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
 from reconciler.planning import transitions
 from reconciler.planning.machines import decide_doomed
 from tests.builders import (
@@ -48,6 +48,16 @@ def test_I9_what_there_was_no_time_to_ask_for_is_not_asked_to_end_again(
     reads = {(known.provider, known.instance_id): DirectRead(why="?", put_off=put_off)}
     found = decide_doomed(recorded_state(known), observed(listing, reads=reads), NOW)
     assert len(found.destroys) == sent
+
+
+def test_I4_C2_13_what_a_listing_lacked_after_its_destroy_is_not_asked_to_end_unseen() -> None:
+    """Found by the simulator, seed 68330: its id was somebody else's when no listing came."""
+    accepted = START + timedelta(minutes=5)
+    missed = AbsenceEvidence(last_seen_at=accepted, first_absent_at=accepted + timedelta(minutes=9))
+    for absence, sent in ((None, 1), (missed, 0)):
+        known = _doomed(accepted_at=accepted).with_(absence=absence)
+        found = decide_doomed(recorded_state(known), observed(unreadable()), NOW)
+        assert (len(found.destroys), len(found.doubts)) == (sent, 1 - sent)
 
 
 def test_I4_C2_13_an_id_that_stood_for_another_machine_is_not_asked_to_end_unseen() -> None:
