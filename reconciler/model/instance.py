@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from reconciler.model.value import dataclass
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from decimal import Decimal
 
 
@@ -34,6 +34,7 @@ class SshEndpoint:
     user: str
 
 
+_BEFORE_ANY_MARK = datetime(2020, 1, 1, tzinfo=UTC)
 _DOCUMENTATION = ("192.0.2.", "198.51.100.", "203.0.113.")
 
 
@@ -67,6 +68,14 @@ class Instance:
     created_at: datetime | None = None
     rate_since: datetime | None = None
     ports: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def begun_at(self) -> datetime | None:
+        """``created_at``, unless nobody can have rented a machine with our mark at that time: a
+        clock of theirs that is wrong, or zero, says nothing (RELIABILITY.md C12.8).
+        """
+        known = self.created_at is not None and self.created_at >= _BEFORE_ANY_MARK
+        return self.created_at if known else None
 
     @property
     def is_ready(self) -> bool:

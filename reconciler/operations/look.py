@@ -11,7 +11,7 @@ from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.inventory.offers import collect_offers, query_of
 from reconciler.model.decision import DecisionInputs
 from reconciler.model.errors import StateError, UnsafePlan, UsageRefused
-from reconciler.model.observation import NOTHING_OBSERVED, Unknown
+from reconciler.model.observation import NOTHING_OBSERVED, Complete, Unknown
 from reconciler.model.offer import EMPTY_OFFER_BOOK
 from reconciler.model.plan import Mode
 from reconciler.model.provider_types import SIMULATED
@@ -87,6 +87,7 @@ async def look(
     assessment = assess(workspace.desired, state, observed, now, request)
     if recorded is None:
         _refuse_lost_state(workspace, assessment)
+        _refuse_half_a_look(workspace, assessment, observed)
     if approved is not None:
         from reconciler.planning.saved_plan import only_saved
 
@@ -181,6 +182,24 @@ def _refuse_lost_state(workspace: Workspace, assessment: Assessment) -> None:
             why="another state made them; buying again would pay twice",
             fix="bring that state back (gpu-shopper state history), or make a new one from the "
             "machines: gpu-shopper state rebuild; look at them first: gpu-shopper orphans",
+        )
+
+
+def _refuse_half_a_look(
+    workspace: Workspace, assessment: Assessment, observed: ObservedState
+) -> None:
+    """Where a state was lost, its machines may be where nobody could look."""
+    dark = sorted(
+        name for name, one in observed.inventories.items() if not isinstance(one, Complete)
+    )
+    # A first version that was told and never saved was followed by no order.
+    if assessment.buying and dark and (told := workspace.backend.find().told_serial) > 1:
+        raise StateError(
+            f"there is no state at {workspace.backend.location}, its audit trail tells of one up "
+            f"to serial {told}, and {', '.join(dark)} could not be read in full",
+            why="machines that it knew may run there; buying again would pay twice",
+            fix="run it again when every provider answers, or bring that state back "
+            "(gpu-shopper state history)",
         )
 
 

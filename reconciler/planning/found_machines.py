@@ -114,7 +114,7 @@ def decide_orphan(stranger: Stranger, scene: Scene, decisions: Decisions) -> Non
         specification=None,
         ceiling_usd_per_hour=None,
         usd_per_hour=instance.usd_per_hour or ZERO,
-        created_at=instance.created_at or scene.now,
+        created_at=instance.begun_at or scene.now,
     )
     before = len(decisions.destroys)
     if mark.end <= scene.now:

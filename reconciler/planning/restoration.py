@@ -159,7 +159,7 @@ def _record(stranger: Stranger, mark: Mark, now: datetime) -> InstanceRecord:
         specification=None,
         ceiling_usd_per_hour=None,
         usd_per_hour=ZERO if instance.usd_per_hour is None else instance.usd_per_hour,
-        created_at=min(now, instance.created_at or now),
+        created_at=min(now, instance.begun_at or now),
     )
 
 

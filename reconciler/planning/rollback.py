@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from reconciler.model.observation import Complete
 from reconciler.model.pins import RolledBack
 from reconciler.model.plan import Finding, Mode
+from reconciler.planning.ledger import last_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -41,12 +42,13 @@ def is_held_back(found: Instance, scene: Scene) -> bool:
     """Whether an orphan stays for now, since it may be the state that is too old."""
     if is_agreed(scene.request):
         return False
-    return scene.recorded.rolled_back is not None or _is_younger(found, scene.recorded)
+    return scene.recorded.rolled_back is not None or _may_be_younger(found, scene.recorded)
 
 
-def _is_younger(found: Instance, recorded: RecordedState) -> bool:
-    saved_at, created_at = recorded.saved_at, found.created_at
-    return saved_at is not None and created_at is not None and created_at > saved_at
+def _may_be_younger(found: Instance, recorded: RecordedState) -> bool:
+    """Than what the state knows of that provider, which it may have been saved without reading."""
+    known_until = last_look(recorded, found.provider) or recorded.saved_at
+    return known_until is not None and (found.begun_at is None or found.begun_at > known_until)
 
 
 def stops_healing(scene: Scene, doubts: Iterable[Doubt]) -> bool:
@@ -91,7 +93,7 @@ def settled(recorded: RecordedState, plan: Plan, observed: ObservedState) -> Cha
 
 
 def _any_younger(unknown: Iterable[Stranger], recorded: RecordedState) -> bool:
-    return any(_is_younger(one.instance, recorded) for one in unknown)
+    return any(_may_be_younger(one.instance, recorded) for one in unknown)
 
 
 def _rolled_back(recorded: RecordedState, now: datetime) -> Change:

@@ -46,6 +46,13 @@ class Tail:
     unended: bool = False
     """``torn`` is a whole line of ours: only its line end is not there."""
 
+    def may_have_held(self, anchor: TrailAnchor | None) -> bool:
+        """Whether that entry can have stood where the end is damaged now, which proves nothing."""
+        if anchor is None or self.head is None or anchor.entries < self.head.n:
+            return False
+        torn = bool(self.torn) and not self.unended
+        return torn or not taken_apart(self.whole.rpartition(b"\n")[2]).whole
+
     def holds(self, anchor: TrailAnchor) -> bool:
         """Whether the entry that a state was saved with stands here."""
         for line in reversed(self.whole.split(b"\n")):

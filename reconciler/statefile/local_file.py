@@ -308,7 +308,8 @@ class LocalFile(StateBackend):
             end = trail.end()
             if end.head and stored and not (stored.trail and end.holds(stored.trail)):
                 another = trail.lineage() not in ("", stored.lineage)
-                self._is_anothers = another and not trail.tells_of(stored.trail)
+                known = end.may_have_held(stored.trail) or trail.tells_of(stored.trail)
+                self._is_anothers = another and not known
         except (OSError, GpuShopperError):
             return 0
         return end.serial

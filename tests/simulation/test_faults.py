@@ -286,7 +286,9 @@ def test_an_orphan_is_announced_graced_and_destroyed(tmp_path: Path) -> None:
         await shop.apply()
         part = workspace_part("demo", shop.state().lineage)
         mark = Mark(part, "dev", 7, shop.now + 10 * HOUR, "abcd1234")
-        orphan = shop.world.place_foreign(shop.now, str(mark), offer_id="o5")
+        orphan = shop.world.place_foreign(shop.now, "somebody's", offer_id="o5")
+        await shop.reconcile()
+        shop.world.relabel(orphan.id, str(mark))  # older than the last look: nothing was forgotten
         await shop.wait(MINUTE)
         result = await shop.reconcile()
         assert [entry.reason for entry in result.plan.announces] == [DestroyReason.ORPHANED]

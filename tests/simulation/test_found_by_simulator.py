@@ -384,11 +384,32 @@ SECRET_IN_AN_ERROR = Schedule(
     ),
 )
 """An adapter's error repeated the environment that it had been given, and it was printed."""
+LOST_IN_AN_OUTAGE = Schedule(
+    5958,
+    60,
+    (
+        Step(
+            0,
+            "apply",
+            (("detach", False), ("documents", 4), *_APPLY[2:], ("who", "laptop")),
+        ),
+        Step(6, "foreign_state", (("serial", 1), ("ticks", 2)), "C11.10"),
+        Step(
+            9,
+            "fault",
+            (("minutes", 19), ("percent", 100), ("place", "all"), ("times", 5)),
+            "C1.15",
+        ),
+        Step(9, "apply", (("detach", False), ("documents", 18), *_APPLY[2:], ("who", "laptop"))),
+    ),
+)
+"""The wrong state was moved away, as a refusal says, to rebuild the right one from what runs. An
+apply that came first bought beside a machine whose provider could not be read just then."""
 _FOUND = (
     READ_ONLY_DISK, DENIED_DESTROY, LATE_FIND, CHANGED_BACK, NO_LOCK_FILE, DIED_ADOPTING,
     KILLED_REPEATING, NOTHING_TO_REBUILD, PLAN_WITH_BUDGETS, OVERWRITTEN_TAIL, OTHER_LINEAGE,
     LINEAGE_WITH_A_HIGH_SERIAL, OLD_COPY, THIRD_VERSION, DIED_OPENING, WRONG_ID,
-    BILLED_TWICE, NARROWED_LOOK, SECRET_IN_AN_ERROR,
+    BILLED_TWICE, NARROWED_LOOK, SECRET_IN_AN_ERROR, LOST_IN_AN_OUTAGE,
     FOUND_WHILE_WATCHED, MISSED_BY_ANOTHER, GONE_WHILE_AWAITED,
 )  # fmt: skip
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from reconciler.market.fault_catalogue import CATALOGUE
 from reconciler.market.faults import Fault
+from reconciler.market.machine import Machine
 from reconciler.model.address import parse_address
 from reconciler.model.errors import ProviderError, StateError, UnsafePlan, UsageRefused
 from reconciler.model.exit_code import ExitCode
@@ -233,6 +234,43 @@ def test_a_state_put_back_without_any_trace_shows_by_a_machine_that_is_younger(
     tell(tmp_path, told)
 
 
+@pytest.mark.parametrize("has_dates", [True, False])
+def test_I28_what_was_forgotten_stays_also_where_its_provider_tells_no_date_or_nothing_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_dates: bool
+) -> None:
+    """Seeds 6921 and 5655: a pass had saved the state, which was then no older than the machine."""
+
+    async def told(shop: Shop) -> None:
+        path = shop.directory / "state" / "demo.json"
+        await shop.apply()
+        await shop.reconcile()
+        old = path.read_bytes()
+        await shop.wait(HOUR)
+        await shop.apply(TWO)
+        both = ids(shop)
+        for entry in path.parent.glob("demo.json*"):
+            entry.unlink()
+        path.write_bytes(old)
+        path.chmod(0o600)
+        await shop.wait(MINUTE)
+        if has_dates:
+            shop.world.script_fault(Fault(error="unavailable"), "list_instances", times=40)
+            await shop.reconcile(heal=True)
+        else:
+            with monkeypatch.context() as patched:
+                patched.setattr(Machine, "created_at", None)
+                await shop.reconcile(heal=True)
+        shop.world.clear_faults()
+        for _ in range(3):
+            await shop.wait(12 * MINUTE)
+            result = await shop.reconcile(heal=True)
+            assert result.code is ExitCode.PROVIDER_FAILURE
+        assert ids(shop) == both
+        assert shop.sent("create_instance") == 2
+
+    tell(tmp_path, told)
+
+
 def test_I28_an_old_state_is_recognised_by_the_audit_trail_alone_and_kills_and_forgets_nothing(
     tmp_path: Path,
 ) -> None:
@@ -337,6 +375,28 @@ def test_C11_10_a_state_of_another_lineage_is_not_built_on_whatever_its_serial(
     tell(tmp_path, told)
 
 
+@pytest.mark.parametrize("damage", ["zeros", "cut", "a line"])
+def test_I20_a_rebuilt_state_is_not_called_another_one_since_its_trail_is_damaged(
+    tmp_path: Path, damage: str
+) -> None:
+    """Seed 58197: the trail was begun by the lineage of before, and ends in nothing readable."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        (shop.directory / "state" / "demo.json").unlink()
+        await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        trail = shop.directory / "state" / "demo.json.audit.jsonl"
+        lines = trail.read_bytes().splitlines(keepends=True)
+        last = {"zeros": b"\0" * 700, "cut": lines[-1][:-40], "a line": b"no line of ours\n"}
+        trail.write_bytes(b"".join(lines[:-1]) + last[damage])
+        await shop.wait(MINUTE)
+        result = await shop.apply(TWO)
+        assert result.code is ExitCode.DONE
+        assert len(shop.alive()) == 2
+
+    tell(tmp_path, told)
+
+
 def test_I19_what_is_restored_over_an_older_copy_leaves_room_for_what_the_last_one_was(
     tmp_path: Path,
 ) -> None:
@@ -427,6 +487,32 @@ def test_a_damaged_state_without_backup_and_machines_is_rebuilt_too_and_kept_asi
         assert kept.read_bytes() == b"a flipped bit"
         await shop.apply()
         assert len(shop.alive()) == 1
+
+    tell(tmp_path, told)
+
+
+def test_C12_8_a_machine_that_began_in_the_year_1_is_rebuilt_and_costs_nothing_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seeds 4880 and 9847: its fleet has office hours, which had no windows then; and the ledger
+    told of each day since."""
+    active = "active: {hours: Mon-Sun 00:00-20:00, timezone: UTC}\n    max_gpu_hour_usd: 1"
+    hours = f"{active}\n    expires_at: 2026-12-01T00:00:00Z"
+    documents = QUICKSTART.replace("ttl: 4h", hours)
+    year_1 = datetime.min.replace(tzinfo=UTC)
+    monkeypatch.setattr(Machine, "created_at", property(lambda _: year_1))
+
+    async def told(shop: Shop) -> None:
+        await shop.apply(documents)
+        (shop.directory / "state" / "demo.json").unlink()
+        shop.documents = documents
+        await rebuild_state(shop.workspace(), yes, lock_timeout_seconds=0)
+        (taken,) = shop.state().instances.values()
+        assert shop.now - taken.created_at < HOUR
+        await shop.destroy()
+        await shop.wait(HOUR)
+        await shop.reconcile()
+        assert len(encode(shop.state())) < 10_000
 
     tell(tmp_path, told)
 

@@ -71,6 +71,8 @@ class Judge:
         self.known_when_taken: dict[Process, frozenset[str]] = {}
         self.serial = 0
         self.lineage = b""
+        self.lineages: set[bytes] = set()
+        """All that the state ever had."""
         self.lost_at: datetime | None = None
         """Since when there is no state, because somebody lost it (C9.7)."""
         self.was_lost = False
@@ -209,13 +211,16 @@ class Judge:
             self._rebuilt(data)
         serial, lineage = serial_of(data), lineage_of(data)
         self.require("I7", serial and lineage, "what stands in the state's place is no state")
-        mending = (mending or self.trust.begins_anew) and self.trust.doubted
+        # One that records no machine may be replaced by one that was there before: nothing is lost.
+        returns = mending and not self.known and lineage in self.lineages - {self.lineage}
+        mending = returns or ((mending or self.trust.begins_anew) and self.trust.doubted)
+        self.lineages.add(lineage)
         grows = serial > self.serial or (mending and lineage != self.lineage)  # each has its own
         self.require("I19", grows, f"serial {serial} after {self.serial}")
         self.serial = serial
         self.lineage = lineage if mending else self.lineage or lineage
         self.require("I19", lineage == self.lineage, "another lineage")
-        self.trust.written(mending=mending)
+        self.trust.written(mending=mending, returns=returns)
         self._nothing_forgotten(data, now, mending=mending)
 
     def _nothing_forgotten(self, data: bytes, now: datetime, *, mending: bool) -> None:

@@ -64,9 +64,13 @@ class Trust:
         """Nothing stands there, on advice: whoever writes next begins anew."""
         self.begins_anew = True
 
-    def written(self, *, mending: bool) -> None:
-        """Raises ``Broken`` for whoever builds on a state that nobody may trust."""
+    def written(self, *, mending: bool, returns: bool) -> None:
+        """Raises ``Broken`` for whoever builds on a state that nobody may trust. ``returns``: an
+        operator brings one back whose books know nothing of those that it replaces.
+        """
         if not self.doubted:
+            if returns:
+                self._books_are_lost()
             return
         mending = mending or self.begins_anew
         self.begins_anew = False
