@@ -59,7 +59,8 @@ class Passes:
             lease = state.leases.get(one.record.fleet) if state else None
             end = lease.ends_at if lease else None
             if one.record.mark in found and (mark := parse_mark(one.record.mark)):
-                end = mark.end  # an older lease's: nobody had a record of it
+                # An older lease's, of which nobody had a record; or documents shortened it.
+                end = min(mark.end, end or mark.end)
             if one.reason is DestroyReason.EXPIRED and not one.again and not one.soft and end:
                 early = end - now > CLOCKS_APART
                 self._judge.require(
