@@ -204,7 +204,9 @@ class ForgetAction(_OnSlot):
 
 
 class UnknownAction(_OnSlot):
-    """Unknown: the slot is blocked and counted as billed. ``worrying`` false: it only waits."""
+    """Unknown: the slot is blocked and counted as billed. ``worrying`` false: it only waits.
+    ``recycled``: under the id of a machine on its way out another one stands.
+    """
 
     action: Literal["unknown"] = "unknown"
     sign: Literal["?"] = "?"
@@ -214,6 +216,7 @@ class UnknownAction(_OnSlot):
     usd_per_hour: DecimalText
     evidence: AbsenceEvidence | None
     worrying: bool
+    recycled: bool
 
 
 class AnnounceAction(_OnSlot):

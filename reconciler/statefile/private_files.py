@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from contextlib import suppress
 from functools import lru_cache
@@ -132,7 +133,7 @@ def write_private(files: Files, path: Path, data: bytes) -> None:
 
     Raises ``OSError``, with no temporary file left behind.
     """
-    temporary = path.with_name(f"{_temporary_prefix(path)}{os.urandom(4).hex()}")
+    temporary = path.with_name(f"{_temporary_prefix(path)}{secrets.token_hex(4)}")
     try:
         _write_new(files, temporary, data)
         files.replace(temporary, path)

@@ -82,6 +82,7 @@ def sample_plan() -> Plan:
         accepted_at=START,
         last_error="busy",
         alerted_at=START,
+        recycled=True,
     )
     bought = specification(image="training:1", env=ENV)
     old = record("train", 3, specification=bought, doom=doomed, absence=EVIDENCE)
@@ -212,7 +213,14 @@ def _destroy(old: InstanceRecord, **others: bool) -> Destroy:
 
 def _doubt() -> Doubt:
     return Doubt(
-        Slot("lab", 0), "m-0", "simulated", "not seen", Decimal("0.5"), EVIDENCE, worrying=False
+        Slot("lab", 0),
+        "m-0",
+        "simulated",
+        "not seen",
+        Decimal("0.5"),
+        EVIDENCE,
+        worrying=False,
+        recycled=True,
     )
 
 
