@@ -189,10 +189,11 @@ class Judge:
             self.require("I9", now < closes + LATE, f"{label} was bought after {closes}")
         intent = state.intents.get(label)
         follows = intent.succeeds.mark if intent and intent.succeeds else ""
-        for _, other in self.parsed(now):
+        for machine, other in self.parsed(now):
             record = state.instances.get(str(other))
             same = (other.fleet, other.index) == (mark.fleet, mark.index)
-            if record is None and same and other.nonce in self.trust.forgotten:
+            named = parse_mark(machine.label) is not None  # else nothing tells of it at all
+            if record is None and same and named and other.nonce in self.trust.forgotten:
                 self.require("I3", False, f"{label} was bought beside the forgotten {other}")
             if record is None or record.doom is not None or record.mark == follows:
                 continue

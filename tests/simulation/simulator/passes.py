@@ -31,7 +31,9 @@ class Passes:
         """
         self._nothing_ended_early(plan, now)
         self._judge.trust.passed(plan)
-        slips = [one for one in plan.destroys if may_be_a_slip(one)]
+        slips = [
+            one for one in plan.destroys if may_be_a_slip(one) and self._was_carried_out(one, begun)
+        ]
         since = begun - timedelta(hours=1)
         before = sum(one > since for one in self._judge.slips)
         self._judge.slips += [begun] * len(slips)
@@ -45,6 +47,19 @@ class Passes:
         allowed = max(1, (stay + len(slips)) * 30 // 100)
         said = f"{len(slips)} and {before} in the hour before, of {stay + len(slips)}"
         self._judge.require("I16", before + len(slips) <= allowed, said)
+
+    def _was_carried_out(self, destroy: Destroy, begun: datetime) -> bool:
+        """A run that could not write what it decided sends nothing."""
+        if destroy.after_successor:
+            return True  # counted as its successor is bought
+        record = destroy.record
+        name = self._judge.named(record.provider, record.instance_id)
+        return any(
+            (place, operation) == (record.provider, "destroy_instance")
+            and subject in (name, record.instance_id)
+            for at, place, operation, subject in self._judge.mutating
+            if at >= begun
+        )
 
     def _nothing_ended_early(self, plan: Plan, now: datetime) -> None:
         """In the loop: an apply also waits, and meanwhile a lease can be extended."""
