@@ -79,6 +79,8 @@ def _by_our_looks(
     if sent is None:
         return absence.billed_at or doom.last_attempt_at, until
     seen = min(sent, absence.billed_at or sent)
+    if seen == sent and destroy_time is not None and sent > doom.since + destroy_time:
+        seen = doom.since  # whoever decided it may have sent it, and died before the answer
     if destroy_time is not None:
         if doom.last_attempt_at > sent + destroy_time:
             sent = doom.last_attempt_at

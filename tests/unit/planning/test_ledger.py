@@ -197,6 +197,16 @@ def test_a_destroy_that_takes_long_is_billed_no_longer_than_it_was_seen() -> Non
     assert closing.until == START + HOUR + timedelta(minutes=2)
 
 
+def test_a_destroy_that_a_run_may_have_sent_before_it_died_may_have_ended_it_then() -> None:
+    """Found by the simulator, seed 17977: the next run was an hour later, and sent it again."""
+    late = _gone()
+    assert late.doom is not None
+    for since, sure in ((START, START), (START + HOUR, START + HOUR)):
+        one = late.with_(doom=late.doom.with_(since=since))
+        closing = closing_of(one, lease(), timedelta(seconds=8), START + 4 * HOUR)
+        assert (closing.seen_until, closing.until) == (sure, START + HOUR + timedelta(seconds=8))
+
+
 def test_a_destroy_that_was_sent_again_after_its_time_may_have_ended_nothing() -> None:
     """Found by the simulator, seed 104: a destroy was answered "not found", and it lived on; 3211:
     so it did within the time in which a listing may show what is gone.
