@@ -25,6 +25,7 @@ from reconciler.planning.spot_memory import shunned_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
     from decimal import Decimal
 
     from reconciler.model.fleet import Fleet
@@ -113,7 +114,7 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
     if scene.request.mode is Mode.LOOP:
         # Heal refills what was applied and started; it never opens a lease (section 12, 2).
         heals = scene.request.heal and lease is not None and lease.started_at is not None
-        opens = scene.request.schedule and _is_windows(lease)
+        opens = scene.request.schedule and _is_open_windows(lease, scene.now)
         wanted = min(wanted, lease.target) if lease and (heals or opens) else 0
     slots = free_slots(fleet.nodes.maximum, wanted, occupancy.taken)
     if ended or _ends_by_documents(fleet, lease, scene):
@@ -141,9 +142,14 @@ def _need(fleet: Fleet, occupancy: Occupancy, scene: Scene) -> FleetNeed:
     )
 
 
-def _is_windows(lease: LeaseRecord | None) -> bool:
-    """Whether it is the lease of a window of office hours."""
-    return lease is not None and lease.hours is not None and lease.hours.opens_at is not None
+def _is_open_windows(lease: LeaseRecord | None, now: datetime) -> bool:
+    """Whether it is the lease of a window of office hours, which has not closed: a lease of before
+    the next window still tells of the last one.
+    """
+    hours = lease.hours if lease else None
+    if hours is None or hours.opens_at is None:
+        return False
+    return hours.closes_at is None or hours.closes_at > now
 
 
 def _is_unopened(index: int, lease: LeaseRecord | None) -> bool:
@@ -288,7 +294,7 @@ def _reason(need: FleetNeed, index: int, scene: Scene) -> CreateReason:
     started = before is not None and before.started_at is not None
     if scene.request.mode is Mode.LOOP:
         lease = scene.leases.get(need.fleet.name)
-        opens = _is_windows(lease) and _is_unopened(index, lease)
+        opens = _is_open_windows(lease, scene.now) and _is_unopened(index, lease)
         return CreateReason.NEW if opens else CreateReason.HEALED
     if index in need.replaces or index in need.succeeds:
         return CreateReason.REPLACED
