@@ -143,7 +143,7 @@ async def _recycled(record: InstanceRecord, provider: Provider, context: Executi
             await context.journal.commit(transitions.recycled(record.mark))
         return True
     unread = read.instance is None and not read.not_found
-    return unread and known.doom is not None and known.doom.recycled
+    return unread and known.recycled
 
 
 async def _send(provider: Provider, instance_id: str, context: ExecutionContext) -> str | None:

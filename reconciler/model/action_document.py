@@ -79,6 +79,7 @@ class MachineDocument(Published):
     doom: Doom | None
     absence: AbsenceEvidence | None
     succeeds: Succession | None
+    recycled: bool
 
 
 class SshDocument(Published):
@@ -205,7 +206,7 @@ class ForgetAction(_OnSlot):
 
 class UnknownAction(_OnSlot):
     """Unknown: the slot is blocked and counted as billed. ``worrying`` false: it only waits.
-    ``recycled``: under the id of a machine on its way out another one stands.
+    ``recycled``: under its id another machine stands, or stood when it was last seen.
     """
 
     action: Literal["unknown"] = "unknown"

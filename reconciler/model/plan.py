@@ -186,7 +186,7 @@ class Doubt:
     worrying: bool = True
     """False while it is only waiting its turn (a listing lags by design)."""
     recycled: bool = False
-    """The id of a machine on its way out stands for somebody else's machine now."""
+    """Its id stands for somebody else's machine now, or stood for one when it was last seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,8 +71,6 @@ class Doom(Stored):
     last_error: str = ""
     alerted_at: AwareDatetime | None = None
     """When people were last told that it is overdue."""
-    recycled: bool = False
-    """Its id was seen to stand for somebody else's machine: unseen, it is not asked to end (I4)."""
 
 
 class Succession(Stored):
@@ -105,6 +103,9 @@ class InstanceRecord(Stored):
     doom: Doom | None = None
     absence: AbsenceEvidence | None = None
     succeeds: Succession | None = None
+    recycled: bool = False
+    """Its id was seen to stand for somebody else's machine, and not for this one since: unseen, it
+    is not asked to end (I4)."""
 
     @property
     def slot(self) -> Slot:

@@ -19,7 +19,11 @@ from reconciler.model.plan import (
 from reconciler.model.record import AbsenceEvidence
 from reconciler.planning import ledger as books
 from reconciler.planning.absence import Presence, Weighed
-from reconciler.planning.classification import classify_instances, is_recycled
+from reconciler.planning.classification import (
+    carries_another_mark,
+    classify_instances,
+    is_recycled,
+)
 from reconciler.planning.clock_rule import has_ended_by_wall
 from reconciler.planning.enforcement import first_verdict, rules_for
 from reconciler.planning.found_machines import decide_intent, decide_orphan
@@ -30,6 +34,7 @@ from reconciler.planning.verdicts import (
     carry_out,
     destroy_for_certain,
     doubt_about,
+    recycled_doubt,
     situation_of,
 )
 
@@ -82,7 +87,8 @@ def decide_doomed(recorded: RecordedState, observed: ObservedState, now: datetim
 
 def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Decisions) -> None:
     record, weighed = sighting.record, sighting.weighed
-    if weighed.presence is Presence.SEEN and record.absence and record.absence.first_absent_at:
+    absent = record.absence is not None and record.absence.first_absent_at is not None
+    if (absent and weighed.presence is Presence.SEEN) or _is_ours_again(sighting):
         decisions.sighted.append(record.mark)
     if weighed.presence is Presence.SEEN:
         _note_rate(sighting, decisions)
@@ -102,12 +108,11 @@ def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Deci
         )
         decisions.doubts.append(doubt)
     elif is_recycled(record, sighting.instance):
-        doubt = doubt_about(record, sighting.identity_doubt)
-        decisions.doubts.append(replace(doubt, recycled=True))
+        decisions.doubts.append(recycled_doubt(sighting))
     elif _went_unseen(record, doom, weighed):
         decisions.doubts.append(doubt_about(record, "destroyed and missed; nothing proves it now"))
-    elif weighed.presence is not Presence.SEEN and doom.recycled:
-        decisions.doubts.append(doubt_about(record, "its id stood for another machine last"))
+    elif weighed.presence is not Presence.SEEN and record.recycled:
+        decisions.doubts.append(recycled_doubt(sighting))
     elif weighed.presence is Presence.UNLISTED and scene.put_off(record):
         decisions.keeps.append(Keep(record, None, "destroy under way, no time to ask for it"))
     else:
@@ -129,6 +134,12 @@ def _decide_untouched(sighting: Sighting, scene: Scene, decisions: Decisions) ->
     decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
 
 
+def _is_ours_again(sighting: Sighting) -> bool:
+    """Under its id another machine stood, and it stands there itself now."""
+    seen = sighting.weighed.presence is Presence.SEEN
+    return seen and sighting.record.recycled and not sighting.identity_doubt
+
+
 def _went_unseen(record: InstanceRecord, doom: Doom, weighed: Weighed) -> bool:
     """Its destroy was accepted, a whole listing lacked it after that, and now there is none: under
     its id another machine may stand by now (I4).
@@ -144,6 +155,9 @@ def _decide_live(
     if presence is Presence.GONE:
         detail = "gone at the provider, not by us"
         decisions.forgets.append(_forget(record, detail, unexpected=True))
+        return
+    if carries_another_mark(record, sighting.instance):
+        decisions.doubts.append(recycled_doubt(sighting))
         return
     if presence is Presence.SEEN:
         _note_sighting(sighting, scene, decisions)
@@ -180,7 +194,7 @@ def _since_missed(sighting: Sighting, scene: Scene) -> Sighting:
 def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
     """What the state should learn from seeing it, whatever becomes of it."""
     record, instance = sighting.record, sighting.instance
-    if record.absence is not None:
+    if record.absence is not None or _is_ours_again(sighting):
         decisions.sighted.append(record.mark)
     if instance is None or sighting.identity_doubt:
         return

@@ -304,11 +304,7 @@ def recycled(mark: str) -> Change:
     """Its id was seen to stand for somebody else's machine (I4)."""
     return _on_record(
         mark,
-        lambda record: (
-            record
-            if record.doom is None or record.doom.recycled
-            else record.with_(doom=record.doom.with_(recycled=True))
-        ),
+        lambda record: record if record.recycled else record.with_(recycled=True),
     )
 
 
@@ -352,13 +348,17 @@ def _first_missed(
 
 
 def sighted(mark: str) -> Change:
-    """Evidence of absence and announcements no longer hold."""
+    """Evidence of absence, announcements, and that its id is another one's no longer hold."""
 
     def change(state: RecordedState) -> RecordedState:
-        cleared = _on_record(mark, lambda record: record.with_(absence=None))(state)
+        cleared = _on_record(mark, _seen)(state)
         return cleared.with_(notices=without(cleared.notices, mark))
 
     return change
+
+
+def _seen(record: InstanceRecord) -> InstanceRecord:
+    return record.with_(absence=None, recycled=False)
 
 
 def copies_seen(strangers: Iterable[Stranger]) -> Change:

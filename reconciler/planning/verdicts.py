@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from reconciler.model.plan import Announce, Destroy, Doubt, Keep
-from reconciler.planning.classification import Sighting, carries_another_mark
+from reconciler.planning.absence import Presence
+from reconciler.planning.classification import Sighting
 from reconciler.planning.enforcement import first_verdict
 from reconciler.planning.enforcement_rule import EnforcementRule, Situation, Verdict
 from reconciler.planning.succession import NO_SUCCESSIONS, is_seen_ready, stands
@@ -66,9 +68,11 @@ def _is_protected(situation: Situation) -> bool:
 
 
 def destroy_for_certain(sighting: Sighting, verdict: Verdict, decisions: Decisions) -> None:
-    """Lease ends: our own id is proof enough, even unlisted, unless it was plainly recycled."""
-    if carries_another_mark(sighting.record, sighting.instance):
-        decisions.doubts.append(doubt_about(sighting.record, sighting.identity_doubt))
+    """Lease ends: our own id is proof enough, even unlisted, unless it stood for another machine
+    when it was last seen.
+    """
+    if sighting.record.recycled and sighting.weighed.presence is not Presence.SEEN:
+        decisions.doubts.append(recycled_doubt(sighting))
         return
     decisions.destroys.append(Destroy(sighting.record, verdict.reason, verdict.detail))
 
@@ -147,6 +151,12 @@ def soften(
         decisions.announces.append(Announce(record, verdict.reason, due_at, verdict.detail))
     else:
         decisions.destroys.append(Destroy(record, verdict.reason, verdict.detail, soft=True))
+
+
+def recycled_doubt(sighting: Sighting) -> Doubt:
+    """Under its id another machine stands, or stood when it was last seen."""
+    detail = sighting.identity_doubt or "its id stood for another machine last"
+    return replace(doubt_about(sighting.record, detail), recycled=True)
 
 
 def doubt_about(record: InstanceRecord, detail: str, sighting: Sighting | None = None) -> Doubt:

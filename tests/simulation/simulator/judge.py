@@ -53,6 +53,8 @@ class Judge:
         """(provider, id) of machines that must never be touched."""
         self.nameless: set[tuple[str, str]] = set()
         """Those among them that stand under an id of ours, without a label."""
+        self.unseen: set[tuple[str, str]] = set()
+        """Those of another mark under an id of ours, as long as no whole answer showed them."""
         self.dates_lie: Callable[[str], bool] = lambda _: False
         """Whether a provider says of machines that they began at another time, or not when."""
         self.copies: set[tuple[str, str]] = set()
@@ -135,12 +137,22 @@ class Judge:
             self.require("I4", not stranger, f"a destroy of somebody else's {place} {subject}")
             self.protection.destroyed(process, place, subject)
 
+    def answered(self, place: str, call: Call) -> None:
+        """A provider tells the whole truth about its machines, or about one of them."""
+        if call.operation == "list_instances":
+            self.unseen = {one for one in self.unseen if one[0] != place}
+        elif call.operation == "get_instance":
+            known_as = self.market.worlds[place].known_as
+            self.unseen.discard((place, known_as.get(call.instance_id or "", "")))
+
     def _excuse(self, place: str, machine_id: str) -> None:
         """Under a reused id stands a machine without a label. That it is not ours its date alone
-        says, to whoever knows when the destroy of ours was accepted (C2.13).
+        says, to whoever knows when the destroy of ours was accepted (C2.13). What no answer showed
+        yet nobody can know: an end is kept in an outage, too.
         """
         key = (place, machine_id)
-        if key in self.nameless and (self.trust.lost_once or self.dates_lie(place)):
+        undated = key in self.nameless and (self.trust.lost_once or self.dates_lie(place))
+        if undated or key in self.unseen:
             self.strangers.discard(key)
             self.copies.add(key)
 

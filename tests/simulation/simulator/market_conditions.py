@@ -85,7 +85,9 @@ class MarketConditions:
         with suppress(MarketError):
             stranger = world.place_foreign(simulation.now, str(other) if label else None)
             simulation.judge.strangers.add((place, stranger.id))
-            if not label:
+            if label:
+                simulation.judge.unseen.add((place, stranger.id))
+            else:
                 simulation.judge.nameless.add((place, stranger.id))
             world.known_as[machine_id] = stranger.id
 

@@ -326,6 +326,8 @@ class Simulation:
             process.life.pulse()
             self.judge.called(process, place.name, call)
             fault = self.troubles.of_call(process, place.name, call)
+            if fault is None:
+                self.judge.answered(place.name, call)
             if fault is not None and call.operation == "create_instance" and not fault.has_effect:
                 self.judge.phantoms = True
             if fault is not None and fault.stale and call.operation == "list_instances":

@@ -8,15 +8,19 @@ from typing import Any
 import pytest
 
 from reconciler.model.observation import DirectRead
+from reconciler.model.plan import Mode, Plan, PlanRequest
 from reconciler.model.reason import DestroyReason
 from reconciler.model.record import AbsenceEvidence, Doom, InstanceRecord
 from reconciler.planning import transitions
 from reconciler.planning.machines import decide_doomed
+from reconciler.planning.planner import compute_plan
 from tests.builders import (
     complete,
     instance,
+    lease,
     mark_text,
     observed,
+    offer_book,
     record,
     recorded_state,
     unreadable,
@@ -72,3 +76,24 @@ def test_I4_C2_13_an_id_that_stood_for_another_machine_is_not_asked_to_end_unsee
     assert (len(blind.destroys), len(blind.doubts)) == (0, 1)
     again = decide_doomed(state, observed(complete("simulated", instance(known))), NOW)
     assert len(again.destroys) == 1, "under its own mark it is ours"
+
+
+def test_I4_C2_13_the_lease_of_an_id_that_stood_for_another_machine_ends_nothing_unseen() -> None:
+    """Found by the simulator, seed 24418: remembered was it only of machines on their way out."""
+    ended = lease("train", ttl=timedelta(minutes=30), started_at=START)
+    theirs = complete("simulated", instance(label=mark_text(workspace="else")))
+    state = recorded_state(record(), leases={"train": ended})
+
+    def looked(listing: Any) -> Plan:
+        return compute_plan(
+            None, state, observed(listing), offer_book(), NOW, PlanRequest(Mode.LOOP)
+        )
+
+    for given in (theirs, unreadable()):
+        found = looked(given)
+        assert (found.destroys, [one.recycled for one in found.doubts]) == ((), [True])
+        state = transitions.doubted(found.doubts[0])(state)
+    ours = looked(complete("simulated", instance()))
+    assert len(ours.destroys) == 1, "under its own mark it is ours"
+    state = transitions.sighted(record().mark)(state)
+    assert len(looked(unreadable()).destroys) == 1, "and unseen, too"

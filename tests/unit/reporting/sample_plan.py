@@ -82,10 +82,10 @@ def sample_plan() -> Plan:
         accepted_at=START,
         last_error="busy",
         alerted_at=START,
-        recycled=True,
     )
     bought = specification(image="training:1", env=ENV)
     old = record("train", 3, specification=bought, doom=doomed, absence=EVIDENCE)
+    old = old.with_(recycled=True)
     place = Succession(mark="m-6", reason=DestroyReason.REQUESTED, looked_into_until=START + HOUR)
     heir = _create("train", 6, succeeds=place)
     late = record("train", 6, mark="m-6", succeeds=heir.succeeds)
