@@ -25,6 +25,7 @@ class Convergence:
 
     def converged(self, now: datetime, wanted: set[tuple[str, int]]) -> None:
         state = self._judge.state()
+        self._judge.require("I18", state is not None, "nothing is recorded")
         assert state is not None
         slots = Counter((mark.fleet, mark.index) for _, mark in self._judge.parsed(now))
         # A pass that died had adopted it; under our mark and as declared it is as good as ours.

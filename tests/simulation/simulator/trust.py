@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.mark import parse_mark
 from reconciler.model.plan import Mode
 from reconciler.model.reason import DestroyReason
 from tests.simulation.simulator.stored_bytes import lineage_of, nonces, serial_of
@@ -87,13 +88,15 @@ class Trust:
 
     def rebuilt_by_lies(self, places: set[str]) -> None:
         """Somebody rebuilt the state from listings that were false there: of what those left out
-        nothing that is left tells.
+        nothing that is left tells. Nor of what a person had given another label: under its own
+        again it is said to be billed for another state, by each run (``gpu-shopper orphans``).
         """
         judge = self._judge
-        for place in places:
-            for one in judge.market.worlds[place].machines():
+        for place, world in judge.market.worlds.items():
+            for one in world.machines():
                 nonce = judge.label_of(place, one)[-8:]
-                if nonce in self.forgotten:
+                named = (place, one.id) not in judge.relabelled or parse_mark(one.label)
+                if nonce in self.forgotten and (place in places or not named):
                     self.forgotten.discard(nonce)
                     judge.copies.add((place, one.id))
 
