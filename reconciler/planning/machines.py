@@ -87,8 +87,8 @@ def decide_doomed(recorded: RecordedState, observed: ObservedState, now: datetim
 
 def _decide_doomed(sighting: Sighting, doom: Doom, scene: Scene, decisions: Decisions) -> None:
     record, weighed = sighting.record, sighting.weighed
-    absent = record.absence is not None and record.absence.first_absent_at is not None
-    if (absent and weighed.presence is Presence.SEEN) or _is_ours_again(sighting):
+    missed = record.absence is not None and record.absence.first_absent_at is not None
+    if (missed or record.recycled) and _is_seen_again(sighting):
         decisions.sighted.append(record.mark)
     if weighed.presence is Presence.SEEN:
         _note_rate(sighting, decisions)
@@ -128,16 +128,17 @@ def _decide_untouched(sighting: Sighting, scene: Scene, decisions: Decisions) ->
         doubt = doubt_about(record, "not touched, and missing from a complete listing")
         decisions.doubts.append(replace(doubt, evidence=evidence))
         return
-    if presence is Presence.SEEN and record.absence is not None:
+    if _is_seen_again(sighting):
         decisions.sighted.append(record.mark)
     _note_rate(sighting, decisions)
     decisions.keeps.append(Keep(record, sighting.instance, "not touched"))
 
 
-def _is_ours_again(sighting: Sighting) -> bool:
-    """Under its id another machine stood, and it stands there itself now."""
-    seen = sighting.weighed.presence is Presence.SEEN
-    return seen and sighting.record.recycled and not sighting.identity_doubt
+def _is_seen_again(sighting: Sighting) -> bool:
+    """It had been missed; or another machine stood under its id, and its own mark does now."""
+    record = sighting.record
+    known = not sighting.identity_doubt if record.recycled else record.absence is not None
+    return known and sighting.weighed.presence is Presence.SEEN
 
 
 def _went_unseen(record: InstanceRecord, doom: Doom, weighed: Weighed) -> bool:
@@ -194,7 +195,7 @@ def _since_missed(sighting: Sighting, scene: Scene) -> Sighting:
 def _note_sighting(sighting: Sighting, scene: Scene, decisions: Decisions) -> None:
     """What the state should learn from seeing it, whatever becomes of it."""
     record, instance = sighting.record, sighting.instance
-    if record.absence is not None or _is_ours_again(sighting):
+    if _is_seen_again(sighting):
         decisions.sighted.append(record.mark)
     if instance is None or sighting.identity_doubt:
         return

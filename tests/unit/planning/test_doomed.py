@@ -82,7 +82,8 @@ def test_I4_C2_13_the_lease_of_an_id_that_stood_for_another_machine_ends_nothing
     """Found by the simulator, seed 24418: remembered was it only of machines on their way out."""
     ended = lease("train", ttl=timedelta(minutes=30), started_at=START)
     theirs = complete("simulated", instance(label=mark_text(workspace="else")))
-    state = recorded_state(record(), leases={"train": ended})
+    known = record(absence=AbsenceEvidence(last_seen_at=START, first_absent_at=START))
+    state = recorded_state(known, leases={"train": ended})
 
     def looked(listing: Any) -> Plan:
         return compute_plan(
@@ -93,7 +94,9 @@ def test_I4_C2_13_the_lease_of_an_id_that_stood_for_another_machine_ends_nothing
         found = looked(given)
         assert (found.destroys, [one.recycled for one in found.doubts]) == ((), [True])
         state = transitions.doubted(found.doubts[0])(state)
+    unnamed = looked(complete("simulated", instance(label=None)))
+    assert unnamed.sighted == (), "without a label nobody knows whose it is"
     ours = looked(complete("simulated", instance()))
-    assert len(ours.destroys) == 1, "under its own mark it is ours"
+    assert (len(ours.destroys), ours.sighted) == (1, (known.mark,)), "under its own mark it is ours"
     state = transitions.sighted(record().mark)(state)
     assert len(looked(unreadable()).destroys) == 1, "and unseen, too"
