@@ -313,7 +313,7 @@ class Run:
                 f"gpu-shopper state restore {kept}"
             )
         else:
-            lines.append("no other place took it: keep what was printed here")
+            lines.append("it was kept in no other place: keep what was printed here")
         return lines
 
     def _next_deadline(self, plan: Plan) -> datetime | None:

@@ -153,7 +153,8 @@ class StateBackend(ABC):
     def rescue(self, state: RecordedState) -> str:
         """After a write that failed: keep ``state`` in another place that can be written.
 
-        Returns where (escaped), for ``load``; "" when there is no such place. Never raises.
+        Returns where (escaped), for ``load``; "" when there is no such place, or when ``state`` is
+        another one than belongs here: nothing was saved in it. Never raises.
         """
 
     @abstractmethod

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from reconciler.model.errors import GpuShopperError, StateError
@@ -198,6 +198,9 @@ class LocalFile(StateBackend):
     def rescue(self, state: RecordedState) -> str:
         from reconciler.statefile.rescue import keep_elsewhere  # rarely needed
 
+        self._told_serial(state)
+        if self._is_anothers:
+            return ""
         return keep_elsewhere(self._files, self._path, state)
 
     def fence(self) -> None:
@@ -301,17 +304,20 @@ class LocalFile(StateBackend):
         self._is_anothers = False
         if not self._audited or (stored is not None and stored.trail and stored.trail.missed):
             return 0
+        for _ in range(2):  # one failing call must not hide that another one's state stands here
+            with suppress(OSError, GpuShopperError):
+                return self._end_of_trail(stored)
+        return 0
+
+    def _end_of_trail(self, stored: RecordedState | None) -> int:
         from reconciler.statefile.audit_files import TrailFiles  # reads need none
 
-        try:
-            trail = TrailFiles(self._path, self._files, [])
-            end = trail.end()
-            if end.head and stored and not (stored.trail and end.holds(stored.trail)):
-                another = trail.lineage() not in ("", stored.lineage)
-                known = end.may_have_held(stored.trail) or trail.tells_of(stored.trail)
-                self._is_anothers = another and not known
-        except (OSError, GpuShopperError):
-            return 0
+        trail = TrailFiles(self._path, self._files, [])
+        end = trail.end()
+        if end.head and stored and not (stored.trail and end.holds(stored.trail)):
+            another = trail.lineage() not in ("", stored.lineage)
+            known = end.may_have_held(stored.trail) or trail.tells_of(stored.trail)
+            self._is_anothers = another and not known
         return end.serial
 
     def _backup_advice(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ from reconciler.model.record import RecordedState
 from reconciler.operations.state_edits import let_go, move_records, resolve_absent, resolve_found
 from reconciler.operations.state_recovery import rebuild_state, restore_state
 from reconciler.reporting.state_change_text import recovered_text
+from reconciler.statefile.audit_files import TrailFiles
 from reconciler.statefile.format import encode
 from tests.simulation.shop import NO_FLEETS, QUICKSTART, Shop, story
 
@@ -341,7 +343,9 @@ def test_a_state_of_another_lineage_with_machines_is_not_replaced(tmp_path: Path
     async def told(shop: Shop) -> None:
         await shop.apply()
         other = shop.state().with_(lineage="another", instances={})
-        place = Path(shop.workspace().backend.rescue(other))
+        place = shop.directory / "state" / "other.json"
+        place.write_bytes(encode(other))
+        place.chmod(0o600)
         with pytest.raises(UnsafePlan, match="records 1 machine"):
             await restore(shop, place)
 
@@ -358,7 +362,7 @@ def test_C11_10_a_state_of_another_lineage_is_not_built_on_whatever_its_serial(
         await shop.apply()
         await shop.apply(TWO)
         right, both = shop.state(), ids(shop)
-        foreign = right.with_(lineage="f" * 32, serial=serial, instances={}, trail=None, leases={})
+        foreign = _foreign(right).with_(serial=serial)
         (shop.directory / "state" / "demo.json").write_bytes(encode(foreign))
         with pytest.raises(StateError, match="another one than its audit trail tells") as caught:
             await shop.apply(TWO)
@@ -373,6 +377,50 @@ def test_C11_10_a_state_of_another_lineage_is_not_built_on_whatever_its_serial(
         assert {one.instance_id for one in shop.state().instances.values()} == both == ids(shop)
 
     tell(tmp_path, told)
+
+
+@pytest.mark.parametrize("fails", ["tail_of", "lineage"])
+def test_C11_10_a_state_of_another_lineage_is_not_built_on_since_one_call_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """Seed 76967: the audit trail could not be read at that moment."""
+    read = getattr(TrailFiles, fails)
+    failures = [OSError(errno.EIO, "Input/output error")]
+
+    def once(*told: object) -> object:
+        if failures:
+            raise failures.pop()
+        return read(*told)
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        path = shop.directory / "state" / "demo.json"
+        path.write_bytes(encode(_foreign(shop.state())))
+        monkeypatch.setattr(TrailFiles, fails, once)
+        with pytest.raises(StateError, match="another one than its audit trail tells"):
+            await shop.apply()
+        assert not failures
+        assert shop.sent("create_instance") == 1
+
+    tell(tmp_path, told)
+
+
+def test_I19_what_a_run_knew_by_a_state_of_another_lineage_is_not_offered_to_be_restored(
+    tmp_path: Path,
+) -> None:
+    """Seed 29255: it could not save, and its advice would have put that state in place of ours."""
+
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        backend = shop.workspace().backend
+        assert backend.rescue(_foreign(shop.state())) == ""
+        assert backend.load(Path(backend.rescue(shop.state()))) == shop.state()
+
+    tell(tmp_path, told)
+
+
+def _foreign(state: RecordedState) -> RecordedState:
+    return state.with_(lineage="f" * 32, serial=1_000_000, instances={}, trail=None, leases={})
 
 
 @pytest.mark.parametrize("damage", ["zeros", "cut", "a line"])

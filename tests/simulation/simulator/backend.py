@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -25,19 +25,23 @@ from tests.simulation.simulator.memory_disk import Inode, MemoryDisk
 from tests.simulation.simulator.process import Process, ProcessFiles
 from tests.simulation.simulator.real_disk import RealDisk
 
+if TYPE_CHECKING:
+    from tests.simulation.simulator.judge import Judge
+
 DIRECTORY = Path("/simulated/deployment")
 STATE = DIRECTORY / "state" / "demo.json"
 LOCK = STATE.with_name(STATE.name + ".lock")
 
 
-def place_of(process: Process, lineage: str, *, anew: bool) -> tuple[str, Path, str]:
-    """Name, state and new lineage of the workspace in which ``process`` works. ``anew``: the state
-    was moved away.
+def place_of(process: Process, lineage: str, judge: Judge) -> tuple[str, Path, str]:
+    """Name, state and new lineage of the workspace in which ``process`` works: each new one is
+    another than all that ``judge`` has seen.
     """
     name = process.elsewhere
     if not name:
-        other = anew or process.verb == "rebuild"
-        return "demo", STATE, lineage[1:] + lineage[0] if other else lineage
+        other = judge.trust.begins_anew or process.verb == "rebuild"
+        turns = max(1, len(judge.lineages))
+        return "demo", STATE, lineage[turns:] + lineage[:turns] if other else lineage
     return name, Path(f"/simulated/copy/state/{name}.json"), lineage[::-1]
 
 

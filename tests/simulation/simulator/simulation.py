@@ -270,7 +270,7 @@ class Simulation:
     def _workspace(self, process: Process) -> SimulatedWorkspace:
         files = ProcessFiles(self.disk, process.life)
         files.replaced = partial(self._replaced, process)
-        name, path, lineage = place_of(process, self.lineage, anew=self.judge.trust.begins_anew)
+        name, path, lineage = place_of(process, self.lineage, self.judge)
         wanted = desired(named(self.documents, name))
         opened = OpenedProviders(
             {place.name: self._branch(place, process) for place in PLACES}, process.clock

@@ -41,6 +41,8 @@ class StateTrouble:
         self.rescued: list[str] = []
         """Files with what could not be saved."""
         self.trail_damaged = False
+        self._old = b""
+        """A copy that was put back, of which the trail or a backup tells that it is old."""
 
     # --- kinds of steps ---------------------------------------------------------------------
 
@@ -81,6 +83,11 @@ class StateTrouble:
             return
         self.trail_damaged |= target == "trail"
         self.simulation.memory.put(path, broken)
+        old = self._old
+        if old and self._content(STATE) == old and not self._is_told_of_later(old):
+            trust = self.simulation.judge.trust  # the damage took the last that told of it
+            trust.regain()
+            trust.roll_back(old)
 
     def _target(self, target: str) -> Path | None:
         if target == "state":
@@ -103,7 +110,7 @@ class StateTrouble:
                 if path not in copy and ".lock" not in path.name:
                     self.simulation.memory.remove(path)
         elif self._is_told_of_later(old):
-            self._doubt(ticks)
+            self._old = old if self._doubt(ticks) else b""
         elif serial_of(now) == serial_of(old) + 1:
             judge.trust.roll_back(old)
         elif _decided(old) == _decided(now) or _only_doubts_itself(old, now):
