@@ -101,7 +101,7 @@ class StateTrouble:
             judge.trust.roll_back(old)
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
-                    self.simulation.memory.remove(path)
+                    self.simulation.memory.take_away(path)
         elif self._is_told_of_later(old):
             self._doubt(ticks)
         elif serial_of(now) == serial_of(old) + 1:
@@ -202,8 +202,6 @@ class StateTrouble:
         # Without a machine there is nothing to rebuild: the next apply makes a new state.
         mended = not judge.trust.doubted or judge.trust.begins_anew
         judge.require("I18", mended, f"nothing mends the state: {self.advice}")
-        if judge.trust.lost_once:
-            await command("rebuild")
 
     # --- files ------------------------------------------------------------------------------
 
