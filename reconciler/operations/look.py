@@ -77,7 +77,7 @@ async def look(
     inventories = await list_everything(workspace.providers, workspace.clock, told)
     recorded = workspace.read()
     verdict, moved = read_clocks(workspace, recorded)
-    inventories = {name: _later(one, moved) for name, one in inventories.items()}
+    inventories = {name: later(one, moved) for name, one in inventories.items()}
     longest = _LOOP_READS if request.mode is Mode.LOOP else None
     observed = await observe_instances(workspace.providers, inventories, recorded, longest)
     observed = replace(observed, clock=verdict)
@@ -163,8 +163,8 @@ def read_clocks(
     return verdict, workspace.clock.settle(verdict.now)
 
 
-def _later(inventory: ProviderInventory, moved: timedelta) -> ProviderInventory:
-    """A listing that was asked for before it was known what time it is."""
+def later(inventory: ProviderInventory, moved: timedelta) -> ProviderInventory:
+    """What was asked for before it was known what time it is; ``moved``: the clock, by how much."""
     return replace(inventory, started_at=inventory.started_at + moved) if moved else inventory
 
 

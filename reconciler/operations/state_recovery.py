@@ -9,6 +9,7 @@ from reconciler.inventory.observe import list_everything, observe_instances
 from reconciler.model.errors import ProviderError, StateConflict, UnsafePlan, UsageRefused
 from reconciler.model.observation import Complete, Unknown
 from reconciler.model.state_change import Rebuilding, Recovered, Restoring
+from reconciler.operations.look import later, read_clocks
 from reconciler.operations.provider_pins import pins_of
 from reconciler.planning.classification import classify_instances
 from reconciler.planning.restoration import rebuilding, restoration
@@ -148,6 +149,9 @@ async def rebuild_state(
 
 async def _everything(workspace: Workspace, base: RecordedState) -> ObservedState:
     inventories = await list_everything(workspace.providers, workspace.clock)
+    # A clock that is wrong now would begin the leases of what is found at that time.
+    _, moved = read_clocks(workspace, base)
+    inventories = {name: later(one, moved) for name, one in inventories.items()}
     observed = await observe_instances(workspace.providers, inventories, base)
     for name, inventory in observed.inventories.items():
         if not isinstance(inventory, Complete):

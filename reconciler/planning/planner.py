@@ -33,6 +33,7 @@ from reconciler.planning.plan_summary import billed_machines, fleet_summaries
 from reconciler.planning.provider_caps import provider_caps
 from reconciler.planning.purchases import buy, fleet_needs, without_vacant_successions
 from reconciler.planning.refresh import recording_only, unread
+from reconciler.planning.rollback import blind_findings
 from reconciler.planning.scene import Decisions, Scene
 from reconciler.planning.spending import DESTROY_TIME, enforced_by, hourly_burn_rate
 
@@ -168,6 +169,7 @@ def _completed(assessment: Assessment, offers: OfferBook) -> Plan:
         *clock_findings(scene, decisions, changes=changes),
         *decisions.findings,
         *observation_findings(assessment.classified, scene, decisions),
+        *blind_findings(scene, buys=bool(creates)),
         *lease_findings(assessment.needs, scene),
         *unbounded_findings(billed.endless, scene),
         *unapplied_hours(scene),

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from reconciler.model.exit_code import ExitCode
 from reconciler.model.observation import Complete
 from reconciler.model.pins import RolledBack
 from reconciler.model.plan import Finding, Mode
@@ -75,9 +76,31 @@ def rollback_findings(decisions: Decisions, scene: Scene) -> Iterator[Finding]:
         )
 
 
+def blind_findings(scene: Scene, *, buys: bool) -> Iterator[Finding]:
+    """Why an ``apply`` that buys with a state that was brought back has to wait: what was bought
+    since may be where nobody could look. A listing that was read, and is not believed as yet since
+    it lacks too many of the records, shows what is there.
+    """
+    if not buys or scene.recorded.rolled_back is None or scene.request.mode is not Mode.APPLY:
+        return
+    dark = sorted(
+        name
+        for name, one in scene.observed.inventories.items()
+        if not isinstance(one, Complete) and name not in scene.losses
+    )
+    if dark:
+        yield Finding(
+            f"the state was brought back, and {', '.join(dark)} could not be read in full: "
+            "machines bought since may run there, and buying again would pay twice",
+            ExitCode.REFUSED_BY_RULE,
+            blocks=True,
+            fix="run it again when every provider answers, then gpu-shopper state rebuild",
+        )
+
+
 def settled(recorded: RecordedState, plan: Plan, observed: ObservedState) -> Change:
     """What carrying ``plan`` out makes of the doubt: noticed by the first run that sees it, over
-    once an ``apply`` of everything has seen every provider in full and nothing is unknown.
+    once an ``apply`` of everything has seen every provider in full and nothing stays unknown.
     """
     back = recorded.rolled_back
     unknown = [one for one in plan.strangers if one.kind == "orphaned"]
@@ -87,7 +110,9 @@ def settled(recorded: RecordedState, plan: Plan, observed: ObservedState) -> Cha
         return _rolled_back(recorded, plan.now)
     if not _has_seen_everything(plan, observed, back.since):
         return lambda state: state
-    if unknown and not is_agreed(plan.request):
+    taken = {(one.record.provider, one.record.instance_id) for one in plan.adopts}
+    left = any((one.instance.provider, one.instance.id) not in taken for one in unknown)
+    if left or (unknown and not is_agreed(plan.request)):
         return lambda state: state
     return lambda state: state.with_(rolled_back=None)
 

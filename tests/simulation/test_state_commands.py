@@ -325,6 +325,31 @@ def test_an_apply_that_saw_everything_ends_the_doubt_when_nothing_is_unknown(
     tell(tmp_path, told)
 
 
+def test_I3_with_a_state_that_was_brought_back_nothing_is_bought_where_nobody_could_look(
+    tmp_path: Path,
+) -> None:
+    async def told(shop: Shop) -> None:
+        await shop.apply()
+        await shop.wait(HOUR)
+        await shop.apply(TWO)
+        both = ids(shop)
+        spoil(shop)
+        await restore(shop, serials(shop)[0])
+        await shop.wait(10 * MINUTE)
+        operation, fault = CATALOGUE["C2.6"]
+        shop.world.script_fault(fault, operation)
+        plan = await shop.plan()
+        (said,) = [one for one in plan.findings if one.blocks]
+        assert "could not be read in full" in said.message
+        shop.world.script_fault(fault, operation)
+        with pytest.raises(UnsafePlan):
+            await shop.apply()
+        assert ids(shop) == both
+        assert shop.sent("create_instance") == 2
+
+    tell(tmp_path, told)
+
+
 def test_a_restore_that_nobody_agreed_to_changes_nothing(tmp_path: Path) -> None:
     async def told(shop: Shop) -> None:
         await shop.apply()

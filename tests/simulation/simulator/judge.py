@@ -63,6 +63,8 @@ class Judge:
         """Once others have machines under our name: no state may be rebuilt from names then."""
         self.relabelled: set[tuple[str, str]] = set()
         """A person gave them another label for a while."""
+        self.dark: Callable[[Process], set[str]] = lambda _: set()
+        """Providers of which a process may have learnt nothing, or what is wrong."""
         self.ended_by_others: set[tuple[str, str]] = set()
         """Destroyed in the provider's console."""
         self.labels: dict[tuple[str, str], str] = {}
@@ -180,7 +182,7 @@ class Judge:
         ours = holder is process or holder is None
         read = holder is not None and nonce in self.known_when_taken.get(holder, frozenset())
         self.require("I8", ours or read, f"{process.name} sent {label} in the turn of another")
-        self._no_second_in_the_slot(label, now)
+        self._no_second_in_the_slot(label, now, self.dark(process))
         self._affordable(label, now)
         self.reach.bought(label)
 
@@ -190,8 +192,10 @@ class Judge:
         if state is not None and intent is not None and state.budgets:
             self.purse.bought(label, intent.provider, intent.usd_per_hour, now)
 
-    def _no_second_in_the_slot(self, label: str, now: datetime) -> None:
-        """No create while a machine that is to stay has its slot, but for a declared successor."""
+    def _no_second_in_the_slot(self, label: str, now: datetime, dark: set[str]) -> None:
+        """No create while a machine that is to stay has its slot, but for a declared successor.
+        ``dark``: where the buyer may have seen nothing.
+        """
         state, mark = self.state(), parse_mark(label)
         assert state is not None
         assert mark is not None
@@ -205,6 +209,7 @@ class Judge:
             record = state.instances.get(str(other))
             same = (other.fleet, other.index) == (mark.fleet, mark.index)
             named = parse_mark(machine.label) is not None  # else nothing tells of it at all
+            named = named and not self.trust.is_untold(machine, state, dark)
             if record is None and same and named and other.nonce in self.trust.forgotten:
                 self.require("I3", False, f"{label} was bought beside the forgotten {other}")
             if record is None or record.doom is not None or record.mark == follows:

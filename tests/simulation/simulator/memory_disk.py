@@ -102,6 +102,11 @@ class MemoryDisk(Files):
         inode.data = inode.synced = data
         self._synced_names[str(path)] = inode
 
+    def take_away(self, path: Path) -> None:
+        """As ``place``: somebody removed it, and no loss of power brings it back."""
+        self.remove(path)
+        self._synced_names.pop(str(path), None)
+
     def lead_elsewhere(self, path: Path) -> None:
         """The directory is moved, and a link put in its place."""
         self._names[str(path)].mode = stat.S_IFLNK | 0o700

@@ -59,5 +59,14 @@ class OperatorTrouble:
         self.troubles.sick_until(over, simulation.market.worlds)
         self.troubles.later(ticks, "the right account", self._right_account)
 
+    def account_at(self, place: str) -> str | None:
+        """Whose account a command sees, if not ours. Nobody can tell the wrong one from the right
+        one where neither was seen before, or where that went away with the state.
+        """
+        judge = self.simulation.judge
+        state = None if judge.trust.begins_anew else judge.state()
+        told = self.reads_wrong_account and state is not None and place in state.providers
+        return f"somebody else's at {place}" if told else None
+
     def _right_account(self) -> None:
         self.reads_wrong_account = False

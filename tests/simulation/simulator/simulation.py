@@ -338,10 +338,7 @@ class Simulation:
             self.say(f"{process.name} {place.name} {call.operation} {said} {fault or ''}")
             return fault
 
-        state, account = self.judge.state(), None
-        # Nobody can tell the wrong account from the right one where neither was seen before.
-        if self.troubles.operators.reads_wrong_account and state and place.name in state.providers:
-            account = f"somebody else's at {place.name}"
+        account = self.troubles.operators.account_at(place.name)
         if self.face is not None and self.face.rented.place == place.name:
             return self.face.adapter(process, hook, self.troubles.wire.carried, account)
         clocks = process.true_clock, process.clock
@@ -368,6 +365,9 @@ class Simulation:
         if self.judge.state() is None and self.judge.neighbours:
             # Without a state, nobody begins one beside machines under its name (exit 13).
             await self._command("destroy", target="", elsewhere="demo")
+        if self.judge.trust.lost_once:
+            self.documents = FINAL
+            await self._command("rebuild")
         await self._pass_time(HOUR)
         self.documents = FINAL
         end = self.judge.convergence

@@ -108,7 +108,7 @@ class StateTrouble:
             judge.trust.roll_back(old)
             for path in self._files():
                 if path not in copy and ".lock" not in path.name:
-                    self.simulation.memory.remove(path)
+                    self.simulation.memory.take_away(path)
         elif self._is_told_of_later(old):
             self._old = old if self._doubt(ticks) else b""
         elif serial_of(now) == serial_of(old) + 1:
@@ -123,7 +123,9 @@ class StateTrouble:
 
     def _foreign(self, serial: int, ticks: int) -> None:
         # Without a trail there never was a machine, and nothing that could tell the two apart.
-        if not self._content(STATE) or not self._content(_TRAIL) or not self._doubt(ticks):
+        # Nor does what is left of one of which no line can be read.
+        told = b"}\n" in (self._content(_TRAIL) or b"")
+        if not self._content(STATE) or not told or not self._doubt(ticks):
             return
         host: HostPin = this_host()
         state = RecordedState(workspace="demo", lineage=_FOREIGN, host=host, serial=serial)
@@ -209,8 +211,6 @@ class StateTrouble:
         # Without a machine there is nothing to rebuild: the next apply makes a new state.
         mended = not judge.trust.doubted or judge.trust.begins_anew
         judge.require("I18", mended, f"nothing mends the state: {self.advice}")
-        if judge.trust.lost_once:
-            await command("rebuild")
 
     # --- files ------------------------------------------------------------------------------
 

@@ -69,6 +69,7 @@ class Troubles:
         self.host = HostTrouble(self)
         self.providers = ProviderTrouble(self)
         self.people = PeopleTrouble(self)
+        simulation.judge.dark = lambda process: self.unhealthy_since(process.begun)
 
     @property
     def now(self) -> datetime:

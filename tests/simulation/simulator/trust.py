@@ -10,6 +10,7 @@ from reconciler.model.reason import DestroyReason
 from tests.simulation.simulator.stored_bytes import lineage_of, nonces, serial_of
 
 if TYPE_CHECKING:
+    from reconciler.market.machine import Machine
     from reconciler.model.plan import Plan
     from reconciler.model.record import RecordedState
     from tests.simulation.simulator.judge import Judge
@@ -99,6 +100,15 @@ class Trust:
                 if nonce in self.forgotten and (place in places or not named):
                     self.forgotten.discard(nonce)
                     judge.copies.add((place, one.id))
+
+    def is_untold(self, machine: Machine, state: RecordedState, dark: set[str]) -> bool:
+        """Whether nothing told the buyer of it: the whole of an old copy stands there, which does
+        not know that it is old, and its provider could not be read.
+        """
+        if not self.rolled_back or state.rolled_back is not None:
+            return False
+        worlds = self._judge.market.worlds
+        return any(one is machine for place in dark for one in worlds[place].machines())
 
     def _books_are_lost(self) -> None:
         self.lost_once = True
