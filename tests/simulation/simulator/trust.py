@@ -103,10 +103,11 @@ class Trust:
 
     def is_untold(self, machine: Machine, state: RecordedState, dark: set[str]) -> bool:
         """Whether nothing told the buyer of it: the whole of an old copy stands there, which does
-        not know that it is old, and its provider could not be read.
+        not know that it is old, and its provider could not be read; or no state is left, and its
+        provider gave out no labels.
         """
         if not self.rolled_back or state.rolled_back is not None:
-            return False
+            dark = dark & self._judge.unlabelled.keys() if self.lost_once else set()
         worlds = self._judge.market.worlds
         return any(one is machine for place in dark for one in worlds[place].machines())
 
