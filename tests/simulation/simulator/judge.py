@@ -108,6 +108,8 @@ class Judge:
         """How far a provider's clock was off, which dates the machines that are found there."""
         self.shown_late = timedelta(0)
         """How old a listing was, at most, that was given out as of now (C2.15)."""
+        self.misstated: set[str] = set()
+        """Providers that gave out machines with a status that was not theirs (C3.2)."""
         self.unlabelled: dict[str, int] = {}
         """When each provider last gave out machines without their labels (C2.11)."""
         self.stood_still = timedelta(0)

@@ -168,12 +168,21 @@ class Purse:
         ours = total.usd
         # A person may end what a destroy of ours was falsely said to have ended: nobody knows when.
         machines = [one for one in self.machines() if one[0] not in self._judge.ended_by_others]
-        theirs = self._billed(machines, _LONG_AGO, now, risen=False)
+        least = [(key, self._at_least(key, one)) for key, one in machines]
+        theirs = self._billed(least, _LONG_AGO, now, risen=False)
         allowed = ROUNDED * (1 + len(machines)) + self._unsure_of_the_time(machines)
         said = lambda: f"the ledger says {ours}, the market bills {theirs:.6f}"  # noqa: E731
         self._judge.require("I27", ours >= theirs - allowed, said)
         if not self._judge.phantoms:
             self._not_above(ours, total.unknown * _MICRO_USD, allowed, now)
+
+    def _at_least(self, key: tuple[str, str], one: Machine) -> Machine:
+        """A real adapter reckons from the status what a machine costs, whatever its provider says
+        of one that runs; the others are told the rate itself.
+        """
+        if key[0] == self._judge.by_face and key[0] in self._judge.misstated:
+            return one._replace(stopped=one.created)
+        return one
 
     def _not_above(self, ours: Decimal, unknown: Decimal, allowed: Decimal, now: datetime) -> None:
         every = [(key, self._at_most(key, one)) for key, one in self.machines(copies=True)]

@@ -332,6 +332,8 @@ class Simulation:
                 self.judge.phantoms = True
             if fault is not None and fault.stale and call.operation == "list_instances":
                 self.judge.shown_late = max(self.judge.shown_late, fault.stale)
+            if fault is not None and fault.status is not None:
+                self.judge.misstated.add(place.name)
             if fault is not None and fault.drop_labels:
                 self.judge.unlabelled[place.name] = microseconds(process.true_clock.now())
             said = call.label or call.instance_id or ""
