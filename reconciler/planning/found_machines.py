@@ -13,6 +13,7 @@ from reconciler.planning.absence import Presence, Weighed
 from reconciler.planning.classification import Sighting
 from reconciler.planning.enforcement import first_verdict
 from reconciler.planning.enforcement_rule import Verdict
+from reconciler.planning.leases import has_ended
 from reconciler.planning.rollback import ORPHAN_DETAIL, UNKNOWN_SINCE, is_held_back
 from reconciler.planning.verdicts import (
     carry_out,
@@ -24,6 +25,7 @@ from reconciler.planning.verdicts import (
 
 if TYPE_CHECKING:
     from reconciler.model.instance import Instance
+    from reconciler.model.mark import Mark
     from reconciler.model.record import PendingCreate
     from reconciler.planning.classification import IntentSighting
     from reconciler.planning.scene import Decisions, Scene
@@ -80,14 +82,10 @@ def _decide_found_intent(
         # The run that ordered it never learnt its id, so that nobody looks into it.
         succeeds=intent.succeeds and intent.succeeds.with_(looked_into_until=None),
     )
-    if intent.watched_until is not None and not scene.has_complete_listing(intent.provider):
-        return  # a late arrival is destroyed as orphaned, which needs a whole listing (I5)
-    decisions.adopts.append(Adopt(record, instance))
     if intent.watched_until is not None:
-        decisions.destroys.append(
-            Destroy(record, DestroyReason.ORPHANED, "appeared after it was proven absent")
-        )
+        _decide_late_arrival(record, instance, scene, decisions)
         return
+    decisions.adopts.append(Adopt(record, instance))
     situation = situation_of(record, instance, scene)
     found = first_verdict(situation)
     sighting = Sighting(record, instance, Weighed(Presence.SEEN))
@@ -97,6 +95,29 @@ def _decide_found_intent(
         destroy_for_certain(sighting, found[1], decisions)
     else:
         carry_out(sighting, found, situation, scene, decisions)
+
+
+def _decide_late_arrival(
+    record: InstanceRecord, instance: Instance, scene: Scene, decisions: Decisions
+) -> None:
+    """Nothing holds back the end of one whose mark and lease have ended; any other one is orphaned,
+    which needs a whole listing (I5) and may be a slip.
+    """
+    mark, lease = parse_mark(record.mark), scene.leases.get(record.fleet)
+    ended = mark is not None and (lease is None or has_ended(lease, scene.now))
+    verdict = _ended_by_its_mark(mark, scene) if mark and ended else None
+    if verdict is None and not scene.has_complete_listing(record.provider):
+        return
+    late = Verdict(DestroyReason.ORPHANED, "appeared after it was proven absent")
+    found = verdict or late
+    decisions.adopts.append(Adopt(record, instance))
+    decisions.destroys.append(Destroy(record, found.reason, found.detail))
+
+
+def _ended_by_its_mark(mark: Mark, scene: Scene) -> Verdict | None:
+    if mark.end > scene.now:
+        return None
+    return Verdict(DestroyReason.EXPIRED, f"its mark ended {mark.end:%Y-%m-%d %H:%M:%S}Z")
 
 
 def decide_orphan(stranger: Stranger, scene: Scene, decisions: Decisions) -> None:
@@ -117,9 +138,8 @@ def decide_orphan(stranger: Stranger, scene: Scene, decisions: Decisions) -> Non
         created_at=instance.begun_at or scene.now,
     )
     before = len(decisions.destroys)
-    if mark.end <= scene.now:
-        verdict = Verdict(DestroyReason.EXPIRED, f"its mark ended {mark.end:%Y-%m-%d %H:%M:%S}Z")
-        decisions.destroys.append(Destroy(record, verdict.reason, verdict.detail))
+    if (ended := _ended_by_its_mark(mark, scene)) is not None:
+        decisions.destroys.append(Destroy(record, ended.reason, ended.detail))
     elif not scene.has_complete_listing(instance.provider):
         return
     elif is_held_back(instance, scene):

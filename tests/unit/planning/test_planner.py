@@ -205,6 +205,17 @@ def test_I3_a_late_arrival_held_back_by_the_fuse_is_not_taken_for_a_machine_of_i
     assert (found.destroys, found.adopts, found.keeps) == ((), (), ())
 
 
+def test_I9_a_late_arrival_whose_mark_and_lease_have_ended_goes_whatever_the_fuse_says() -> None:
+    pending = intent(watched_until=NOW + HOUR, mark=mark_text(end=NOW - HOUR))
+    row = instance(pending)
+    for kept, reasons in ((lease(ttl=HOUR / 2), ["expired"]), (lease(ttl=100 * HOUR), [])):
+        state = recorded_state(pending, kept, soft_destroys=[NOW])
+        for listing in (complete(PROVIDER, row, started_at=NOW), partial(PROVIDER, row)):
+            found = plan(desired(fleet()), state, listing=listing, request=LOOP)
+            assert [one.reason for one in found.destroys] == reasons
+            assert len(found.adopts) == len(reasons)
+
+
 def test_I16_a_destroy_that_is_repeated_is_not_counted_again() -> None:
     doom = Doom(reason=DestroyReason.UNDECLARED, since=NOW - timedelta(minutes=10))
     state = recorded_state(record(doom=doom), soft_destroys=[doom.since])
