@@ -185,7 +185,11 @@ class Purse:
         return one
 
     def _not_above(self, ours: Decimal, unknown: Decimal, allowed: Decimal, now: datetime) -> None:
-        every = [(key, self._at_most(key, one)) for key, one in self.machines(copies=True)]
+        ordered = {(key[0], one.label): one.created for key, one in self.machines() if one.label}
+        every = [
+            (key, self._at_most(key, one, ordered.get((key[0], one.label or ""), one.created)))
+            for key, one in self.machines(copies=True)
+        ]
         most = self._billed(every, _LONG_AGO, now) + self._begun_seconds(every) + allowed
         self._judge.require(
             "I27",
@@ -193,11 +197,14 @@ class Purse:
             lambda: f"the ledger says {ours}, {unknown} of it unknown; the market bills {most:.6f}",
         )
 
-    def _at_most(self, key: tuple[str, str], one: Machine) -> Machine:
+    def _at_most(self, key: tuple[str, str], one: Machine, ordered: int) -> Machine:
         """As nobody can deny: who was ended by others may live on, what a label that somebody
         changed, or its provider cut, leaves in doubt is counted as it was (I4), and so is what was
         shown without its label, until then. An old listing shows at work what has stopped since.
+        A copy is taken for what was ``ordered`` under its mark, and counted from then on.
         """
+        if key in self._judge.copies:
+            one = one._replace(created=min(one.created, ordered))
         if key in self._judge.ended_by_others:  # nor may anybody have seen it stop
             return one._replace(gone=None, stopped=None)
         doubtful = key in self._judge.relabelled or parse_mark(one.label) is None
