@@ -117,8 +117,9 @@ class MarketConditions:
         machine of that it cannot tell whose it is, but for its end (I4).
         """
         self.refusing.clear()
-        for world in self.simulation.market.worlds.values():
+        for place, world in self.simulation.market.worlds.items():
             cut = [one for one in world.machines() if one.label and one.id in world.ordered]
             for one in cut:
                 if one.label != world.ordered[one.id] and len(one.label or "") == LABEL_CUT:
                     world.relabel(one.id, world.ordered[one.id])
+                    self.simulation.judge.relabelled.add((place, one.id))
